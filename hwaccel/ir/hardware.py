@@ -1,0 +1,194 @@
+"""What an op tells the scheduler and the emitters about itself: names and numbers, no text.
+
+The vocabulary is that of ``docs/explanation/streaming-hardware.md``: a segment is an issuer, a
+chain of fixed-latency pipes and a credit FIFO.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+
+from hwaccel.fxp import IntArray
+
+Params = tuple[tuple[str, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Fold:
+    """Parallelism of a node: ``pe`` outputs and ``simd`` inputs per cycle."""
+
+    pe: int = 1
+    simd: int = 1
+
+    def __str__(self) -> str:
+        return f"{self.pe}x{self.simd}"
+
+
+@dataclass(frozen=True, slots=True)
+class Area:
+    """Estimated cost on a LUT4 device. An estimate, never a result."""
+
+    luts: int = 0
+    ffs: int = 0
+    dsps: int = 0
+    rams: int = 0
+
+    def __add__(self, other: Area) -> Area:
+        return Area(
+            self.luts + other.luts,
+            self.ffs + other.ffs,
+            self.dsps + other.dsps,
+            self.rams + other.rams,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Rom:
+    """A read-only memory and the module parameter that names its file.
+
+    ``fields`` has shape ``(words, fields per word)``, first field in the low bits; ``widths``
+    are the field widths in bits, repeated over the word. Fields are two's complement.
+    """
+
+    parameter: str
+    fields: IntArray
+    widths: tuple[int, ...]
+
+    @property
+    def word_bits(self) -> int:
+        """Width of a word in bits."""
+        per_cycle = self.fields.shape[1] // len(self.widths)
+        return sum(self.widths) * per_cycle
+
+
+@dataclass(frozen=True, slots=True)
+class Pipe:
+    """One feed-forward module: fixed latency, never stalls.
+
+    ``framed`` pipes see ``in_first``/``in_last`` and put out one beat per reduction.
+    ``lanes`` and ``width`` describe the output beat.
+    """
+
+    module: str
+    params: Params
+    latency: int
+    lanes: int
+    width: int
+    framed: bool = False
+    operands: tuple[str, ...] = ("in_data",)
+    roms: tuple[Rom, ...] = ()
+    area: Area = field(default=Area())
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """Read order of ``hwa_window`` over a tensor of ``height * width * beats`` beats.
+
+    ``pad`` is the integer put in every lane outside the image. ``depth`` is the ring size in
+    beats; 0 means not chosen yet.
+    """
+
+    height: int
+    width: int
+    groups: int
+    group_beats: int
+    repeat: int
+    kernel: tuple[int, int] = (1, 1)
+    stride: tuple[int, int] = (1, 1)
+    dilation: tuple[int, int] = (1, 1)
+    padding: tuple[int, int] = (0, 0)
+    out_height: int = 1
+    out_width: int = 1
+    pad: int = 0
+    depth: int = 0
+
+    @property
+    def beats(self) -> int:
+        """Beats per pixel."""
+        return self.groups * self.group_beats
+
+    @property
+    def beats_in(self) -> int:
+        """Beats per frame on the input."""
+        return self.height * self.width * self.beats
+
+    @property
+    def reduction(self) -> int:
+        """Beats that make one output beat."""
+        return self.kernel[0] * self.kernel[1] * self.group_beats
+
+    @property
+    def beats_out(self) -> int:
+        """Output beats per frame."""
+        return self.out_height * self.out_width * self.groups * self.repeat
+
+    @property
+    def cycles(self) -> int:
+        """Cycles per frame when nothing waits."""
+        return self.beats_out * self.reduction
+
+    def with_depth(self, depth: int) -> Window:
+        """Return the same window with a ring of ``depth`` beats."""
+        return replace(self, depth=depth)
+
+    def freed_after(self, oy: int, ox: int) -> int:
+        """Input beats of the frame that no window after the one at ``(oy, ox)`` reads."""
+        if (oy, ox) == (self.out_height - 1, self.out_width - 1):
+            return self.beats_in
+        row = max(0, oy * self.stride[0] - self.padding[0])
+        next_row = max(0, (oy + 1) * self.stride[0] - self.padding[0])
+        column = max(0, (ox + 1) * self.stride[1] - self.padding[1])
+        here = row * self.width + min(column, self.width)
+        there = next_row * self.width
+        if oy == self.out_height - 1:
+            return min(here * self.beats, self.beats_in)
+        if ox == self.out_width - 1:
+            return min(there * self.beats, self.beats_in)
+        return min(here, there) * self.beats
+
+    def taps(self, oy: int, ox: int) -> Iterator[int]:
+        """Yield the pixel index of each kernel tap, -1 outside the image."""
+        for ky in range(self.kernel[0]):
+            y = oy * self.stride[0] - self.padding[0] + ky * self.dilation[0]
+            for kx in range(self.kernel[1]):
+                x = ox * self.stride[1] - self.padding[1] + kx * self.dilation[1]
+                inside = 0 <= y < self.height and 0 <= x < self.width
+                yield y * self.width + x if inside else -1
+
+    def min_depth(self) -> int:
+        """Return the smallest ring, in beats, with which every window can complete."""
+        deepest, freed = 1, 0
+        for oy in range(self.out_height):
+            for ox in range(self.out_width):
+                last = max(self.taps(oy, ox))
+                if last >= 0:
+                    deepest = max(deepest, (last + 1) * self.beats - freed)
+                freed = max(freed, self.freed_after(oy, ox))
+        return deepest
+
+
+@dataclass(frozen=True, slots=True)
+class Hardware:
+    """Hardware of one node.
+
+    ``issuer`` is a window, or ``None`` for pipes that work on any beat and join the segment of
+    their producer. ``in_lanes`` has one entry per operand. A node with several operands and no
+    window starts a segment with ``hwa_join``. ``reorder`` lists, for each output beat of one
+    lane, the input beat it comes from; empty means the stream passes unchanged.
+    """
+
+    in_lanes: tuple[int, ...]
+    out_lanes: int
+    pipes: tuple[Pipe, ...] = ()
+    issuer: Window | None = None
+    reorder: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Kernel:
+    """Call of a C++ library function; HLS and CUDA have one of the same name each."""
+
+    function: str
+    params: Params
+    arrays: tuple[tuple[str, IntArray], ...] = ()

@@ -1,0 +1,42 @@
+"""Every op there is. Adding one means adding its file and its line here."""
+
+from __future__ import annotations
+
+from hwaccel.ir.op import Op
+from hwaccel.ops.add import Add
+from hwaccel.ops.conv2d import Conv2d
+from hwaccel.ops.dense import Dense
+from hwaccel.ops.maxpool2d import MaxPool2d
+from hwaccel.ops.relu import Relu
+from hwaccel.ops.requant import Requant
+from hwaccel.ops.reshape import Reshape
+from hwaccel.ops.scale import Scale
+from hwaccel.ops.sumpool2d import SumPool2d
+
+OPS: tuple[type[Op], ...] = (
+    Add,
+    Conv2d,
+    Dense,
+    MaxPool2d,
+    Relu,
+    Requant,
+    Reshape,
+    Scale,
+    SumPool2d,
+)
+
+OP_BY_NAME: dict[str, type[Op]] = {op.name: op for op in OPS}
+
+__all__ = [
+    "OPS",
+    "OP_BY_NAME",
+    "Add",
+    "Conv2d",
+    "Dense",
+    "MaxPool2d",
+    "Relu",
+    "Requant",
+    "Reshape",
+    "Scale",
+    "SumPool2d",
+]

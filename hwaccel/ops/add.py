@@ -1,0 +1,119 @@
+"""Sum of two tensors, the merge of a residual connection."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from hwaccel.errors import VerifyError
+from hwaccel.fxp import FixedType
+from hwaccel.fxp.arith import Array, shift_left
+from hwaccel.ir.hardware import Area, Fold, Hardware, Kernel, Pipe
+from hwaccel.ir.op import Example, Op
+from hwaccel.ir.types import TensorType
+from hwaccel.ops.family import divisors
+
+
+@dataclass(frozen=True, slots=True)
+class Add(Op):
+    """``y = (a << (f - a.frac)) + (b << (f - b.frac))`` with ``f = max(a.frac, b.frac)``.
+
+    ``a_shift`` and ``b_shift`` are these shifts; they follow from the operands' formats and
+    are fields so that the meaning does not depend on anything but the op.
+    """
+
+    name: ClassVar[str] = "add"
+    arity: ClassVar[int] = 2
+
+    a_shift: int = 0
+    b_shift: int = 0
+
+    @classmethod
+    def of(cls, a: TensorType, b: TensorType) -> Add:
+        """Return the op that aligns these two operands."""
+        frac = max(a.frac, b.frac)
+        return cls(frac - a.frac, frac - b.frac)
+
+    def verify(self, *ins: TensorType) -> None:
+        """Check shapes and alignment."""
+        Op.verify(self, *ins)
+        a, b = ins
+        if a.shape != b.shape:
+            raise VerifyError(f"operands have shapes {a.shape} and {b.shape}, expected equal ones")
+        if min(self.a_shift, self.b_shift) < 0 or a.frac + self.a_shift != b.frac + self.b_shift:
+            raise VerifyError(
+                f"shifts {self.a_shift} and {self.b_shift} do not align the fractions "
+                f"{a.frac} and {b.frac}"
+            )
+
+    def infer(self, *ins: TensorType) -> TensorType:
+        """Add the intervals."""
+        a, b = ins
+        return TensorType(
+            a.shape,
+            a.frac + self.a_shift,
+            (a.lo << self.a_shift) + (b.lo << self.b_shift),
+            (a.hi << self.a_shift) + (b.hi << self.b_shift),
+        )
+
+    def golden(self, *xs: Array) -> Array:
+        """Align and add."""
+        return shift_left(xs[0], self.a_shift) + shift_left(xs[1], self.b_shift)
+
+    def bound(self, *ins: TensorType) -> int:
+        """Bound the aligned operands and their sum."""
+        return (ins[0].magnitude << self.a_shift) + (ins[1].magnitude << self.b_shift)
+
+    def folds(self, *ins: TensorType) -> tuple[Fold, ...]:
+        """Any number of lanes that divides the channels."""
+        return tuple(Fold(n, n) for n in divisors(ins[0].channels))
+
+    def hardware(self, ins: tuple[TensorType, ...], fold: Fold) -> Hardware:
+        """Join both streams, align and add in one cycle."""
+        a, b = ins
+        out, lanes = self.infer(a, b).fixed.width, fold.pe
+        params = {
+            "LANES": lanes,
+            "A_W": a.fixed.width,
+            "A_SIGNED": int(a.fixed.signed),
+            "A_SHIFT": self.a_shift,
+            "B_W": b.fixed.width,
+            "B_SIGNED": int(b.fixed.signed),
+            "B_SHIFT": self.b_shift,
+            "OUT_W": out,
+        }
+        pipe = Pipe(
+            "hwa_add",
+            tuple(params.items()),
+            1,
+            lanes,
+            out,
+            operands=("in_a_data", "in_b_data"),
+            area=Area(luts=out * lanes, ffs=out * lanes),
+        )
+        return Hardware((lanes, lanes), lanes, (pipe,))
+
+    def kernel(self, *ins: TensorType) -> Kernel:
+        """Call ``add``."""
+        params = (("size", ins[0].size), ("a_shift", self.a_shift), ("b_shift", self.b_shift))
+        return Kernel("add", params)
+
+    @classmethod
+    def examples(cls) -> tuple[Example, ...]:
+        """Equal and unequal formats, every rank."""
+
+        def make(label: str, shape: tuple[int, ...], a: str, b: str) -> Example:
+            ins = tuple(TensorType.full(shape, FixedType.parse(text)) for text in (a, b))
+            return Example(label, cls.of(*ins), ins)
+
+        return (
+            make("same", (4, 2, 3), "s8.4", "s8.4"),
+            make("unsigned", (4, 2, 2), "u8.4", "u8.4"),
+            make("mixed-sign", (6,), "u8.4", "s8.4"),
+            make("align-left", (4, 3, 1), "s8.2", "s8.6"),
+            make("align-right", (2, 5), "u4.7", "s6.1"),
+            make("one-bit", (3,), "u1.0", "s1.0"),
+            make("one-element", (1,), "s8.0", "u8.-3"),
+            make("wide", (2, 2, 2), "s30.10", "s24.14"),
+            Example("intervals", cls(), (TensorType((4,), 0, 3, 9), TensorType((4,), 0, -20, -7))),
+        )

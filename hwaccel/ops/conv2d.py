@@ -1,0 +1,279 @@
+"""Two-dimensional convolution, grouped and depthwise included."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import ClassVar
+
+import numpy as np
+
+from hwaccel.errors import VerifyError
+from hwaccel.fxp import FixedType, IntArray
+from hwaccel.fxp.arith import Array, namespace
+from hwaccel.ir.hardware import Fold, Hardware, Kernel, Window
+from hwaccel.ir.op import Example, Op
+from hwaccel.ir.types import TensorType
+from hwaccel.ops.family import (
+    Ints,
+    affine,
+    check_channels,
+    check_window,
+    contributions,
+    divisors,
+    mac_pipe,
+    signed_width,
+    span,
+    tap_patterns,
+    tap_slices,
+    window_size,
+)
+
+
+@lru_cache(maxsize=256)
+def _group_matrices(op: Conv2d) -> tuple[tuple[IntArray, IntArray, IntArray], ...]:
+    """Return matrix ``(outputs, taps * inputs)``, shift and bias of every group."""
+    per_out = op.weight.shape[0] // op.groups
+    rows = (slice(g * per_out, (g + 1) * per_out) for g in range(op.groups))
+    return tuple(
+        (
+            IntArray(op.weight.a[r].transpose(0, 2, 3, 1).reshape(per_out, -1)),
+            IntArray(op.shift.a[r]),
+            IntArray(op.bias.a[r]),
+        )
+        for r in rows
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Conv2d(Op):
+    """``y[o] = ((sum_{i,ky,kx} weight[o, i, ky, kx] * x[i, ...]) << shift[o]) + bias[o]``.
+
+    ``weight`` is ``(outputs, inputs / groups, KH, KW)``; ``padding`` is top, left, bottom,
+    right, filled with zeros.
+    """
+
+    name: ClassVar[str] = "conv2d"
+
+    weight: IntArray
+    shift: IntArray
+    bias: IntArray
+    weight_frac: int = 0
+    stride: tuple[int, int] = (1, 1)
+    padding: tuple[int, int, int, int] = (0, 0, 0, 0)
+    dilation: tuple[int, int] = (1, 1)
+    groups: int = 1
+
+    @property
+    def kernel_size(self) -> tuple[int, int]:
+        """Height and width of the kernel."""
+        return self.weight.shape[2], self.weight.shape[3]
+
+    @property
+    def depthwise(self) -> bool:
+        """One input and one output channel per group."""
+        return self.weight.shape[0] == self.groups and self.weight.shape[1] == 1
+
+    def verify(self, *ins: TensorType) -> None:
+        """Check shapes, groups and window geometry."""
+        Op.verify(self, *ins)
+        if len(self.weight.shape) != 4 or 0 in self.weight.shape:
+            raise VerifyError(
+                f"weight has shape {self.weight.shape}, expected (outputs, inputs / groups, KH, KW)"
+            )
+        outputs, per_group = self.weight.shape[:2]
+        if self.groups < 1 or outputs % self.groups:
+            raise VerifyError(f"{outputs} output channels do not split into {self.groups} groups")
+        if len(ins[0].shape) != 3 or ins[0].shape[0] != per_group * self.groups:
+            raise VerifyError(
+                f"expected shape ({per_group * self.groups}, H, W), found {ins[0].shape}"
+            )
+        check_window(ins[0].image, self.kernel_size, self.stride, self.padding, self.dilation)
+        check_channels(self.shift, self.bias, outputs)
+
+    def _out_image(self, x: TensorType) -> tuple[int, int]:
+        top, left, bottom, right = self.padding
+        (kh, kw), (h, w) = self.kernel_size, x.image
+        return (
+            window_size(h, top + bottom, kh, self.stride[0], self.dilation[0]),
+            window_size(w, left + right, kw, self.stride[1], self.dilation[1]),
+        )
+
+    def infer(self, *ins: TensorType) -> TensorType:
+        """Return the exact interval over the actual weights and border patterns."""
+        top, left, bottom, right = self.padding
+        (kh, kw), (h, w) = self.kernel_size, ins[0].image
+        rows = tap_patterns(h, (top, bottom), kh, self.stride[0], self.dilation[0])
+        cols = tap_patterns(w, (left, right), kw, self.stride[1], self.dilation[1])
+        lo, hi = (
+            np.einsum("cyx,py,qx->cpq", c.sum(axis=1), rows.astype(np.int64), cols.astype(np.int64))
+            for c in contributions(self.weight.a, ins[0])
+        )
+        return TensorType(
+            (self.weight.shape[0], *self._out_image(ins[0])),
+            ins[0].frac + self.weight_frac,
+            *span(lo, hi, self.shift, self.bias),
+        )
+
+    def golden(self, *xs: Array) -> Array:
+        """Gather the taps of every window, then multiply; ``(N, C, H, W)`` in and out."""
+        (x,) = xs
+        xp = namespace(x)
+        taps = tap_slices(x, self.kernel_size, self.stride, self.padding, self.dilation, 0)
+        n, channels, oh, ow = taps[0].shape
+        # (N, OH, OW, taps, C): channels innermost keeps the copies contiguous.
+        windows = xp.stack([xp.moveaxis(t, 1, -1) for t in taps], axis=3)
+        per_group = self.weight.shape[1]
+        results = []
+        for g, (matrix, shift, bias) in enumerate(_group_matrices(self)):
+            part = windows[..., g * per_group : (g + 1) * per_group]
+            flat = xp.reshape(part, (n, oh, ow, len(taps) * per_group))
+            results.append(affine(flat, matrix, shift, bias))
+        y = results[0] if len(results) == 1 else xp.concat(results, axis=-1)
+        return xp.moveaxis(y, -1, 1)
+
+    def bound(self, *ins: TensorType) -> int:
+        """Bound any partial sum, in any order of addition."""
+        reach = np.abs(self.weight.a).sum(axis=(1, 2, 3)) * ins[0].magnitude
+        return int(((reach << self.shift.a) + np.abs(self.bias.a)).max())
+
+    def multiplications(self, *ins: TensorType) -> int:
+        """One per weight and output pixel, padding included."""
+        oh, ow = self._out_image(ins[0])
+        return self.weight.a.size * oh * ow
+
+    def folds(self, *ins: TensorType) -> tuple[Fold, ...]:
+        """Divisors of the channels of one group; whole lanes for depthwise."""
+        outputs, per_group = self.weight.shape[:2]
+        if self.depthwise:
+            return tuple(Fold(lanes, 1) for lanes in divisors(outputs))
+        pairs = [
+            Fold(p, s) for p in divisors(outputs // self.groups) for s in divisors(per_group)
+        ]
+        return tuple(sorted(pairs, key=lambda f: (f.pe * f.simd, f.pe)))
+
+    def _acc_width(self, x: TensorType) -> int:
+        lo, hi = contributions(self.weight.a, x)
+        return signed_width(
+            int(np.minimum(lo, 0).sum(axis=(1, 2, 3)).min()),
+            int(np.maximum(hi, 0).sum(axis=(1, 2, 3)).max()),
+        )
+
+    def _words(self, fold: Fold) -> Ints:
+        """Arrange the weights in the order in which ``hwa_window`` presents their inputs."""
+        outputs, per_group, kh, kw = self.weight.shape
+        pe, simd = fold.pe, fold.simd
+        if self.depthwise:
+            lanes = self.weight.a.reshape(outputs // pe, pe, kh * kw)
+            return lanes.transpose(0, 2, 1).reshape(-1, pe)
+        repeat = outputs // self.groups // pe
+        w = self.weight.a.reshape(
+            self.groups * repeat, pe, per_group // simd, simd, kh * kw
+        )
+        return w.transpose(0, 4, 2, 1, 3).reshape(-1, pe * simd)
+
+    def hardware(self, ins: tuple[TensorType, ...], fold: Fold) -> Hardware:
+        """Slide a window over a ring of pixels; multiply and accumulate its beats."""
+        outputs, per_group = self.weight.shape[:2]
+        pe, simd = fold.pe, fold.simd
+        oh, ow = self._out_image(ins[0])
+        height, width = ins[0].image
+        lanes = pe if self.depthwise else simd
+        window = Window(
+            height,
+            width,
+            groups=outputs // pe if self.depthwise else self.groups,
+            group_beats=1 if self.depthwise else per_group // simd,
+            repeat=1 if self.depthwise else outputs // self.groups // pe,
+            kernel=self.kernel_size,
+            stride=self.stride,
+            dilation=self.dilation,
+            padding=(self.padding[0], self.padding[1]),
+            out_height=oh,
+            out_width=ow,
+        )
+        pipe = mac_pipe(
+            "hwa_mac_lanes" if self.depthwise else "hwa_mac",
+            self._words(fold),
+            (self.shift.a, self.bias.a),
+            ins[0],
+            self.infer(*ins),
+            self._acc_width(ins[0]),
+            pe,
+            1 if self.depthwise else simd,
+        )
+        return Hardware((lanes,), pe, (pipe,), window)
+
+    def kernel(self, *ins: TensorType) -> Kernel:
+        """Call ``conv2d``."""
+        channels, height, width = ins[0].shape
+        oh, ow = self._out_image(ins[0])
+        params = {
+            "channels": channels,
+            "height": height,
+            "width": width,
+            "outputs": self.weight.shape[0],
+            "out_height": oh,
+            "out_width": ow,
+            "kernel_height": self.kernel_size[0],
+            "kernel_width": self.kernel_size[1],
+            "stride_y": self.stride[0],
+            "stride_x": self.stride[1],
+            "dilation_y": self.dilation[0],
+            "dilation_x": self.dilation[1],
+            "pad_top": self.padding[0],
+            "pad_left": self.padding[1],
+            "groups": self.groups,
+        }
+        arrays = (("weight", self.weight), ("shift", self.shift), ("bias", self.bias))
+        return Kernel("conv2d", tuple(params.items()), arrays)
+
+    @classmethod
+    def examples(cls) -> tuple[Example, ...]:
+        """Every stride, padding, dilation and group class, edge cases included."""
+        rng = np.random.default_rng(11)
+
+        def make(
+            label: str,
+            weight: tuple[int, int, int, int],
+            image: tuple[int, int],
+            *,
+            x: str = "u8.8",
+            bits: int = 6,
+            stride: tuple[int, int] = (1, 1),
+            padding: tuple[int, int, int, int] = (0, 0, 0, 0),
+            dilation: tuple[int, int] = (1, 1),
+            groups: int = 1,
+            shift: int = 0,
+            bias: int = 0,
+        ) -> Example:
+            half = 1 << (bits - 1)
+            op = cls(
+                IntArray(rng.integers(-half, half, weight)),
+                IntArray(rng.integers(0, shift + 1, weight[0])),
+                IntArray(rng.integers(-bias, bias + 1, weight[0])),
+                bits - 1,
+                stride,
+                padding,
+                dilation,
+                groups,
+            )
+            shape = (weight[1] * groups, *image)
+            return Example(label, op, (TensorType.full(shape, FixedType.parse(x)),))
+
+        return (
+            make("plain-3x3", (4, 2, 3, 3), (5, 6), bias=100),
+            make("same", (4, 4, 3, 3), (4, 4), padding=(1, 1, 1, 1), x="s8.4", shift=2),
+            make("stride-2", (2, 2, 3, 3), (7, 5), stride=(2, 2), padding=(1, 1, 1, 1)),
+            make("stride-skips", (2, 1, 1, 1), (7, 8), stride=(3, 2)),
+            make("dilated", (2, 2, 3, 2), (7, 6), dilation=(2, 3), padding=(2, 2, 2, 2)),
+            make("pointwise", (6, 4, 1, 1), (3, 3), x="u4.2", bits=4, bias=9),
+            make("grouped", (6, 2, 3, 3), (4, 5), groups=3, padding=(1, 1, 1, 1)),
+            make("depthwise", (4, 1, 3, 3), (5, 4), groups=4, padding=(1, 1, 1, 1), shift=1),
+            make("multiplier-2", (6, 1, 3, 3), (4, 4), groups=3, x="s6.3"),
+            make("rectangle", (3, 2, 1, 4), (2, 9), padding=(0, 2, 0, 1), stride=(1, 2)),
+            make("whole-image", (3, 2, 4, 4), (4, 4), bias=7),
+            make("kernel-over-image", (2, 1, 5, 5), (2, 3), padding=(2, 2, 2, 2)),
+            make("one-pixel", (2, 3, 1, 1), (1, 1), bits=1, x="u1.0"),
+            make("asymmetric", (2, 2, 2, 2), (3, 4), padding=(0, 1, 2, 0), stride=(2, 1)),
+        )

@@ -1,0 +1,235 @@
+"""What window ops share, and what multiply-accumulate ops share; nothing else."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hwaccel.errors import VerifyError
+from hwaccel.fxp import FixedType, IntArray
+from hwaccel.fxp.arith import Array, constant, namespace
+from hwaccel.ir.hardware import Area, Pipe, Rom
+from hwaccel.ir.types import TensorType
+
+Ints = NDArray[np.int64]
+
+
+def divisors(n: int) -> tuple[int, ...]:
+    """Return the divisors of ``n`` in ascending order."""
+    return tuple(d for d in range(1, n + 1) if n % d == 0)
+
+
+def clog2(n: int) -> int:
+    """Return the number of bits that count ``n`` things."""
+    return (n - 1).bit_length()
+
+
+def signed_width(lo: int, hi: int) -> int:
+    """Return the two's complement bits that hold ``lo`` to ``hi``."""
+    return max(FixedType.of_range(min(lo, -1), hi, 0).width, 1)
+
+
+# --- windows -------------------------------------------------------------------------------------
+
+
+def window_size(size: int, pad: int, kernel: int, stride: int, dilation: int) -> int:
+    """Return the number of window positions along one axis; ``pad`` counts both sides."""
+    return (size + pad - dilation * (kernel - 1) - 1) // stride + 1
+
+
+def check_window(
+    image: tuple[int, int],
+    kernel: tuple[int, int],
+    stride: tuple[int, int],
+    padding: tuple[int, int, int, int],
+    dilation: tuple[int, int],
+) -> None:
+    """Raise ``VerifyError`` unless at least one window fits. ``padding`` is top, left, bottom, right."""
+    if min(*kernel, *stride, *dilation) < 1 or min(padding) < 0:
+        raise VerifyError(
+            f"kernel {kernel}, stride {stride}, dilation {dilation} must be at least 1 and "
+            f"padding {padding} at least 0"
+        )
+    for axis, name in enumerate(("height", "width")):
+        span = dilation[axis] * (kernel[axis] - 1) + 1
+        padded = image[axis] + padding[axis] + padding[axis + 2]
+        if span > padded:
+            raise VerifyError(
+                f"kernel spans {span} in {name}, but the padded input has only {padded}; "
+                "pad the input or drop the layer"
+            )
+
+
+def tap_patterns(
+    size: int, pads: tuple[int, int], kernel: int, stride: int, dilation: int
+) -> NDArray[np.bool_]:
+    """Return the distinct patterns of kernel taps that lie inside the image, ``(patterns, kernel)``."""
+    count = window_size(size, sum(pads), kernel, stride, dilation)
+    start = np.arange(count)[:, None] * stride - pads[0]
+    at = start + np.arange(kernel)[None, :] * dilation
+    return np.unique((at >= 0) & (at < size), axis=0)
+
+
+def tap_slices(
+    x: Array,
+    kernel: tuple[int, int],
+    stride: tuple[int, int],
+    padding: tuple[int, int, int, int],
+    dilation: tuple[int, int],
+    fill: int,
+) -> list[Array]:
+    """Return one view of ``x`` ``(N, C, H, W)`` per kernel tap, each ``(N, C, OH, OW)``."""
+    top, left, bottom, right = padding
+    height, width = x.shape[2] + top + bottom, x.shape[3] + left + right
+    if any(padding):
+        shape = (x.shape[0], x.shape[1], height, width)
+        xp = namespace(x)
+        if xp is np:
+            padded = np.full(shape, fill, dtype=x.dtype)
+        else:
+            padded = xp.full(shape, fill, dtype=x.dtype, device=x.device)
+        padded[:, :, top : height - bottom, left : width - right] = x
+        x = padded
+    oh = window_size(height, 0, kernel[0], stride[0], dilation[0])
+    ow = window_size(width, 0, kernel[1], stride[1], dilation[1])
+    return [
+        x[
+            :,
+            :,
+            ky * dilation[0] : ky * dilation[0] + (oh - 1) * stride[0] + 1 : stride[0],
+            kx * dilation[1] : kx * dilation[1] + (ow - 1) * stride[1] + 1 : stride[1],
+        ]
+        for ky in range(kernel[0])
+        for kx in range(kernel[1])
+    ]
+
+
+# --- multiply and accumulate ---------------------------------------------------------------------
+
+
+def check_channels(shift: IntArray, bias: IntArray, outputs: int) -> None:
+    """Raise ``VerifyError`` unless shift and bias have one legal entry per output channel."""
+    for label, array in (("shift", shift), ("bias", bias)):
+        if array.shape != (outputs,):
+            raise VerifyError(f"{label} has shape {array.shape}, expected ({outputs},)")
+    lo, hi = shift.range()
+    if lo < 0 or hi > 31:
+        raise VerifyError(f"shift runs from {lo} to {hi}, expected 0 to 31")
+
+
+@lru_cache(maxsize=512)
+def aligned_matrix(matrix: IntArray, shift: IntArray, dtype: str) -> NDArray[np.generic]:
+    """Return ``(matrix << shift)^T`` for rows of output channels, ready for ``x @ m``."""
+    return np.ascontiguousarray((matrix.a << shift.a[:, None]).T.astype(dtype))
+
+
+@lru_cache(maxsize=512)
+def carried(vector: IntArray, dtype: str) -> NDArray[np.generic]:
+    """Return ``vector`` in another element type."""
+    return vector.a.astype(dtype)
+
+
+def affine(x: Array, matrix: IntArray, shift: IntArray, bias: IntArray) -> Array:
+    """Return ``((x @ matrix^T) << shift) + bias`` for ``x`` of shape ``(..., K)``."""
+    if isinstance(x, np.ndarray):
+        y = x @ aligned_matrix(matrix, shift, x.dtype.name)
+        y += carried(bias, x.dtype.name)
+        return y
+    aligned = constant(matrix.a << shift.a[:, None], x)
+    return _torch_matmul(x, aligned) + constant(bias.a, x)
+
+
+def _torch_matmul(x: Array, matrix: Array) -> Array:
+    # CUDA has no int64 matrix product: there, wide integers are multiplied and summed.
+    if "int" in str(x.dtype) and "cuda" in str(x.device):
+        return (x[..., None, :] * matrix).sum(-1)
+    return x @ namespace(x).matrix_transpose(matrix)
+
+
+def contributions(taps: Ints, x: TensorType) -> tuple[Ints, Ints]:
+    """Return the smallest and largest ``weight * x`` for every weight."""
+    a, b = taps * x.lo, taps * x.hi
+    return np.minimum(a, b), np.maximum(a, b)
+
+
+def span(lo: Ints, hi: Ints, shift: IntArray, bias: IntArray) -> tuple[int, int]:
+    """Return the interval of ``(acc << shift) + bias``; ``lo``, ``hi`` are ``(C, ...)``."""
+    s = shift.a.reshape(-1, *([1] * (lo.ndim - 1)))
+    b = bias.a.reshape(-1, *([1] * (lo.ndim - 1)))
+    return int(((lo << s) + b).min()), int(((hi << s) + b).max())
+
+
+def mac_pipe(
+    module: str,
+    words: Ints,
+    channels: tuple[Ints, Ints],
+    x: TensorType,
+    out: TensorType,
+    acc_width: int,
+    pe: int,
+    simd: int,
+) -> Pipe:
+    """Describe ``hwa_mac`` or ``hwa_mac_lanes``.
+
+    ``words`` is ``(ROM words, weights per word)``; ``channels`` are shift and bias in the order
+    in which output lanes leave, both ``(outputs,)``.
+    """
+    shift, bias = (c.reshape(-1, pe) for c in channels)
+    shift_w = int(shift.max()).bit_length()
+    bias_w = signed_width(int(bias.min()), int(bias.max())) if bias.any() else 0
+    w_w = signed_width(int(words.min()), int(words.max()))
+    weights = Rom("WEIGHTS", IntArray(words), (w_w,))
+    fields = [f for f, w in ((bias, bias_w), (shift, shift_w)) if w]
+    roms = (weights,)
+    if fields:
+        table = np.stack(fields, axis=2).reshape(shift.shape[0], -1)
+        widths = tuple(w for w in (bias_w, shift_w) if w)
+        roms = (weights, Rom("CHANNELS", IntArray(table), widths))
+    lanes = "LANES" if module == "hwa_mac_lanes" else "PE"
+    params = {
+        lanes: pe,
+        **({"SIMD": simd} if lanes == "PE" else {}),
+        "X_W": x.fixed.width,
+        "X_SIGNED": int(x.fixed.signed),
+        "W_W": w_w,
+        "WORDS": words.shape[0],
+        "ACC_W": acc_width,
+        "OUT_W": out.fixed.width,
+        "SHIFT_W": shift_w,
+        "BIAS_W": bias_w,
+        "CHANNEL_WORDS": shift.shape[0],
+    }
+    return Pipe(
+        module,
+        tuple(params.items()),
+        latency=4 + clog2(simd),
+        lanes=pe,
+        width=out.fixed.width,
+        framed=True,
+        roms=roms,
+        area=mac_area(pe, simd, x.fixed.width, w_w, acc_width, weights),
+    )
+
+
+def rom_area(rom: Rom) -> Area:
+    """Estimate a ROM: block RAM (18 kbit) from 64 words on, LUTs below."""
+    words, bits = rom.fields.shape[0], rom.word_bits
+    if words > 64:
+        return Area(rams=max(-(-bits // 36), -(-words * bits // 18432)))
+    return Area(luts=bits * max(1, words // 16), ffs=bits)
+
+
+def mac_area(pe: int, simd: int, x_w: int, w_w: int, acc_w: int, weights: Rom) -> Area:
+    """Estimate multipliers, adder trees and accumulators."""
+    product = x_w + w_w
+    in_dsp = product >= 9 and min(x_w, w_w) >= 2
+    multiply = Area(dsps=1, ffs=product) if in_dsp else Area(luts=x_w * w_w, ffs=product)
+    count = pe * simd
+    tree = (product + clog2(simd)) * pe * (simd - 1)
+    return Area(
+        luts=multiply.luts * count + tree + 3 * acc_w * pe,
+        ffs=multiply.ffs * count + tree + 2 * acc_w * pe + x_w * simd,
+        dsps=multiply.dsps * count,
+    ) + rom_area(weights)

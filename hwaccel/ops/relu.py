@@ -1,0 +1,66 @@
+"""Rectifier."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from hwaccel.fxp import FixedType
+from hwaccel.fxp.arith import Array, namespace
+from hwaccel.ir.hardware import Area, Fold, Hardware, Kernel, Pipe
+from hwaccel.ir.op import Example, Op
+from hwaccel.ir.types import TensorType
+
+
+@dataclass(frozen=True, slots=True)
+class Relu(Op):
+    """``y = max(x, 0)``."""
+
+    name: ClassVar[str] = "relu"
+    elementwise: ClassVar[bool] = True
+
+    def infer(self, *ins: TensorType) -> TensorType:
+        """Return the operand's interval cut at zero."""
+        (x,) = ins
+        return TensorType(x.shape, x.frac, max(x.lo, 0), max(x.hi, 0))
+
+    def golden(self, *xs: Array) -> Array:
+        """Replace negative integers by zero."""
+        (x,) = xs
+        return namespace(x).where(x > 0, x, x * 0)
+
+    def hardware(self, ins: tuple[TensorType, ...], fold: Fold) -> Hardware:
+        """One register per lane; wires where the operand is never negative."""
+        (x,) = ins
+        if x.lo >= 0:
+            return Hardware((fold.pe,), fold.pe)
+        out = self.infer(*ins).fixed.width
+        params = (("LANES", fold.pe), ("IN_W", x.fixed.width), ("OUT_W", out))
+        area = Area(luts=out * fold.pe, ffs=out * fold.pe)
+        pipe = Pipe("hwa_relu", params, 1, fold.pe, out, area=area)
+        return Hardware((fold.pe,), fold.pe, (pipe,))
+
+    def kernel(self, *ins: TensorType) -> Kernel:
+        """Call ``relu``."""
+        return Kernel("relu", (("size", ins[0].size),))
+
+    @classmethod
+    def examples(cls) -> tuple[Example, ...]:
+        """Every sign, several widths and ranks."""
+        shapes = {
+            "s8-vector": ((6,), "s8.4"),
+            "s8-image": ((4, 2, 3), "s8.0"),
+            "s1": ((4,), "s1.0"),
+            "s2-sequence": ((2, 5), "s2.7"),
+            "u8-identity": ((4,), "u8.8"),
+            "s24": ((3, 2, 2), "s24.12"),
+        }
+        full = tuple(
+            Example(label, cls(), (TensorType.full(shape, FixedType.parse(fixed)),))
+            for label, (shape, fixed) in shapes.items()
+        )
+        return (
+            *full,
+            Example("all-negative", cls(), (TensorType((4,), 2, -9, -1),)),
+            Example("odd-interval", cls(), (TensorType((5,), 0, -3, 100),)),
+        )

@@ -1,0 +1,116 @@
+"""The same elements in another shape."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import prod
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hwaccel.errors import VerifyError
+from hwaccel.fxp import FixedType
+from hwaccel.fxp.arith import Array, namespace
+from hwaccel.ir.hardware import Fold, Hardware, Kernel
+from hwaccel.ir.op import Example, Op
+from hwaccel.ir.types import TensorType
+from hwaccel.ops.family import divisors
+
+
+def stream_order(shape: tuple[int, ...]) -> NDArray[np.int64]:
+    """Return, for each place in the stream, the index of that element in C order."""
+    return np.arange(prod(shape)).reshape(shape[0], -1).T.ravel()
+
+
+@dataclass(frozen=True, slots=True)
+class Reshape(Op):
+    """``y.flat[i] = x.flat[i]``, where ``channels_last`` counts ``x`` pixel by pixel.
+
+    A flatten that counts channels last is the order in which the hardware streams an image, and
+    so costs nothing there; the ``stream_flatten`` pass turns the one into the other.
+    """
+
+    name: ClassVar[str] = "reshape"
+
+    shape: tuple[int, ...]
+    channels_last: bool = False
+
+    def verify(self, *ins: TensorType) -> None:
+        """Check that no element is lost or invented."""
+        Op.verify(self, *ins)
+        if prod(self.shape) != ins[0].size:
+            raise VerifyError(
+                f"cannot reshape {ins[0].shape} ({ins[0].size} elements) to {self.shape} "
+                f"({prod(self.shape)} elements)"
+            )
+        if self.channels_last and len(self.shape) != 1:
+            raise VerifyError(f"channels_last flattens to one axis, found shape {self.shape}")
+
+    def infer(self, *ins: TensorType) -> TensorType:
+        """Keep the interval."""
+        return ins[0].reshaped(self.shape)
+
+    def golden(self, *xs: Array) -> Array:
+        """Reshape, channels moved last first where asked."""
+        (x,) = xs
+        xp = namespace(x)
+        if self.channels_last:
+            x = xp.moveaxis(x, 1, -1)
+        return xp.reshape(x, (x.shape[0], *self.shape))
+
+    def source(self, x: TensorType) -> NDArray[np.int64]:
+        """Return, for each output element in C order, the C-order index of its input element."""
+        return stream_order(x.shape) if self.channels_last else np.arange(x.size)
+
+    def _moves(self, x: TensorType) -> NDArray[np.int64]:
+        place = np.empty(x.size, dtype=np.int64)
+        place[stream_order(x.shape)] = np.arange(x.size)
+        return place[self.source(x)[stream_order(self.shape)]]
+
+    def folds(self, *ins: TensorType) -> tuple[Fold, ...]:
+        """Any lanes that divide both channel counts when nothing moves; one lane otherwise."""
+        moves = self._moves(ins[0])
+        if np.array_equal(moves, np.arange(moves.size)):
+            common = np.gcd(ins[0].channels, self.shape[0])
+            return tuple(Fold(n, n) for n in divisors(int(common)))
+        return (Fold(),)
+
+    def hardware(self, ins: tuple[TensorType, ...], fold: Fold) -> Hardware:
+        """Wires, or a two-bank buffer of the whole frame when elements move."""
+        moves = self._moves(ins[0])
+        if np.array_equal(moves, np.arange(moves.size)):
+            return Hardware((fold.pe,), fold.pe)
+        return Hardware((1,), 1, reorder=tuple(int(m) for m in moves))
+
+    def kernel(self, *ins: TensorType) -> Kernel:
+        """Call ``reshape`` with the channel counts and sizes of both sides."""
+        (x,) = ins
+        params = {
+            "size": x.size,
+            "channels": x.channels,
+            "out_channels": self.shape[0],
+            "channels_last": int(self.channels_last),
+        }
+        return Kernel("reshape", tuple(params.items()))
+
+    @classmethod
+    def examples(cls) -> tuple[Example, ...]:
+        """Flatten both ways, unflatten, ranks up and down."""
+
+        def make(
+            label: str, shape: tuple[int, ...], to: tuple[int, ...], last: bool = False
+        ) -> Example:
+            x = TensorType.full(shape, FixedType.parse("s6.3"))
+            return Example(label, cls(to, last), (x,))
+
+        return (
+            make("flatten", (4, 2, 3), (24,)),
+            make("flatten-stream", (4, 2, 3), (24,), True),
+            make("flatten-pixel", (6, 1, 1), (6,)),
+            make("unflatten", (12,), (3, 2, 2)),
+            make("same", (4, 3), (4, 3)),
+            make("split-rows", (2, 6), (2, 2, 3)),
+            make("merge-channels", (4, 2, 2), (2, 4, 2)),
+            make("one", (1,), (1, 1, 1)),
+        )

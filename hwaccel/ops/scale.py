@@ -1,0 +1,121 @@
+"""Integer multiplier and offset per channel: batch normalization, general scales."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from hwaccel.errors import VerifyError
+from hwaccel.fxp import FixedType, IntArray
+from hwaccel.fxp.arith import Array, per_channel
+from hwaccel.ir.hardware import Area, Fold, Hardware, Kernel, Pipe, Rom
+from hwaccel.ir.op import Example, Op
+from hwaccel.ir.types import TensorType
+from hwaccel.ops.family import contributions, rom_area, signed_width
+
+
+@dataclass(frozen=True, slots=True)
+class Scale(Op):
+    """``y[c] = x[c] * mult[c] + add[c]``; ``mult`` counts in units of ``2^-mult_frac``."""
+
+    name: ClassVar[str] = "scale"
+    elementwise: ClassVar[bool] = True
+
+    mult: IntArray
+    add: IntArray
+    mult_frac: int = 0
+
+    def verify(self, *ins: TensorType) -> None:
+        """Check that there is one multiplier and one offset per channel."""
+        Op.verify(self, *ins)
+        for label, array in (("mult", self.mult), ("add", self.add)):
+            if array.shape != (ins[0].channels,):
+                raise VerifyError(
+                    f"{label} has shape {array.shape}, expected ({ins[0].channels},)"
+                )
+
+    def infer(self, *ins: TensorType) -> TensorType:
+        """Return the exact interval over all channels."""
+        (x,) = ins
+        lo, hi = contributions(self.mult.a, x)
+        return TensorType(
+            x.shape,
+            x.frac + self.mult_frac,
+            int((lo + self.add.a).min()),
+            int((hi + self.add.a).max()),
+        )
+
+    def golden(self, *xs: Array) -> Array:
+        """Multiply and add along axis 1."""
+        (x,) = xs
+        return x * per_channel(self.mult.a, x) + per_channel(self.add.a, x)
+
+    def bound(self, *ins: TensorType) -> int:
+        """Bound product and sum."""
+        return int((np.abs(self.mult.a) * ins[0].magnitude + np.abs(self.add.a)).max())
+
+    def multiplications(self, *ins: TensorType) -> int:
+        """One per element."""
+        return ins[0].size
+
+    def hardware(self, ins: tuple[TensorType, ...], fold: Fold) -> Hardware:
+        """One multiplier per lane; constants from a ROM in channel order."""
+        (x,) = ins
+        out, lanes = self.infer(x), fold.pe
+        mult_w, add_w = (signed_width(*array.range()) for array in (self.mult, self.add))
+        table = np.stack([self.add.a, self.mult.a], axis=1).reshape(-1, 2 * lanes)
+        rom = Rom("CHANNELS", IntArray(table), (add_w, mult_w))
+        params = {
+            "LANES": lanes,
+            "IN_W": x.fixed.width,
+            "IN_SIGNED": int(x.fixed.signed),
+            "MULT_W": mult_w,
+            "ADD_W": add_w,
+            "OUT_W": out.fixed.width,
+            "CHANNEL_WORDS": table.shape[0],
+        }
+        area = Area(luts=out.fixed.width * lanes, ffs=3 * out.fixed.width * lanes, dsps=lanes)
+        pipe = Pipe(
+            "hwa_scale",
+            tuple(params.items()),
+            3,
+            lanes,
+            out.fixed.width,
+            roms=(rom,),
+            area=area + rom_area(rom),
+        )
+        return Hardware((lanes,), lanes, (pipe,))
+
+    def kernel(self, *ins: TensorType) -> Kernel:
+        """Call ``scale``."""
+        params = (("channels", ins[0].channels), ("pixels", ins[0].size // ins[0].channels))
+        return Kernel("scale", params, (("mult", self.mult), ("add", self.add)))
+
+    @classmethod
+    def examples(cls) -> tuple[Example, ...]:
+        """Signs, widths, ranks, zero and negative multipliers."""
+        rng = np.random.default_rng(13)
+
+        def make(label: str, shape: tuple[int, ...], x: str, bits: int, add: int) -> Example:
+            half = 1 << (bits - 1)
+            op = cls(
+                IntArray(rng.integers(-half, half, shape[0])),
+                IntArray(rng.integers(-add, add + 1, shape[0])),
+                bits - 1,
+            )
+            return Example(label, op, (TensorType.full(shape, FixedType.parse(x)),))
+
+        return (
+            make("image", (4, 3, 2), "s8.4", 8, 1000),
+            make("vector", (6,), "u8.8", 6, 50),
+            make("sequence", (3, 4), "s4.0", 4, 0),
+            make("one-channel", (1, 2, 2), "u4.4", 8, 9),
+            make("one-bit", (4,), "u1.0", 1, 1),
+            make("wide", (2, 2, 2), "s20.10", 18, 1 << 30),
+            Example("zero", cls(IntArray([0, 0]), IntArray([0, 7])),
+                    (TensorType.full((2,), FixedType.parse("s8.0")),)),
+            Example("interval", cls(IntArray([3, -3]), IntArray([1, 1])),
+                    (TensorType((2, 1, 3), 0, 4, 11),)),
+        )

@@ -1,0 +1,57 @@
+// hwa_rom: a read-only memory filled from a hex file.
+//
+//   function  data = word addr of the file INIT
+//   order     line k of the file (`$readmemh`) is word k
+//   latency   1: addr in cycle t, data in cycle t + 1 (a registered read, so block RAM fits)
+//   interval  1: a new word every cycle, no enable
+//   tlast     none: this is not a stream
+//   must not  addr >= DEPTH; INIT with more or fewer than DEPTH words
+
+`resetall
+`timescale 1ns / 1ps
+`default_nettype none
+
+module hwa_rom #(
+    // Word width in bits.
+    parameter integer WIDTH = 8,
+    // Number of words, 1 or more.
+    parameter integer DEPTH = 16,
+    // Name of the hex file, one word a line; "" makes a blank memory (for lint only).
+    parameter INIT = ""
+) (
+    input  wire                                         clk,
+    input  wire [(DEPTH > 1 ? $clog2(DEPTH) : 1)-1 : 0] addr,
+    output wire [WIDTH-1:0]                             data
+);
+
+    initial begin
+        if (WIDTH < 1) begin
+            $display("hwa: %m: WIDTH=%0d, must be 1 or more", WIDTH);
+            $finish;
+        end
+        if (DEPTH < 1) begin
+            $display("hwa: %m: DEPTH=%0d, must be 1 or more", DEPTH);
+            $finish;
+        end
+    end
+
+    reg [WIDTH-1:0] mem [0:DEPTH-1];
+    reg [WIDTH-1:0] data_q;
+
+    generate
+        if (INIT != "") begin : g_init
+            initial $readmemh(INIT, mem);
+        end else begin : g_blank
+            initial mem[0] = {WIDTH{1'b0}};
+        end
+    endgenerate
+
+    always @(posedge clk) begin
+        data_q <= mem[addr];
+    end
+
+    assign data = data_q;
+
+endmodule
+
+`resetall

@@ -1,0 +1,49 @@
+// hwa_issue: lets one beat of one stream into a pipe when there is a credit for its result.
+//
+//   function  fires in each cycle with s_axis_tvalid and grant; then take and out_valid are high
+//   order     as it comes
+//   latency   0: wires; s_axis_tready = grant, which is a register of hwa_fifo
+//   interval  1
+//   tlast     none: frames are counted at the edge of the design
+//   must not  drop grant without a take
+
+`resetall
+`timescale 1ns / 1ps
+`default_nettype none
+
+module hwa_issue #(
+    // Payload width in bits.
+    parameter integer DATA_W = 8
+) (
+    input  wire              clk,
+    input  wire              rst,
+
+    input  wire              s_axis_tvalid,
+    output wire              s_axis_tready,
+    input  wire [DATA_W-1:0] s_axis_tdata,
+
+    input  wire              grant,
+    output wire              take,
+
+    output wire              out_valid,
+    output wire [DATA_W-1:0] out_data
+);
+
+    initial if (DATA_W < 1) begin
+        $display("hwa: %m: DATA_W=%0d, must be 1 or more", DATA_W);
+        $finish;
+    end
+
+    wire fire = s_axis_tvalid && grant;
+
+    assign s_axis_tready = grant;
+    assign take          = fire;
+    assign out_valid     = fire;
+    assign out_data      = s_axis_tdata;
+
+    // No state: the clock is there so that all modules of a segment connect alike.
+    wire unused = &{1'b0, clk, rst};
+
+endmodule
+
+`resetall
