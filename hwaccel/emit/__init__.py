@@ -1,1 +1,1 @@
-"""TODO"""
+"""Plain data into dumb templates: Verilog, HLS C++, CUDA."""

@@ -1,1 +1,1 @@
-"""TODO"""
+"""PyTorch models in, fixed-point graphs out."""

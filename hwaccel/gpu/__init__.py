@@ -1,1 +1,1 @@
-"""TODO"""
+"""The golden model on a GPU, and the emitted CUDA."""

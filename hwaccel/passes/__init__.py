@@ -1,1 +1,1 @@
-"""TODO"""
+"""Graph to graph, golden output unchanged in every bit."""

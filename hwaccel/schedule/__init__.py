@@ -1,1 +1,1 @@
-"""TODO"""
+"""How wide, how fast, how deep: folding, buffers and exact timing."""

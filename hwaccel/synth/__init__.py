@@ -1,1 +1,1 @@
-"""TODO"""
+"""Yosys, nextpnr and vendor scripts."""

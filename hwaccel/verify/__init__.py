@@ -1,1 +1,1 @@
-"""TODO"""
+"""Run what was emitted and compare it with the golden model."""

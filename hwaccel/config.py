@@ -1,0 +1,82 @@
+"""``Config``: every choice a user can make, validated on construction and when read from TOML."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import msgspec
+
+from hwaccel.errors import ConfigError
+from hwaccel.fxp import FixedType
+
+Bits = Annotated[int, msgspec.Meta(ge=1, le=16)]
+Positive = Annotated[int, msgspec.Meta(ge=1, le=1 << 40)]
+
+
+class LayerConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Choices for one PyTorch module; ``None`` takes the design's."""
+
+    weight_bits: Bits | None = None
+    activation_bits: Bits | None = None
+    pe: Positive | None = None
+    simd: Positive | None = None
+
+
+class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Choices for a design.
+
+    ``input`` is the format of the input stream (``u8.8``); ``None`` lets calibration choose one
+    of ``activation_bits``. ``output_bits`` rounds the result; ``None`` keeps the last
+    accumulator exact. ``target_interval`` is in clock cycles per frame; ``multipliers`` is a
+    budget of multipliers; with neither, ``target_interval`` is the slowest layer at one
+    multiplier per output channel. ``layers`` is keyed by PyTorch module path.
+    """
+
+    name: str = ""
+    weight_bits: Bits = 8
+    activation_bits: Bits = 8
+    input: str | None = None
+    output_bits: Bits | None = None
+    calibration: Literal["minmax", "mse"] = "mse"
+    rounding: Literal["half_even", "half_up", "floor"] = "half_even"
+    target_interval: Positive | None = None
+    multipliers: Positive | None = None
+    clock_mhz: Annotated[float, msgspec.Meta(gt=0, le=2000)] = 100.0
+    layers: dict[str, LayerConfig] = {}
+
+    def __post_init__(self) -> None:
+        if self.input is not None:
+            FixedType.parse(self.input)
+        if self.target_interval is not None and self.multipliers is not None:
+            raise ConfigError("target_interval and multipliers exclude each other; give one")
+
+    def layer(self, path: str) -> LayerConfig:
+        """Return the choices for module ``path``."""
+        return self.layers.get(path, LayerConfig())
+
+
+def checked(config: Config) -> Config:
+    """Return ``config`` after validating every field against its limits.
+
+    Raises:
+        ConfigError: a field has the wrong type or is out of range; the message names it.
+    """
+    try:
+        return msgspec.convert(msgspec.to_builtins(config), Config)
+    except msgspec.ValidationError as error:
+        raise ConfigError(f"config: {error}") from None
+
+
+def read_config(path: Path) -> Config:
+    """Read a TOML file.
+
+    Raises:
+        ConfigError: the file is missing, not TOML, or holds an unknown or illegal field.
+    """
+    try:
+        return msgspec.toml.decode(path.read_bytes(), type=Config)
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read ({error.strerror})") from None
+    except (msgspec.DecodeError, ValueError) as error:
+        raise ConfigError(f"{path}: {error}") from None
