@@ -52,8 +52,15 @@ class Op(ABC):
         return 0
 
     def folds(self, *ins: TensorType) -> tuple[Fold, ...]:
-        """Return the legal parallelisms, slowest first. Elementwise ops follow their producer."""
-        return (Fold(),)
+        """Return the legal parallelisms, slowest first.
+
+        An elementwise op takes any number of lanes that divides the channels; inside a segment
+        it follows its producer.
+        """
+        if not self.elementwise:
+            return (Fold(),)
+        channels = ins[0].channels
+        return tuple(Fold(n, 1) for n in range(1, channels + 1) if channels % n == 0)
 
     @abstractmethod
     def hardware(self, ins: tuple[TensorType, ...], fold: Fold) -> Hardware:

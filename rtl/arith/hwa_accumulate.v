@@ -1,15 +1,16 @@
-// Accumulator with a shift and a bias per channel: the tail of a multiply-accumulate pipe.
+// hwa_accumulate: adds up reductions, then shifts and biases the sum by channel; the tail of the
+// multiply-accumulate pipes.
 //
-//   out[p] = ((sum over beats first..last of in[p]) << shift[p]) + bias[p]      p = 0 .. LANES-1
-//
-// All signed. The sum is exact modulo 2^ACC_W and the result modulo 2^OUT_W: the compiler picks
-// widths that hold every value that can occur. A beat without `in_valid` changes nothing; a
-// reduction that did not begin with `in_first` adds to the sum before it.
-//
-// Lane 0 is in the low bits. Latency 2 from the beat with `in_last` to `out_valid`, one beat a
-// cycle. Channel ROM word k serves the k-th output beat after reset, counted modulo
-// CHANNEL_WORDS; lane p of it is {shift, bias}, the shift unsigned, the bias signed. A field of
-// width 0 is not there and counts as zero; without both there is no ROM.
+//   function  out[p] = ((sum over beats first..last of in[p]) << shift[p]) + bias[p]
+//             for p = 0 .. LANES-1, all signed but the shift. Sums modulo 2^ACC_W, results modulo
+//             2^OUT_W: the compiler picks widths that hold every value that can occur.
+//   order     lane 0 in the low bits. Channel ROM word k serves the k-th output beat after
+//             reset, counted modulo CHANNEL_WORDS; lane p of it is {shift, bias}. A field of
+//             width 0 is not there and counts as zero; without any there is no ROM.
+//   latency   2 from the beat with in_last to out_valid, with or without fields
+//   interval  1; cycles without in_valid change nothing
+//   tlast     none: in_first and in_last frame each reduction
+//   must not  start a reduction without in_first (it would add to the sum before it)
 
 `resetall
 `timescale 1ns / 1ps
@@ -35,24 +36,34 @@ module hwa_accumulate #(
 ) (
     input  wire                   clk,
     input  wire                   rst,
+
     input  wire                   in_valid,
     input  wire                   in_first,
     input  wire                   in_last,
     input  wire [LANES*IN_W-1:0]  in_data,
+
     output wire                   out_valid,
     output wire [LANES*OUT_W-1:0] out_data
 );
 
     localparam integer FIELD_W = SHIFT_W + BIAS_W;
+    localparam integer CHANNEL_W = (FIELD_W > 0) ? LANES * FIELD_W : 1;
     localparam integer ADDR_W = (CHANNEL_WORDS > 1) ? $clog2(CHANNEL_WORDS) : 1;
-    localparam BAD = (LANES < 1) || (IN_W < 1) || (ACC_W < 1) || (OUT_W < 1) || (SHIFT_W < 0)
-        || (SHIFT_W > 8) || (BIAS_W < 0) || (CHANNEL_WORDS < 1);
 
-    initial if (BAD) begin
-        $display("hwa: %m: LANES=%0d IN_W=%0d ACC_W=%0d OUT_W=%0d CHANNEL_WORDS=%0d, %0s",
-            LANES, IN_W, ACC_W, OUT_W, CHANNEL_WORDS, "must be 1 or more");
-        $display("hwa: %m: SHIFT_W=%0d BIAS_W=%0d, must be 0 to 8, 0 or more", SHIFT_W, BIAS_W);
-        $finish;
+    initial begin
+        if (LANES < 1 || IN_W < 1 || ACC_W < 1 || OUT_W < 1 || CHANNEL_WORDS < 1) begin
+            $display("hwa: %m: LANES=%0d IN_W=%0d ACC_W=%0d OUT_W=%0d CHANNEL_WORDS=%0d, %0s",
+                     LANES, IN_W, ACC_W, OUT_W, CHANNEL_WORDS, "must be 1 or more");
+            $finish;
+        end
+        if (SHIFT_W < 0 || SHIFT_W > 8) begin
+            $display("hwa: %m: SHIFT_W=%0d, must be 0 to 8", SHIFT_W);
+            $finish;
+        end
+        if (BIAS_W < 0) begin
+            $display("hwa: %m: BIAS_W=%0d, must be 0 or more", BIAS_W);
+            $finish;
+        end
     end
 
     // Control: the sum is complete in the cycle after `in_last`, the result in the one after.
@@ -60,11 +71,10 @@ module hwa_accumulate #(
     reg out_valid_q;
 
     always @(posedge clk) begin
-        complete_q <= in_valid && in_last;
+        complete_q  <= in_valid && in_last;
         out_valid_q <= complete_q;
-
         if (rst) begin
-            complete_q <= 1'b0;
+            complete_q  <= 1'b0;
             out_valid_q <= 1'b0;
         end
     end
@@ -72,47 +82,37 @@ module hwa_accumulate #(
     assign out_valid = out_valid_q;
 
     // Channel ROM: read while the last beat is added, so its word is there with the sum.
-    wire [LANES*(FIELD_W+1)-1:0] channel;
+    wire [CHANNEL_W-1:0] channel;
 
     generate
-        if (FIELD_W > 0) begin : fields
-            wire [ADDR_W-1:0]        addr;
-            wire                     addr_last;
-            wire [LANES*FIELD_W-1:0] word;
-            wire                     unused = &{1'b0, addr_last};
+        if (FIELD_W > 0) begin : g_fields
+            wire [ADDR_W-1:0] addr;
+            wire              addr_last;
+            wire              unused = &{1'b0, addr_last};
 
-            hwa_loop #(
-                .COUNT(CHANNEL_WORDS)
-            ) hwa_loop_inst (
-                .clk(clk),
-                .rst(rst),
-                .step(in_valid && in_last),
-                .index(addr),
-                .last(addr_last)
+            hwa_loop #(.COUNT(CHANNEL_WORDS)) count (
+                .clk   (clk),
+                .rst   (rst),
+                .step  (in_valid && in_last),
+                .index (addr),
+                .last  (addr_last)
             );
 
-            hwa_rom #(
-                .WIDTH(LANES * FIELD_W),
-                .DEPTH(CHANNEL_WORDS),
-                .INIT(CHANNELS)
-            ) hwa_rom_inst (
-                .clk(clk),
-                .addr(addr),
-                .data(word)
+            hwa_rom #(.WIDTH(CHANNEL_W), .DEPTH(CHANNEL_WORDS), .INIT(CHANNELS)) rom (
+                .clk  (clk),
+                .addr (addr),
+                .data (channel)
             );
+        end else begin : g_no_fields
+            wire unused = &{1'b0, channel};
 
-            // One bit of room above the fields, so that a field of width 0 has a place.
-            assign channel = {{LANES{1'b0}}, word};
-        end else begin : no_fields
-            assign channel = {LANES{1'b0}};
+            assign channel = 1'b0;
         end
     endgenerate
 
-    wire unused_room = &{1'b0, channel[LANES*FIELD_W +: LANES]};
-
     genvar p;
     generate
-        for (p = 0; p < LANES; p = p + 1) begin : lane
+        for (p = 0; p < LANES; p = p + 1) begin : g_lane
             // Widened first, so that both longer and shorter targets are plain slices.
             wire [IN_W-1:0]        x = in_data[p*IN_W +: IN_W];
             wire [IN_W+ACC_W-1:0]  x_wide = {{ACC_W{x[IN_W-1]}}, x};
@@ -124,19 +124,19 @@ module hwa_accumulate #(
             wire                   unused = &{1'b0, x_wide[ACC_W +: IN_W],
                                               sum_wide[OUT_W +: ACC_W]};
 
-            if (SHIFT_W > 0) begin : shift
+            if (SHIFT_W > 0) begin : g_shift
                 assign shifted = sum_wide[OUT_W-1:0] << channel[p*FIELD_W+BIAS_W +: SHIFT_W];
-            end else begin : no_shift
+            end else begin : g_no_shift
                 assign shifted = sum_wide[OUT_W-1:0];
             end
 
-            if (BIAS_W > 0) begin : bias
+            if (BIAS_W > 0) begin : g_bias
                 wire [BIAS_W-1:0]       b = channel[p*FIELD_W +: BIAS_W];
                 wire [BIAS_W+OUT_W-1:0] b_wide = {{OUT_W{b[BIAS_W-1]}}, b};
                 wire                    unused_b = &{1'b0, b_wide[OUT_W +: BIAS_W]};
 
                 assign biased = shifted + b_wide[OUT_W-1:0];
-            end else begin : no_bias
+            end else begin : g_no_bias
                 assign biased = shifted;
             end
 

@@ -1,9 +1,11 @@
-// Sum of COUNT signed numbers, one adder level per cycle.
+// hwa_sum_tree: the sum of COUNT signed numbers, one adder level a cycle.
 //
-//   sum[t + clog2(COUNT)] = sum over i of in_data[i][t]          exact: IN_W + clog2(COUNT) bits
-//
-// Number i is at bit i*IN_W. Latency clog2(COUNT) (0 for one number), a new set every cycle.
-// There is no valid and no reset: the user delays its own control by the latency.
+//   function  sum = sum over i of number i, exact in IN_W + clog2(COUNT) bits
+//   order     number 0 in the low bits
+//   latency   clog2(COUNT), so 0 for one number
+//   interval  1
+//   tlast     none: there is no valid either, the user delays its own control
+//   must not  nothing: any data is good
 
 `resetall
 `timescale 1ns / 1ps
@@ -16,6 +18,7 @@ module hwa_sum_tree #(
     parameter integer IN_W = 8
 ) (
     input  wire                          clk,
+
     input  wire [COUNT*IN_W-1:0]         in_data,
     output wire [IN_W+$clog2(COUNT)-1:0] sum
 );
@@ -23,11 +26,12 @@ module hwa_sum_tree #(
     localparam integer LEVELS = $clog2(COUNT);
     localparam integer SUM_W = IN_W + LEVELS;
     localparam integer LEAVES = 1 << LEVELS;
-    localparam BAD = (COUNT < 1) || (IN_W < 1);
 
-    initial if (BAD) begin
-        $display("hwa: %m: COUNT=%0d IN_W=%0d, must be 1 or more", COUNT, IN_W);
-        $finish;
+    initial begin
+        if (COUNT < 1 || IN_W < 1) begin
+            $display("hwa: %m: COUNT=%0d IN_W=%0d, must be 1 or more", COUNT, IN_W);
+            $finish;
+        end
     end
 
     // A binary tree in heap order: node 1 is the root, node n adds nodes 2n and 2n+1, the leaves
@@ -36,23 +40,24 @@ module hwa_sum_tree #(
 
     genvar n;
     generate
-        for (n = 0; n < LEAVES; n = n + 1) begin : leaf
-            if (n < COUNT) begin : number
+        for (n = 0; n < LEAVES; n = n + 1) begin : g_leaf
+            if (n < COUNT) begin : g_number
                 wire [IN_W-1:0] x = in_data[n*IN_W +: IN_W];
                 assign node[(LEAVES+n)*SUM_W +: SUM_W] = {{LEVELS{x[IN_W-1]}}, x};
-            end else begin : absent
+            end else begin : g_absent
                 assign node[(LEAVES+n)*SUM_W +: SUM_W] = {SUM_W{1'b0}};
             end
         end
-        for (n = 1; n < LEAVES; n = n + 1) begin : branch
+        for (n = 1; n < LEAVES; n = n + 1) begin : g_branch
             reg [SUM_W-1:0] sum_q;
 
-            always @(posedge clk)
+            always @(posedge clk) begin
                 sum_q <= node[2*n*SUM_W +: SUM_W] + node[(2*n+1)*SUM_W +: SUM_W];
+            end
 
             assign node[n*SUM_W +: SUM_W] = sum_q;
         end
-        if (LEVELS == 0) begin : wires_only
+        if (LEVELS == 0) begin : g_wires
             wire unused = &{1'b0, clk};
         end
     endgenerate

@@ -1,61 +1,62 @@
-// Loop index: counts 0, 1 .. COUNT-1, 0 .. , one step for each cycle with `step`.
+// hwa_loop: the index of a counting loop.
 //
-//   index[t+1] = step[t] ? (index[t] + 1) mod COUNT : index[t]          after reset 0
-//   last[t]    = (index[t] == COUNT - 1)
-//
-// Both outputs are registers, so a nest of loops steps as an AND of `last` flags: the step of a
-// loop is `step` of the next inner one and its `last`. With COUNT = 1 nothing is left but wires.
+//   function  index counts 0, 1 .. COUNT-1, 0 .. : one on in each cycle with `step`, 0 after
+//             reset; last is high while index = COUNT-1. A nest of loops is a chain: the step of
+//             a loop is the step of the next inner one while that one is at its last.
+//   latency   1: step in cycle t, the new index in cycle t + 1; index and last are registers
+//   interval  1
+//   tlast     none: this is not a stream
+//   must not  nothing: any step is good
 
 `resetall
 `timescale 1ns / 1ps
 `default_nettype none
 
 module hwa_loop #(
-    // Number of values of the index, 1 to 2^30.
+    // Values of the index, 1 to 2^30; with one there is no register.
     parameter integer COUNT = 4
 ) (
-    input  wire clk,
-    input  wire rst,
-    input  wire step,
-    output wire [((COUNT > 1) ? $clog2(COUNT) : 1)-1:0] index,
-    output wire last
+    input  wire                                         clk,
+    input  wire                                         rst,
+
+    input  wire                                         step,
+    output wire [(COUNT > 1 ? $clog2(COUNT) : 1)-1 : 0] index,
+    output wire                                         last
 );
 
     localparam integer INDEX_W = (COUNT > 1) ? $clog2(COUNT) : 1;
-    localparam integer TOP = COUNT - 1;
     localparam integer BELOW_TOP = (COUNT > 1) ? COUNT - 2 : 0;
-    localparam BAD = (COUNT < 1) || (COUNT > (1 << 30));
 
-    initial if (BAD) begin
-        $display("hwa: %m: COUNT=%0d, must be 1 to 2^30", COUNT);
-        $finish;
+    initial begin
+        if (COUNT < 1 || COUNT > (1 << 30)) begin
+            $display("hwa: %m: COUNT=%0d, must be 1 to 2^30", COUNT);
+            $finish;
+        end
     end
 
     generate
-        if (COUNT > 1) begin : counting
+        if (COUNT > 1) begin : g_count
             reg [INDEX_W-1:0] index_q;
             reg               last_q;
 
             always @(posedge clk) begin
                 if (step) begin
                     index_q <= last_q ? {INDEX_W{1'b0}} : index_q + 1'b1;
-                    last_q <= (COUNT == 2) ? !last_q : index_q == BELOW_TOP[INDEX_W-1:0];
+                    last_q  <= index_q == BELOW_TOP[INDEX_W-1:0];
                 end
-
                 if (rst) begin
                     index_q <= {INDEX_W{1'b0}};
-                    last_q <= 1'b0;
+                    last_q  <= 1'b0;
                 end
             end
 
             assign index = index_q;
-            assign last = last_q;
-        end else begin : still
-            // One value: nothing to count.
-            wire unused = &{1'b0, clk, rst, step, TOP[0]};
+            assign last  = last_q;
+        end else begin : g_still
+            wire unused = &{1'b0, clk, rst, step};
 
             assign index = {INDEX_W{1'b0}};
-            assign last = 1'b1;
+            assign last  = 1'b1;
         end
     endgenerate
 

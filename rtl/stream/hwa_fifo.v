@@ -1,4 +1,4 @@
-// hwa_fifo: where the results of a segment wait, and the count of the places still free.
+// Where the results of a segment wait, and the count of the places still free.
 //
 //   function  beats leave as they came; `grant` is high while a place (a credit) is free.
 //             `take` reserves a place now, the beat for it arrives at `in_valid` any time later,
@@ -92,6 +92,75 @@ module hwa_fifo #(
             read_q    <= {PLACE_W{1'b0}};
         end
     end
+
+`ifdef FORMAL
+    localparam integer F_W = $clog2(DEPTH + 2);
+
+    wire [F_W-1:0]    f_held, f_place;
+    wire              f_tracked;
+    wire [DATA_W-1:0] f_kth;
+
+    hwa_stream_check #(.DATA_W(DATA_W), .ASSUME(0)) f_check_m (
+        .clk    (clk),
+        .rst    (rst),
+        .tvalid (m_axis_tvalid),
+        .tready (m_axis_tready),
+        .tdata  (m_axis_tdata)
+    );
+
+    hwa_stream_order #(.PART_W(DATA_W), .ROOM(DEPTH)) f_order (
+        .clk       (clk),
+        .rst       (rst),
+        .push      (in_valid),
+        .push_data (in_data),
+        .pop       (pop),
+        .pop_data  (m_axis_tdata),
+        .held      (f_held),
+        .tracked   (f_tracked),
+        .place     (f_place),
+        .kth       (f_kth)
+    );
+
+    // Taken, and still on the way.
+    reg [F_W-1:0] f_pending_q;
+    reg           f_pushed_q, f_popped_q, f_stuck_q;
+
+    always @(posedge clk) begin
+        f_pending_q <= f_pending_q + take - in_valid;
+        f_pushed_q  <= in_valid;
+        f_popped_q  <= pop;
+        if (!grant && f_held == DEPTH && !m_axis_tready) f_stuck_q <= 1'b1;
+        if (rst) begin
+            f_pending_q <= {F_W{1'b0}};
+            f_pushed_q  <= 1'b0;
+            f_popped_q  <= 1'b0;
+            f_stuck_q   <= 1'b0;
+        end
+    end
+
+    initial assume (rst);
+    always @* if (!rst) begin
+        // The environment: a take needs a grant, and each take brings one beat.
+        assume (!take || grant);
+        assume (!in_valid || f_pending_q != 0 || take);
+
+        // The contract: credits, and who is seen when.
+        assert (f_held + f_pending_q <= DEPTH);
+        assert (grant == (f_held + f_pending_q < DEPTH));
+        assert (m_axis_tvalid == (f_held != 0));
+        assert (!f_pushed_q || m_axis_tvalid);
+        assert (!f_popped_q || grant);
+
+        // Helpers: the three places follow one another, and the k-th beat sits where it should.
+        assert (read_q < DEPTH);
+        assert (write_q == (read_q + f_held) % DEPTH);
+        assert (reserve_q == (write_q + f_pending_q) % DEPTH);
+        assert (!f_tracked || mem[(read_q + f_place) % DEPTH] == f_kth);
+
+        // A story: full and stuck, then drained to the last beat.
+        cover (f_stuck_q && f_held == 0 && f_pending_q == 0);
+    end
+`endif
 
 endmodule
 

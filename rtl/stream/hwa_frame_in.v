@@ -1,4 +1,4 @@
-// hwa_frame_in: checks at the input of a design that tlast comes where it should, and drops it.
+// Checks at the input of a design that tlast comes where it should, and drops it.
 //
 //   function  the beats pass; frame_error goes high and stays when a beat is taken whose
 //             tlast is not what its number says
@@ -67,6 +67,64 @@ module hwa_frame_in #(
             frame_error_q <= 1'b0;
         end
     end
+
+`ifdef FORMAL
+    hwa_stream_check #(.DATA_W(DATA_W + 1), .ASSUME(1)) f_check_s (
+        .clk    (clk),
+        .rst    (rst),
+        .tvalid (s_axis_tvalid),
+        .tready (s_axis_tready),
+        .tdata  ({s_axis_tlast, s_axis_tdata})
+    );
+
+    hwa_stream_check #(.DATA_W(DATA_W), .ASSUME(0)) f_check_m (
+        .clk    (clk),
+        .rst    (rst),
+        .tvalid (m_axis_tvalid),
+        .tready (m_axis_tready),
+        .tdata  (m_axis_tdata)
+    );
+
+    hwa_stream_order #(.PART_W(DATA_W), .ROOM(0)) f_order (
+        .clk       (clk),
+        .rst       (rst),
+        .push      (pass),
+        .push_data (s_axis_tdata),
+        .pop       (m_axis_tvalid && m_axis_tready),
+        .pop_data  (m_axis_tdata),
+        .held      (),
+        .tracked   (),
+        .place     (),
+        .kth       ()
+    );
+
+    // Beats that the frame still wants; a wrong beat was seen; a beat was stalled.
+    reg [COUNT_W:0] f_left_q;
+    reg             f_wrong_q, f_stuck_q;
+
+    always @(posedge clk) begin
+        if (pass) f_left_q <= (f_left_q == 1) ? BEATS : f_left_q - 1'b1;
+        if (pass && s_axis_tlast != (f_left_q == 1)) f_wrong_q <= 1'b1;
+        f_stuck_q <= s_axis_tvalid && !m_axis_tready && !rst;
+        if (rst) begin
+            f_left_q  <= BEATS;
+            f_wrong_q <= 1'b0;
+        end
+    end
+
+    initial assume (rst);
+    always @* if (!rst) begin
+        // The contract: each wrong frame is noticed, none other, and it stays noticed.
+        assert (frame_error == f_wrong_q);
+
+        // Helper: two ways to count.
+        assert (f_left_q >= 1 && f_left_q + count_q == BEATS);
+
+        // Two stories, each after a stall: a frame without fault, and one cut short or long.
+        cover (f_stuck_q && pass && s_axis_tlast && last && !frame_error);
+        cover (f_stuck_q && pass && frame_error);
+    end
+`endif
 
 endmodule
 

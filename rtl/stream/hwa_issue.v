@@ -1,4 +1,4 @@
-// hwa_issue: lets one beat of one stream into a pipe when there is a credit for its result.
+// Lets one beat of one stream into a pipe when there is a credit for its result.
 //
 //   function  fires in each cycle with s_axis_tvalid and grant; then take and out_valid are high
 //   order     as it comes
@@ -43,6 +43,46 @@ module hwa_issue #(
 
     // No state: the clock is there so that all modules of a segment connect alike.
     wire unused = &{1'b0, clk, rst};
+
+`ifdef FORMAL
+    hwa_stream_check #(.DATA_W(DATA_W), .ASSUME(1)) f_check_s (
+        .clk    (clk),
+        .rst    (rst),
+        .tvalid (s_axis_tvalid),
+        .tready (s_axis_tready),
+        .tdata  (s_axis_tdata)
+    );
+
+    hwa_stream_order #(.PART_W(DATA_W), .ROOM(0)) f_order (
+        .clk       (clk),
+        .rst       (rst),
+        .push      (s_axis_tvalid && s_axis_tready),
+        .push_data (s_axis_tdata),
+        .pop       (out_valid),
+        .pop_data  (out_data),
+        .held      (),
+        .tracked   (),
+        .place     (),
+        .kth       ()
+    );
+
+    reg f_stuck_q;
+
+    always @(posedge clk) begin
+        f_stuck_q <= s_axis_tvalid && !grant && !rst;
+    end
+
+    initial assume (rst);
+    always @* if (!rst) begin
+        // The contract: a credit for each beat, and no beat or credit waits for nothing.
+        assert (take == out_valid);
+        assert (take == (s_axis_tvalid && grant));
+        assert (s_axis_tready == grant);
+
+        // A story: stuck without a credit, then fired.
+        cover (f_stuck_q && out_valid);
+    end
+`endif
 
 endmodule
 

@@ -1,4 +1,4 @@
-// hwa_join: lets one beat of each of two streams into a pipe together.
+// Lets one beat of each of two streams into a pipe together.
 //
 //   function  fires in each cycle with both inputs valid and grant; then take and out_valid
 //             are high and both inputs are consumed
@@ -59,6 +59,69 @@ module hwa_join #(
 
     // No state: the clock is there so that all modules of a segment connect alike.
     wire unused = &{1'b0, clk, rst};
+
+`ifdef FORMAL
+    hwa_stream_check #(.DATA_W(A_W), .ASSUME(1)) f_check_a (
+        .clk    (clk),
+        .rst    (rst),
+        .tvalid (s_axis_a_tvalid),
+        .tready (s_axis_a_tready),
+        .tdata  (s_axis_a_tdata)
+    );
+
+    hwa_stream_check #(.DATA_W(B_W), .ASSUME(1)) f_check_b (
+        .clk    (clk),
+        .rst    (rst),
+        .tvalid (s_axis_b_tvalid),
+        .tready (s_axis_b_tready),
+        .tdata  (s_axis_b_tdata)
+    );
+
+    hwa_stream_order #(.PART_W(A_W), .ROOM(0)) f_order_a (
+        .clk       (clk),
+        .rst       (rst),
+        .push      (s_axis_a_tvalid && s_axis_a_tready),
+        .push_data (s_axis_a_tdata),
+        .pop       (out_valid),
+        .pop_data  (out_a_data),
+        .held      (),
+        .tracked   (),
+        .place     (),
+        .kth       ()
+    );
+
+    hwa_stream_order #(.PART_W(B_W), .ROOM(0)) f_order_b (
+        .clk       (clk),
+        .rst       (rst),
+        .push      (s_axis_b_tvalid && s_axis_b_tready),
+        .push_data (s_axis_b_tdata),
+        .pop       (out_valid),
+        .pop_data  (out_b_data),
+        .held      (),
+        .tracked   (),
+        .place     (),
+        .kth       ()
+    );
+
+    reg f_stuck_q, f_alone_q;
+
+    always @(posedge clk) begin
+        f_alone_q <= s_axis_a_tvalid && !s_axis_b_tvalid && grant && !rst;
+        f_stuck_q <= f_alone_q && s_axis_a_tvalid && s_axis_b_tvalid && !grant && !rst;
+    end
+
+    initial assume (rst);
+    always @* if (!rst) begin
+        // The contract: both beats and the credit go together, as soon as all three are there.
+        assert (take == out_valid);
+        assert (take == (s_axis_a_tvalid && s_axis_b_tvalid && grant));
+        assert (take == (s_axis_a_tvalid && s_axis_a_tready));
+        assert (take == (s_axis_b_tvalid && s_axis_b_tready));
+
+        // A story: a waits alone, then both wait for a credit, then they fire.
+        cover (f_stuck_q && out_valid);
+    end
+`endif
 
 endmodule
 

@@ -1,4 +1,4 @@
-// hwa_pack: joins RATIO narrow beats into one wide beat.
+// Joins RATIO narrow beats into one wide beat.
 //
 //   function  wide beat n = narrow beats n*RATIO .. n*RATIO + RATIO-1
 //   order     the first narrow beat in the low bits
@@ -73,6 +73,69 @@ module hwa_pack #(
 
     // The part that falls out at the bottom belongs to a word that has left.
     wire unused = &{1'b0, moved[DATA_W-1:0]};
+
+`ifdef FORMAL
+    localparam integer F_W = $clog2(RATIO + 2);
+
+    wire [F_W-1:0]    f_held, f_place;
+    wire              f_tracked;
+    wire [DATA_W-1:0] f_kth;
+
+    hwa_stream_check #(.DATA_W(DATA_W), .ASSUME(1)) f_check_s (
+        .clk    (clk),
+        .rst    (rst),
+        .tvalid (s_axis_tvalid),
+        .tready (s_axis_tready),
+        .tdata  (s_axis_tdata)
+    );
+
+    hwa_stream_check #(.DATA_W(RATIO*DATA_W), .ASSUME(0)) f_check_m (
+        .clk    (clk),
+        .rst    (rst),
+        .tvalid (m_axis_tvalid),
+        .tready (m_axis_tready),
+        .tdata  (m_axis_tdata)
+    );
+
+    hwa_stream_order #(.PART_W(DATA_W), .OUT_PARTS(RATIO), .ROOM(RATIO)) f_order (
+        .clk       (clk),
+        .rst       (rst),
+        .push      (store),
+        .push_data (s_axis_tdata),
+        .pop       (m_axis_tvalid && m_axis_tready),
+        .pop_data  (m_axis_tdata),
+        .held      (f_held),
+        .tracked   (f_tracked),
+        .place     (f_place),
+        .kth       (f_kth)
+    );
+
+    // Parts sit at the top until the word is full.
+    wire [F_W-1:0] f_slot = full_q ? f_place : RATIO - count_q + f_place;
+
+    reg f_done_q, f_stuck_q;
+
+    always @(posedge clk) begin
+        f_done_q  <= store && last && !rst;
+        f_stuck_q <= s_axis_tvalid && m_axis_tvalid && !m_axis_tready && !rst;
+    end
+
+    initial assume (rst);
+    always @* if (!rst) begin
+        // The contract: a whole word is seen at once, and only a full word can stop the input.
+        assert (m_axis_tvalid == (f_held == RATIO));
+        assert (!f_done_q || m_axis_tvalid);
+        assert (s_axis_tready == (!m_axis_tvalid || m_axis_tready));
+
+        // Helpers: what is held, and where the k-th part sits.
+        assert (f_held == (full_q ? RATIO : count_q));
+        assert (count_q < RATIO && (!full_q || count_q == 0));
+        assert (!f_tracked || data_q[f_slot*DATA_W +: DATA_W] == f_kth);
+
+        // A story: a full word stalls with a part behind it, then both move.
+        cover (f_stuck_q && m_axis_tready && store);
+    end
+`endif
 
 endmodule
 

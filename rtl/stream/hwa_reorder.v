@@ -1,4 +1,4 @@
-// hwa_reorder: sends each frame of LENGTH beats out in another order.
+// Sends each frame of LENGTH beats out in another order.
 //
 //   function  output beat k of a frame = input beat ORDER[k] of the same frame
 //   order     frames stay in order; inside a frame as the file ORDER says
@@ -67,8 +67,20 @@ module hwa_reorder #(
     wire [INDEX_W-1:0] read_index_next = read_last ? {INDEX_W{1'b0}} : read_index_q + 1'b1;
     wire [INDEX_W-1:0] order;
 
+    // A bank is never written and read in one cycle, so Yosys need not care for that case. The
+    // bank is the low address bit: nothing is lost between the banks when LENGTH is no power of 2.
+    (* no_rw_check *)
+    reg [DATA_W-1:0] mem [0:WORDS-1];
+    reg [DATA_W-1:0] data_q;
+
     assign s_axis_tready = !full_q[write_bank_q];
     assign m_axis_tvalid = valid_q;
+    assign m_axis_tdata  = data_q;
+
+    always @(posedge clk) begin
+        if (write) mem[{write_index_q, write_bank_q}] <= s_axis_tdata;
+        if (read) data_q <= mem[{order, read_bank_q}];
+    end
 
     always @(posedge clk) begin
         if (write) begin
@@ -107,19 +119,102 @@ module hwa_reorder #(
         .data  (order)
     );
 
-    // The bank is the low address bit, so the two banks need no padding between them.
-    hwa_ram #(
-        .WIDTH      (DATA_W),
-        .DEPTH      (WORDS)
-    ) banks (
-        .clk        (clk),
-        .write      (write),
-        .write_addr ({write_index_q, write_bank_q}),
-        .write_data (s_axis_tdata),
-        .read       (read),
-        .read_addr  ({order, read_bank_q}),
-        .read_data  (m_axis_tdata)
+`ifdef FORMAL
+    hwa_stream_check #(.DATA_W(DATA_W), .ASSUME(1)) f_check_s (
+        .clk    (clk),
+        .rst    (rst),
+        .tvalid (s_axis_tvalid),
+        .tready (s_axis_tready),
+        .tdata  (s_axis_tdata)
     );
+
+    hwa_stream_check #(.DATA_W(DATA_W), .ASSUME(0)) f_check_m (
+        .clk    (clk),
+        .rst    (rst),
+        .tvalid (m_axis_tvalid),
+        .tready (m_axis_tready),
+        .tdata  (m_axis_tdata)
+    );
+
+    reg [INDEX_W-1:0] f_order [0:LENGTH-1];
+    initial $readmemh(ORDER, f_order);
+
+    // The order of this module is by frame, so hwa_stream_order does not fit. The solver picks an
+    // input beat by raising f_pick: f_data_q is its value, f_index_q its number in its frame,
+    // f_ahead_q the number of frames that leave before that frame.
+    (* anyseq *) reg  f_pick;
+    reg               f_tracked_q;
+    reg [DATA_W-1:0]  f_data_q;
+    reg [INDEX_W-1:0] f_index_q;
+    reg [2:0]         f_ahead_q;
+    // Counted at the ports alone: beats of the frame that comes and of the frame that leaves,
+    // and the frames that came as a whole and did not leave as a whole.
+    reg [INDEX_W-1:0] f_in_q, f_out_q;
+    reg [2:0]         f_whole_q;
+    reg               f_due_q, f_stuck_q;
+
+    wire f_in_last  = write && f_in_q == LAST[INDEX_W-1:0];
+    wire f_out      = m_axis_tvalid && m_axis_tready;
+    wire f_out_last = f_out && f_out_q == LAST[INDEX_W-1:0];
+    // The output shows the last beat of a frame, so the bank of that frame is free.
+    wire f_tail     = m_axis_tvalid && f_out_q == LAST[INDEX_W-1:0];
+
+    always @(posedge clk) begin
+        if (write) f_in_q <= (f_in_q == LAST[INDEX_W-1:0]) ? {INDEX_W{1'b0}} : f_in_q + 1'b1;
+        if (f_out) f_out_q <= f_out_last ? {INDEX_W{1'b0}} : f_out_q + 1'b1;
+        f_whole_q <= f_whole_q + f_in_last - f_out_last;
+        if (!f_tracked_q) begin
+            f_tracked_q <= write && f_pick;
+            f_data_q    <= s_axis_tdata;
+            f_index_q   <= f_in_q;
+            f_ahead_q   <= f_whole_q - f_out_last;
+        end else if (f_out_last) begin
+            f_tracked_q <= f_ahead_q != 0;
+            f_ahead_q   <= f_ahead_q - 1'b1;
+        end
+        f_due_q <= f_whole_q != f_tail && (!m_axis_tvalid || m_axis_tready);
+        if (full_q == 2'b11 && s_axis_tvalid && !m_axis_tready) f_stuck_q <= 1'b1;
+        if (rst) begin
+            f_in_q      <= {INDEX_W{1'b0}};
+            f_out_q     <= {INDEX_W{1'b0}};
+            f_whole_q   <= 3'd0;
+            f_tracked_q <= 1'b0;
+            f_due_q     <= 1'b0;
+            f_stuck_q   <= 1'b0;
+        end
+    end
+
+    // The output shows the k-th beat; the bank that the k-th beat was written to.
+    wire f_kth  = f_tracked_q && f_ahead_q == 0 && f_order[f_out_q] == f_index_q;
+    wire f_bank = read_bank_q ^ f_ahead_q[0] ^ f_tail;
+
+    initial assume (rst);
+    always @* if (!rst) begin
+        // The contract: a frame leaves after it came, its beats in ORDER; a beat that is due is
+        // there one cycle later; only two frames that wait in their banks stop the input.
+        assert (!m_axis_tvalid || f_whole_q != 0);
+        assert (!m_axis_tvalid || !f_kth || m_axis_tdata == f_data_q);
+        assert (!f_due_q || m_axis_tvalid);
+        assert (s_axis_tready == (f_whole_q - f_tail < 2));
+
+        // Helpers: the two ways to count, the banks in turn, the order read ahead.
+        assert (f_in_q == write_index_q && f_in_q < LENGTH && f_out_q < LENGTH);
+        assert (read_index_q == (f_out_q + valid_q) % LENGTH);
+        assert (f_whole_q == full_q[0] + full_q[1] + f_tail);
+        assert ((write_bank_q == read_bank_q) == (full_q[0] == full_q[1]));
+        assert (full_q == 2'b00 || full_q[read_bank_q]);
+        assert (read_index_q == 0 || full_q[read_bank_q]);
+        assert (full_q == 2'b00 || order == f_order[read_index_q]);
+
+        // Helper: where the k-th beat sits, and that it is not written over.
+        assert (!f_tracked_q || (f_ahead_q <= f_whole_q && f_index_q < LENGTH));
+        assert (!f_tracked_q || f_ahead_q != f_whole_q || f_index_q < f_in_q);
+        assert (!f_tracked_q || f_ahead_q < f_tail || mem[{f_index_q, f_bank}] == f_data_q);
+
+        // A story: both banks full and stuck, then drained.
+        cover (f_stuck_q && f_whole_q == 0 && f_in_q == 0);
+    end
+`endif
 
 endmodule
 

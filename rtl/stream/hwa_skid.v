@@ -1,4 +1,4 @@
-// hwa_skid: a register in each direction of a stream; it cuts long paths.
+// A register in each direction of a stream; it cuts long paths.
 //
 //   function  beats leave as they came; no combinational path leads from one side to the other,
 //             and every output comes straight from a register
@@ -62,6 +62,61 @@ module hwa_skid #(
             ready_q <= 1'b1;
         end
     end
+
+`ifdef FORMAL
+    wire [1:0]        f_held, f_place;
+    wire              f_tracked;
+    wire [DATA_W-1:0] f_kth;
+
+    hwa_stream_check #(.DATA_W(DATA_W), .ASSUME(1)) f_check_s (
+        .clk    (clk),
+        .rst    (rst),
+        .tvalid (s_axis_tvalid),
+        .tready (s_axis_tready),
+        .tdata  (s_axis_tdata)
+    );
+
+    hwa_stream_check #(.DATA_W(DATA_W), .ASSUME(0)) f_check_m (
+        .clk    (clk),
+        .rst    (rst),
+        .tvalid (m_axis_tvalid),
+        .tready (m_axis_tready),
+        .tdata  (m_axis_tdata)
+    );
+
+    hwa_stream_order #(.PART_W(DATA_W), .ROOM(2)) f_order (
+        .clk       (clk),
+        .rst       (rst),
+        .push      (s_axis_tvalid && s_axis_tready),
+        .push_data (s_axis_tdata),
+        .pop       (m_axis_tvalid && m_axis_tready),
+        .pop_data  (m_axis_tdata),
+        .held      (f_held),
+        .tracked   (f_tracked),
+        .place     (f_place),
+        .kth       (f_kth)
+    );
+
+    reg f_full_q;
+
+    always @(posedge clk) begin
+        if (f_held == 2 && s_axis_tvalid) f_full_q <= 1'b1;
+        if (rst) f_full_q <= 1'b0;
+    end
+
+    initial assume (rst);
+    always @* if (!rst) begin
+        // The contract: what is inside is seen, and only two beats stop the input.
+        assert (m_axis_tvalid == (f_held != 0));
+        assert (s_axis_tready == (f_held != 2));
+
+        // Helper: where the k-th beat sits.
+        assert (!f_tracked || f_kth == (f_place == 0 ? data_q : spare_q));
+
+        // A story: filled up while a third beat waits, then drained.
+        cover (f_full_q && f_held == 0);
+    end
+`endif
 
 endmodule
 

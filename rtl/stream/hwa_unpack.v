@@ -1,4 +1,4 @@
-// hwa_unpack: splits one wide beat into RATIO narrow beats.
+// Splits one wide beat into RATIO narrow beats.
 //
 //   function  narrow beat n*RATIO + i = part i of wide beat n
 //   order     the low part first
@@ -69,6 +69,66 @@ module hwa_unpack #(
             full_q  <= 1'b0;
         end
     end
+
+`ifdef FORMAL
+    localparam integer F_W = $clog2(2 * RATIO + 1);
+
+    wire [F_W-1:0]    f_held, f_place;
+    wire              f_tracked;
+    wire [DATA_W-1:0] f_kth;
+
+    hwa_stream_check #(.DATA_W(RATIO*DATA_W), .ASSUME(1)) f_check_s (
+        .clk    (clk),
+        .rst    (rst),
+        .tvalid (s_axis_tvalid),
+        .tready (s_axis_tready),
+        .tdata  (s_axis_tdata)
+    );
+
+    hwa_stream_check #(.DATA_W(DATA_W), .ASSUME(0)) f_check_m (
+        .clk    (clk),
+        .rst    (rst),
+        .tvalid (m_axis_tvalid),
+        .tready (m_axis_tready),
+        .tdata  (m_axis_tdata)
+    );
+
+    hwa_stream_order #(.PART_W(DATA_W), .IN_PARTS(RATIO), .ROOM(RATIO)) f_order (
+        .clk       (clk),
+        .rst       (rst),
+        .push      (load),
+        .push_data (s_axis_tdata),
+        .pop       (send),
+        .pop_data  (m_axis_tdata),
+        .held      (f_held),
+        .tracked   (f_tracked),
+        .place     (f_place),
+        .kth       (f_kth)
+    );
+
+    reg f_loaded_q, f_stuck_q;
+
+    always @(posedge clk) begin
+        f_loaded_q <= load && !rst;
+        f_stuck_q  <= s_axis_tvalid && last && m_axis_tvalid && !m_axis_tready && !rst;
+    end
+
+    initial assume (rst);
+    always @* if (!rst) begin
+        // The contract: parts are seen at once, and the next word comes with the last part.
+        assert (m_axis_tvalid == (f_held != 0));
+        assert (!f_loaded_q || m_axis_tvalid);
+        assert (s_axis_tready == (f_held == 0 || (f_held == 1 && m_axis_tready)));
+
+        // Helpers: what is held, and where the k-th part sits.
+        assert (f_held == (full_q ? RATIO - count_q : 0));
+        assert (count_q < RATIO && (full_q || count_q == 0));
+        assert (!f_tracked || data_q[f_place*DATA_W +: DATA_W] == f_kth);
+
+        // A story: the last part stalls with a word behind it, then both move.
+        cover (f_stuck_q && send && load);
+    end
+`endif
 
 endmodule
 

@@ -1,0 +1,316 @@
+"""Turn a plan into a netlist: name every stream once, then block after block."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from hwaccel.emit import literals
+from hwaccel.emit.names import Namer, identifier
+from hwaccel.emit.netlist import Edge, Instance, Netlist, Port, Section, Wire, byte_bits
+from hwaccel.ir.hardware import Pipe, Rom, Window
+from hwaccel.schedule.blocks import Block, Fork, Pack, Reorder, Segment, Unpack
+from hwaccel.schedule.plan import Plan
+
+_CLOCK = (("clk", "clk"), ("rst", "rst"))
+
+
+def build_netlist(plan: Plan) -> Netlist:
+    """Return the netlist of ``plan``."""
+    return _Builder(plan).netlist()
+
+
+class _Builder:
+    """Carries the names in use while the blocks are walked once."""
+
+    def __init__(self, plan: Plan) -> None:
+        self._plan = plan
+        self._graph = plan.graph
+        self._types = plan.graph.types()
+        self._name = identifier(plan.graph.name, "design")
+        self._namer = Namer({"clk", "rst", "unused", "frame_error", "s_axis", "m_axis", self._name})
+        self._nets = {name: self._namer.name(name, "s") for name in plan.streams}
+        # The copies of a fork share one data net.
+        self._data = {name: f"{net}_tdata" for name, net in self._nets.items()}
+        self._memories: dict[str, Sequence[str]] = {}
+
+    def netlist(self) -> Netlist:
+        """Walk inputs, blocks and outputs."""
+        plan, graph = self._plan, self._graph
+        ins = [self._edge(s, v.name, "s_axis", len(plan.inputs))
+               for s, v in zip(plan.inputs, graph.inputs, strict=True)]
+        outs = [self._edge(s, v, "m_axis", len(plan.outputs))
+                for s, v in zip(plan.outputs, graph.outputs, strict=True)]
+        ports = [Port("input", "clk", 1), Port("input", "rst", 1, "synchronous, active high")]
+        ports += [port for edge in ins for port in _axis_ports(edge, ("input", "output"))]
+        ports += [port for edge in outs for port in _axis_ports(edge, ("output", "input"))]
+        ports.append(Port("output", "frame_error", 1, "a tlast came in where no frame ends"))
+        sections = [self._input(e, s) for e, s in zip(ins, plan.inputs, strict=True)]
+        sections += [self._block(block) for block in plan.blocks]
+        sections += [self._output(e, s) for e, s in zip(outs, plan.outputs, strict=True)]
+        errors = " || ".join(f"{edge.prefix}_error" for edge in ins)
+        sections.append(Section(("frame error",), (), (), (("frame_error", errors),)))
+        unused = tuple(
+            f"{e.prefix}_tdata[{e.axis_bits - 1}:{e.bits}]" for e in ins if e.axis_bits > e.bits
+        )
+        return Netlist(
+            self._name,
+            tuple(ports),
+            tuple(sections),
+            unused,
+            self._memories,
+            tuple(ins),
+            tuple(outs),
+        )
+
+    # --- edges ---------------------------------------------------------------------------------
+
+    def _edge(self, stream: str, value: str, prefix: str, count: int) -> Edge:
+        full = prefix if count == 1 else self._namer.name(f"{prefix}_{value}")
+        info = self._plan.streams[stream]
+        return Edge(value, full, info.lanes, info.beats, info.bits, self._types[value])
+
+    def _input(self, edge: Edge, stream: str) -> Section:
+        data = f"{edge.prefix}_tdata"
+        if edge.axis_bits > edge.bits:
+            data += f"[{edge.bits - 1}:0]"
+        instance = Instance(
+            "hwa_frame_in",
+            f"u_{edge.prefix}",
+            (("DATA_W", str(edge.bits)), ("BEATS", str(edge.beats))),
+            (
+                *_CLOCK,
+                ("s_axis_tvalid", f"{edge.prefix}_tvalid"),
+                ("s_axis_tready", f"{edge.prefix}_tready"),
+                ("s_axis_tdata", data),
+                ("s_axis_tlast", f"{edge.prefix}_tlast"),
+                *self._ports("m_axis", stream),
+                ("frame_error", f"{edge.prefix}_error"),
+            ),
+        )
+        wires = (*self._wires(stream), Wire(f"{edge.prefix}_error", 1))
+        return Section((f"input {literals.comment(edge.value)}",), wires, (instance,))
+
+    def _output(self, edge: Edge, stream: str) -> Section:
+        bare = f"{edge.prefix}_bits"
+        pad = edge.axis_bits - edge.bits
+        value = f"{{{pad}'d0, {bare}}}" if pad else bare
+        instance = Instance(
+            "hwa_frame_out",
+            f"u_{edge.prefix}",
+            (("DATA_W", str(edge.bits)), ("BEATS", str(edge.beats))),
+            (
+                *_CLOCK,
+                *self._ports("s_axis", stream),
+                ("m_axis_tvalid", f"{edge.prefix}_tvalid"),
+                ("m_axis_tready", f"{edge.prefix}_tready"),
+                ("m_axis_tdata", bare),
+                ("m_axis_tlast", f"{edge.prefix}_tlast"),
+            ),
+        )
+        return Section(
+            (f"output {literals.comment(edge.value)}",),
+            (Wire(bare, edge.bits),),
+            (instance,),
+            ((f"{edge.prefix}_tdata", value),),
+        )
+
+    # --- blocks --------------------------------------------------------------------------------
+
+    def _block(self, block: Block) -> Section:
+        if isinstance(block, Segment):
+            return self._segment(block)
+        if isinstance(block, Fork):
+            return self._fork(block)
+        name = self._namer.name(f"u_{block.name}")
+        bits = [self._plan.streams[s].bits for s in (*block.inputs, *block.outputs)]
+        params: list[tuple[str, str]] = [("DATA_W", str(min(bits)))]
+        if isinstance(block, Reorder):
+            module = "hwa_reorder"
+            digits = (max(1, (len(block.order) - 1).bit_length()) + 3) // 4
+            lines = [f"{k:0{digits}x}" for k in block.order]
+            params += [("LENGTH", str(len(lines))), ("ORDER", self._memory(name, "order", lines))]
+            title = f"{block.name}: elements change their order"
+        else:
+            assert isinstance(block, Pack | Unpack)
+            module = "hwa_pack" if isinstance(block, Pack) else "hwa_unpack"
+            params.append(("RATIO", str(block.ratio)))
+            verb = "join" if isinstance(block, Pack) else "split"
+            title = f"{block.outputs[0]}: {verb} beats, {block.ratio} to one"
+        ports = (
+            *_CLOCK,
+            *self._ports("s_axis", block.inputs[0]),
+            *self._ports("m_axis", block.outputs[0]),
+        )
+        instance = Instance(module, name, tuple(params), ports)
+        return Section((literals.comment(title),), self._wires(block.outputs[0]), (instance,))
+
+    def _fork(self, block: Fork) -> Section:
+        source = self._plan.streams[block.inputs[0]]
+        nets = [self._nets[o] for o in block.outputs]
+        vectors = {
+            s: "{" + ", ".join(f"{net}_{s}" for net in reversed(nets)) + "}"
+            for s in ("tvalid", "tready")
+        }
+        data = self._namer.name(f"{block.name}_tdata")
+        ports = (
+            *_CLOCK,
+            *self._ports("s_axis", block.inputs[0]),
+            ("m_axis_tvalid", vectors["tvalid"]),
+            ("m_axis_tready", vectors["tready"]),
+            ("m_axis_tdata", data),
+        )
+        params = (("DATA_W", str(source.bits)), ("OUTPUTS", str(len(nets))))
+        instance = Instance("hwa_fork", self._namer.name(f"u_{block.name}"), params, ports)
+        for output in block.outputs:
+            self._data[output] = data
+        wires = [Wire(f"{net}_{s}", 1) for net in nets for s in ("tvalid", "tready")]
+        title = f"{source.value}: read by {len(nets)}"
+        return Section(
+            (literals.comment(title),), (*wires, Wire(data, source.bits)), (instance,)
+        )
+
+    def _segment(self, segment: Segment) -> Section:
+        net = self._nets[segment.outputs[0]]
+        wires = [*self._wires(segment.outputs[0]), Wire(f"{net}_grant", 1), Wire(f"{net}_take", 1)]
+        instances: list[Instance] = []
+        valid, data = self._issuer(segment, net, wires, instances)
+        framed = segment.issuer is not None
+        for number, pipe in enumerate(segment.pipes):
+            stem = f"{net}_p{number}"
+            wires += [Wire(f"{stem}_valid", 1), Wire(f"{stem}_data", pipe.lanes * pipe.width)]
+            ports = [*_CLOCK, ("in_valid", valid)]
+            if pipe.framed and framed:
+                ports += [("in_first", f"{net}_first"), ("in_last", f"{net}_last")]
+            ports += list(zip(pipe.operands, data, strict=True))
+            ports += [("out_valid", f"{stem}_valid"), ("out_data", f"{stem}_data")]
+            name = f"u_{net}_{pipe.module.removeprefix('hwa_')}"
+            name = self._namer.name(name)
+            instances.append(Instance(pipe.module, name, self._params(pipe, name), tuple(ports)))
+            valid, data, framed = f"{stem}_valid", [f"{stem}_data"], False
+        instances.append(self._fifo(segment, net, valid, data[0]))
+        return Section(self._title(segment), tuple(wires), tuple(instances))
+
+    def _fifo(self, segment: Segment, net: str, valid: str, data: str) -> Instance:
+        bits = self._plan.streams[segment.outputs[0]].bits
+        ports = (
+            *_CLOCK,
+            ("grant", f"{net}_grant"),
+            ("take", f"{net}_take"),
+            ("in_valid", valid),
+            ("in_data", data),
+            *self._ports("m_axis", segment.outputs[0]),
+        )
+        params = (("DATA_W", str(bits)), ("DEPTH", str(segment.depth)))
+        return Instance("hwa_fifo", self._namer.name(f"u_{net}_fifo"), params, ports)
+
+    def _issuer(
+        self, segment: Segment, net: str, wires: list[Wire], instances: list[Instance]
+    ) -> tuple[str, list[str]]:
+        """Add the issuer; return its valid net and one data net per operand."""
+        bits = [self._plan.streams[s].bits for s in segment.inputs]
+        credit = (("grant", f"{net}_grant"), ("take", f"{net}_take"))
+        valid = f"{net}_issue_valid"
+        wires.append(Wire(valid, 1))
+        if len(segment.inputs) == 2:
+            data = [f"{net}_issue_a", f"{net}_issue_b"]
+            module, params = "hwa_join", (("A_W", str(bits[0])), ("B_W", str(bits[1])))
+            ports = [*self._ports("s_axis_a", segment.inputs[0]),
+                     *self._ports("s_axis_b", segment.inputs[1]), *credit,
+                     ("out_valid", valid), ("out_a_data", data[0]), ("out_b_data", data[1])]
+        else:
+            data = [f"{net}_issue_data"]
+            ports = [*self._ports("s_axis", segment.inputs[0]), *credit, ("out_valid", valid)]
+            module, params = "hwa_issue", (("DATA_W", str(bits[0])),)
+            if segment.issuer is not None:
+                wires += [Wire(f"{net}_first", 1), Wire(f"{net}_last", 1)]
+                ports += [("out_first", f"{net}_first"), ("out_last", f"{net}_last")]
+                lanes = self._plan.streams[segment.inputs[0]].lanes
+                module, params = "hwa_window", _window_params(segment.issuer, bits[0], lanes)
+            ports.append(("out_data", data[0]))
+        wires += [Wire(d, b) for d, b in zip(data, bits, strict=True)]
+        name = self._namer.name(f"u_{net}_{module.removeprefix('hwa_')}")
+        instances.append(Instance(module, name, params, (*_CLOCK, *ports)))
+        return valid, data
+
+    def _title(self, segment: Segment) -> tuple[str, ...]:
+        if not segment.nodes:
+            value = self._plan.streams[segment.inputs[0]].value
+            return (literals.comment(f"{value}: wait here for the other branch"),)
+        lines = []
+        for name in segment.nodes:
+            node = self._graph.node(name)
+            assert node is not None
+            origin = f", from {node.path}" if node.path else ""
+            lines.append(literals.comment(f"{name}: {node.op.name} {node.output.type}{origin}", 92))
+        fold = self._plan.folds[segment.nodes[0]]
+        lines.append(
+            f"{fold.pe} outputs and {fold.simd} inputs per cycle, {segment.cycles} cycles per frame"
+        )
+        return tuple(lines)
+
+    # --- details -------------------------------------------------------------------------------
+
+    def _params(self, pipe: Pipe, name: str) -> tuple[tuple[str, str], ...]:
+        params = [(key, literals.verilog_int(value)) for key, value in pipe.params]
+        params += [(r.parameter, self._rom(name, r)) for r in pipe.roms]
+        return tuple(params)
+
+    def _rom(self, name: str, rom: Rom) -> str:
+        return self._memory(name, rom.parameter.lower(), literals.rom_lines(rom))
+
+    def _memory(self, instance: str, kind: str, lines: Sequence[str]) -> str:
+        """Keep a memory file; return its name as a Verilog string."""
+        file = f"{self._name}_{instance.removeprefix('u_')}_{kind}.mem"
+        self._memories[file] = lines
+        return f'"{file}"'
+
+    def _wires(self, stream: str) -> tuple[Wire, ...]:
+        net = self._nets[stream]
+        bits = self._plan.streams[stream].bits
+        return Wire(f"{net}_tvalid", 1), Wire(f"{net}_tready", 1), Wire(f"{net}_tdata", bits)
+
+    def _ports(self, prefix: str, stream: str) -> tuple[tuple[str, str], ...]:
+        net = self._nets[stream]
+        return (
+            (f"{prefix}_tvalid", f"{net}_tvalid"),
+            (f"{prefix}_tready", f"{net}_tready"),
+            (f"{prefix}_tdata", self._data[stream]),
+        )
+
+
+def _axis_ports(edge: Edge, directions: tuple[str, str]) -> tuple[Port, ...]:
+    forward, back = directions
+    lanes = f"{edge.lanes} elements" if edge.lanes > 1 else "1 element"
+    shown = literals.comment(f"{edge.value}: {edge.type}, {lanes} per beat", 80)
+    return (
+        Port(forward, f"{edge.prefix}_tvalid", 1, shown),
+        Port(back, f"{edge.prefix}_tready", 1),
+        Port(forward, f"{edge.prefix}_tdata", edge.axis_bits),
+        Port(forward, f"{edge.prefix}_tlast", 1),
+    )
+
+
+def _window_params(window: Window, bits: int, lanes: int) -> tuple[tuple[str, str], ...]:
+    pad = window.pad & ((1 << (bits // lanes)) - 1)
+    numbers = {
+        "DATA_W": bits,
+        "DEPTH": window.depth,
+        "IN_H": window.height,
+        "IN_W": window.width,
+        "GROUPS": window.groups,
+        "GROUP_BEATS": window.group_beats,
+        "REPEAT": window.repeat,
+        "KH": window.kernel[0],
+        "KW": window.kernel[1],
+        "SY": window.stride[0],
+        "SX": window.stride[1],
+        "DY": window.dilation[0],
+        "DX": window.dilation[1],
+        "PT": window.padding[0],
+        "PL": window.padding[1],
+        "OUT_H": window.out_height,
+        "OUT_W": window.out_width,
+        "LANES": lanes,
+        "PAD": pad,
+    }
+    return tuple((key, literals.verilog_int(value)) for key, value in numbers.items())

@@ -1,0 +1,144 @@
+"""``Netlist``: instances, wires and parameters as plain data, ready for a dumb template."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from hwaccel import resources
+from hwaccel.ir import TensorType
+
+
+@dataclass(frozen=True, slots=True)
+class Port:
+    """A port of the top module."""
+
+    direction: str
+    name: str
+    width: int
+    comment: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Wire:
+    """A wire of the top module."""
+
+    name: str
+    width: int
+
+    @property
+    def declaration(self) -> str:
+        """The Verilog declaration."""
+        return f"wire {_range(self.width):9}{self.name};" if self.width > 1 else (
+            f"wire          {self.name};"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Instance:
+    """A library module with its parameters and connections, all by name."""
+
+    module: str
+    name: str
+    params: tuple[tuple[str, str], ...]
+    ports: tuple[tuple[str, str], ...]
+
+    @property
+    def param_lines(self) -> tuple[str, ...]:
+        """One aligned ``.NAME(value)`` per parameter."""
+        return _named(self.params)
+
+    @property
+    def port_lines(self) -> tuple[str, ...]:
+        """One aligned ``.name(net)`` per port."""
+        return _named(self.ports)
+
+
+def _range(width: int) -> str:
+    return f"[{width - 1}:0]"
+
+
+def _named(pairs: Sequence[tuple[str, str]]) -> tuple[str, ...]:
+    longest = max(len(key) for key, _ in pairs)
+    last = len(pairs) - 1
+    return tuple(
+        f".{key:{longest}} ({value}){',' if i < last else ''}"
+        for i, (key, value) in enumerate(pairs)
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """The wires and instances of one block."""
+
+    title: tuple[str, ...]
+    wires: tuple[Wire, ...]
+    instances: tuple[Instance, ...]
+    assigns: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """A stream of the top module: where it attaches and how to read it."""
+
+    value: str
+    prefix: str
+    lanes: int
+    beats: int
+    bits: int
+    type: TensorType
+
+    @property
+    def axis_bits(self) -> int:
+        """Width of tdata: the beat in whole bytes."""
+        return byte_bits(self.bits)
+
+
+@dataclass(frozen=True, slots=True)
+class Netlist:
+    """Everything the Verilog template needs, and the memory files beside it."""
+
+    name: str
+    ports: tuple[Port, ...]
+    sections: tuple[Section, ...]
+    unused: tuple[str, ...]
+    memories: Mapping[str, Sequence[str]]
+    inputs: tuple[Edge, ...]
+    outputs: tuple[Edge, ...]
+
+    @property
+    def port_lines(self) -> tuple[str, ...]:
+        """One aligned declaration per port, comments included."""
+        last = len(self.ports) - 1
+        lines = []
+        for i, port in enumerate(self.ports):
+            bits = _range(port.width) if port.width > 1 else ""
+            text = f"{port.direction:6} wire {bits:9}{port.name}{',' if i < last else ''}"
+            lines.append(f"{text:60} // {port.comment}" if port.comment else text)
+        return tuple(lines)
+
+    def modules(self) -> tuple[str, ...]:
+        """Return the library modules needed, instantiated ones and those they use."""
+        used = (i.module for section in self.sections for i in section.instances)
+        return library_closure(used)
+
+
+def library_closure(modules: Iterable[str]) -> tuple[str, ...]:
+    """Return ``modules`` and every library module they mention, sorted."""
+    found: set[str] = set()
+    pending = list(modules)
+    while pending:
+        module = pending.pop()
+        if module in found:
+            continue
+        found.add(module)
+        text = resources.rtl_file(module).read_text(encoding="ascii")
+        code = re.sub(r"//[^\n]*|`ifdef FORMAL.*?`endif", "", text, flags=re.DOTALL)
+        pending += [m for m in re.findall(r"^\s*(hwa_\w+)\s*(?:#\(|\w+\s*\()", code, re.MULTILINE)]
+    return tuple(sorted(found))
+
+
+def byte_bits(bits: int) -> int:
+    """Round a width up to whole bytes."""
+    return -(-bits // 8) * 8

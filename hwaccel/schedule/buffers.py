@@ -1,0 +1,173 @@
+"""Size rings and FIFOs: start from the least that works, grow only where time is lost."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from hwaccel.errors import ScheduleError
+from hwaccel.schedule.blocks import Block, Fork, Link, Segment
+from hwaccel.schedule.plan import Plan
+from hwaccel.schedule.timing import run_timing
+
+Progress = Callable[[str], None]
+
+
+def size_buffers(plan: Plan, frames: int = 4) -> Plan:
+    """Return the plan with rings, skip buffers and FIFOs sized for the bottleneck's interval.
+
+    Every ring gets the smallest depth at which its segment alone keeps up with the slowest one; the copies
+    of a forked stream get a FIFO where a later join would otherwise deadlock or lose time.
+    """
+    plan = _size_rings_alone(plan)
+    plan = _size_forks(plan, frames)
+    plan = _grow_rings(plan, frames)
+    return _trim_forks(plan, frames)
+
+
+def _size_rings_alone(plan: Plan) -> Plan:
+    goal = plan.bottleneck.cycles
+    for segment in plan.segments:
+        if segment.issuer is None:
+            continue
+        least, most = segment.issuer.min_depth(), 2 * segment.issuer.beats_in
+        fits = _smallest(
+            least, max(least, most), lambda d, s=segment: _interval_alone(s.with_ring(d)) <= goal
+        )
+        plan = plan.replaced(segment, segment.with_ring(fits))
+    return plan
+
+
+def _interval_alone(segment: Segment, frames: int = 3) -> int:
+    """Return the interval of a segment between an ideal source and an ideal sink."""
+    assert segment.issuer is not None
+    alone = replace(segment, inputs=("in",), outputs=("out",))
+    return run_timing([alone], {"in": segment.issuer.beats_in}, ["out"], frames).interval
+
+
+def _smallest(least: int, most: int, good: Callable[[int], bool]) -> int:
+    """Return the smallest depth that is good, or ``most``; goodness grows with depth."""
+    step, low = 1, least
+    while low < most and not good(low):
+        least, low, step = low + 1, min(most, low + step), 2 * step
+    high = low
+    while least < high:
+        middle = (least + high) // 2
+        if good(middle):
+            high = middle
+        else:
+            least = middle + 1
+    return high
+
+
+def _interval(plan: Plan, frames: int) -> int | None:
+    try:
+        return plan.timing(frames).interval
+    except ScheduleError:
+        return None
+
+
+def _with_buffer(plan: Plan, stream: str, depth: int) -> Plan:
+    """Insert a FIFO of ``depth`` beats at the end of ``stream``, or resize the one there."""
+    for block in plan.blocks:
+        if isinstance(block, Segment) and not block.nodes and block.inputs == (stream,):
+            return plan.replaced(block, block.with_depth(depth))
+    source = plan.streams[stream]
+    behind = f"{stream}_buffer"
+    blocks: list[Block] = []
+    for block in plan.blocks:
+        moved = tuple(behind if name == stream else name for name in block.inputs)
+        blocks.append(replace(block, inputs=moved))
+        if stream in block.outputs:
+            blocks.append(
+                Segment(behind, (stream,), (behind,), (), None, (), source.beats, depth)
+            )
+    streams = {**plan.streams, behind: replace(source, name=behind)}
+    outputs = tuple(behind if name == stream else name for name in plan.outputs)
+    return replace(plan, blocks=tuple(blocks), streams=streams, outputs=outputs)
+
+
+def _fork_copies(plan: Plan) -> list[str]:
+    return [name for b in plan.blocks if isinstance(b, Fork) for name in b.outputs]
+
+
+def _size_forks(plan: Plan, frames: int) -> Plan:
+    """Give every copy room for two frames, then see how much of it is ever used."""
+    copies = _fork_copies(plan)
+    if not copies:
+        return plan
+    roomy = plan
+    for stream in copies:
+        roomy = _with_buffer(roomy, stream, 2 * plan.streams[stream].beats + 2)
+    used = _occupancy(roomy, [f"{stream}_buffer" for stream in copies], frames)
+    for stream in copies:
+        plan = _with_buffer(plan, stream, max(1, used[f"{stream}_buffer"]))
+    return plan
+
+
+def _occupancy(plan: Plan, buffers: list[str], frames: int) -> dict[str, int]:
+    """Return the most beats each buffer holds, a credit counting until the cycle after its pop."""
+    links: dict[str, Link] = {}
+    beats = {name: plan.streams[name].beats for name in plan.inputs}
+    run_timing(plan.blocks, beats, plan.outputs, frames, links=links)
+    most = {}
+    for name in buffers:
+        segment = next(s for s in plan.segments if s.name == name)
+        ins, outs = links[segment.inputs[0]].moved, links[name].moved
+        held, gone = 0, 0
+        for count, cycle in enumerate(ins, 1):
+            while gone < len(outs) and outs[gone] < cycle:
+                gone += 1
+            held = max(held, count - gone)
+        most[name] = held
+    return most
+
+
+def _grow_rings(plan: Plan, frames: int) -> Plan:
+    """Add a row to one ring at a time while that shortens the interval."""
+    goal = plan.bottleneck.cycles
+    best = _interval(plan, frames)
+    improved = True
+    while improved and (best is None or best > goal):
+        improved = False
+        for segment in plan.segments:
+            issuer = segment.issuer
+            if issuer is None or issuer.depth >= 2 * issuer.beats_in:
+                continue
+            row = max(issuer.beats, issuer.width * issuer.beats)
+            grown = plan.replaced(segment, segment.with_ring(issuer.depth + row))
+            interval = _interval(grown, frames)
+            if interval is not None and (best is None or interval < best):
+                plan, best, improved = grown, interval, True
+    if best is None:
+        plan.timing(frames)  # raises with the names of the blocks that wait
+    return plan
+
+
+def _trim_forks(plan: Plan, frames: int) -> Plan:
+    """Shrink every fork's buffers to the smallest depth that keeps the interval; drop useless ones."""
+    for stream in _fork_copies(plan):
+        goal = _interval(plan, frames)
+        buffer = next(s for s in plan.segments if s.name == f"{stream}_buffer")
+        fits = _smallest(
+            1,
+            buffer.depth,
+            lambda d, b=buffer, p=plan: _interval(p.replaced(b, b.with_depth(d)), frames) == goal,
+        )
+        plan = plan.replaced(buffer, buffer.with_depth(fits))
+        bare = _without_buffer(plan, stream)
+        if _interval(bare, frames) == goal:
+            plan = bare
+    return plan
+
+
+def _without_buffer(plan: Plan, stream: str) -> Plan:
+    behind = f"{stream}_buffer"
+    blocks = [
+        replace(b, inputs=tuple(stream if n == behind else n for n in b.inputs))
+        for b in plan.blocks
+        if b.name != behind
+    ]
+    streams = {name: s for name, s in plan.streams.items() if name != behind}
+    outputs = tuple(stream if name == behind else name for name in plan.outputs)
+    return replace(plan, blocks=tuple(blocks), streams=streams, outputs=outputs)

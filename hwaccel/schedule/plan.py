@@ -1,0 +1,284 @@
+"""``Plan``: the blocks, streams and buffer sizes of a design, and when everything happens."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from math import gcd
+
+from hwaccel.errors import ScheduleError
+from hwaccel.ir import Graph, Node, TensorType
+from hwaccel.ir.hardware import Area, Fold, Hardware
+from hwaccel.schedule.blocks import (
+    FIFO_LATENCY,
+    WINDOW_LATENCY,
+    Block,
+    Fork,
+    Pack,
+    Reorder,
+    Segment,
+    Unpack,
+)
+from hwaccel.schedule.timing import Timing, run_timing
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """One link: ``lanes`` elements of ``width`` bits per beat, ``beats`` per frame."""
+
+    name: str
+    value: str
+    lanes: int
+    width: int
+    beats: int
+
+    @property
+    def bits(self) -> int:
+        """Width of a beat."""
+        return self.lanes * self.width
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A scheduled graph. ``inputs`` and ``outputs`` name the streams at the edge."""
+
+    graph: Graph
+    folds: Mapping[str, Fold]
+    blocks: tuple[Block, ...]
+    streams: Mapping[str, Stream]
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+
+    def timing(
+        self, frames: int = 4, arrivals: Mapping[str, list[int]] | None = None
+    ) -> Timing:
+        """Return exact handshake times; the source never waits unless ``arrivals`` says so."""
+        beats = {name: self.streams[name].beats for name in self.inputs}
+        return run_timing(self.blocks, beats, self.outputs, frames, arrivals)
+
+    @property
+    def segments(self) -> tuple[Segment, ...]:
+        """The blocks that compute or buffer."""
+        return tuple(block for block in self.blocks if isinstance(block, Segment))
+
+    @property
+    def bottleneck(self) -> Segment:
+        """The segment that needs the most cycles per frame."""
+        return max(self.segments, key=lambda segment: segment.cycles)
+
+    def segment_of(self, node: str) -> Segment | None:
+        """Return the segment that computes ``node``; ``None`` when it is only wires."""
+        return next((s for s in self.segments if node in s.nodes), None)
+
+    def replaced(self, old: Block, new: Block) -> Plan:
+        """Return the plan with one block exchanged."""
+        return replace(self, blocks=tuple(new if b is old else b for b in self.blocks))
+
+
+def build_plan(graph: Graph, folds: Mapping[str, Fold]) -> Plan:
+    """Lay out blocks and streams, with buffers of the smallest size that cannot deadlock alone."""
+    return _Layout(graph, folds).plan()
+
+
+class _Layout:
+    """Walks the graph once and collects blocks and streams."""
+
+    def __init__(self, graph: Graph, folds: Mapping[str, Fold]) -> None:
+        self._graph = graph
+        self._types = graph.types()
+        self._uses = graph.uses()
+        self._folds = dict(folds)
+        self._blocks: list[Block] = []
+        self._streams: dict[str, Stream] = {}
+        # Streams still to be consumed, per value: one for each reader.
+        self._open: dict[str, list[str]] = defaultdict(list)
+
+    def plan(self) -> Plan:
+        """Lay out inputs, nodes and outputs in order."""
+        inputs = [self._input(value.name) for value in self._graph.inputs]
+        done: set[str] = set()
+        for node in self._graph.nodes:
+            if node.name not in done:
+                done |= self._node(node)
+        outputs = tuple(self._open[name].pop(0) for name in self._graph.outputs)
+        folds = {node.name: self._folds[node.name] for node in self._graph.nodes}
+        return Plan(
+            self._graph, folds, tuple(self._blocks), self._streams, tuple(inputs), outputs
+        )
+
+    def _hardware(self, node: Node) -> Hardware:
+        ins = tuple(self._types[name] for name in node.inputs)
+        return node.op.hardware(ins, self._folds[node.name])
+
+    def _input(self, name: str) -> str:
+        readers = self._graph.consumers(name)
+        if not readers:
+            raise ScheduleError(f"{name}: is an input that no node reads; drop it from the model")
+        lanes = max(
+            self._hardware(n).in_lanes[n.inputs.index(name)] for n in readers
+        )
+        stream = self._stream(name, name, self._types[name], lanes)
+        self._publish(name, stream)
+        return stream
+
+    def _node(self, node: Node) -> set[str]:
+        """Lay out ``node`` and the elementwise nodes that ride on it; return their names."""
+        hardware = self._hardware(node)
+        if hardware.reorder:
+            self._reorder(node, hardware)
+            return {node.name}
+        if not hardware.pipes and not node.op.elementwise:
+            return self._alias(node)
+        sources = [
+            self._adapted(name, lanes, node.name)
+            for name, lanes in zip(node.inputs, hardware.in_lanes, strict=True)
+        ]
+        members, pipes = [node], list(hardware.pipes)
+        while (rider := self._rider(members[-1])) is not None:
+            self._folds[rider.name] = Fold(hardware.out_lanes, 1)
+            pipes += self._hardware(rider).pipes
+            members.append(rider)
+        if not pipes and hardware.issuer is None and len(sources) == 1:
+            # Elementwise nodes that turn out to be wires.
+            self._rename(sources[0], members[-1].name)
+            return {m.name for m in members}
+        last = members[-1]
+        out = self._stream(last.name, last.name, last.output.type, hardware.out_lanes)
+        issuer = hardware.issuer
+        if issuer is not None:
+            issuer = issuer.with_depth(issuer.min_depth())
+        segment = Segment(
+            last.name,
+            tuple(sources),
+            (out,),
+            tuple(m.name for m in members),
+            issuer,
+            tuple(pipes),
+            self._streams[out].beats,
+            depth=1,
+        )
+        self._blocks.append(segment.with_depth(_full_rate_depth(segment)))
+        self._publish(last.name, out)
+        return {m.name for m in members}
+
+    def _rider(self, node: Node) -> Node | None:
+        """Return the elementwise node that alone reads ``node``, if there is one."""
+        readers = self._graph.consumers(node.name)
+        if self._uses[node.name] == 1 and readers and readers[0].op.elementwise:
+            return readers[0]
+        return None
+
+    def _alias(self, node: Node) -> set[str]:
+        self._rename(self._open[node.inputs[0]].pop(0), node.name)
+        return {node.name}
+
+    def _rename(self, stream: str, value: str) -> None:
+        """Let ``value`` be carried by a stream that exists already."""
+        self._publish(value, stream)
+
+    def _reorder(self, node: Node, hardware: Hardware) -> None:
+        source = self._adapted(node.inputs[0], 1, node.name)
+        out = self._stream(node.name, node.name, node.output.type, 1)
+        self._blocks.append(Reorder(node.name, (source,), (out,), hardware.reorder))
+        self._publish(node.name, out)
+
+    def _publish(self, value: str, stream: str) -> None:
+        """Make the stream of ``value`` available to each of its readers."""
+        count = self._uses[value]
+        if count <= 1:
+            self._open[value] = [stream]
+            return
+        source = self._streams[stream]
+        copies = tuple(
+            self._stream(f"{value}_to_{i}", value, self._types[value], source.lanes)
+            for i in range(count)
+        )
+        self._blocks.append(Fork(f"{value}_fork", (stream,), copies, source.beats))
+        self._open[value] = list(copies)
+
+    def _adapted(self, value: str, lanes: int, reader: str) -> str:
+        """Return a stream of ``value`` with ``lanes`` lanes, packing or unpacking as needed."""
+        name = self._open[value].pop(0)
+        have = self._streams[name].lanes
+        size = self._types[value].size
+        common = gcd(have, lanes)
+        if have != lanes and common not in (have, lanes) and size // common > size // lanes:
+            # Through the common multiple no beat rate rises above that of either side.
+            multiple = have * lanes // common
+            common = multiple if size % multiple == 0 else common
+        for target in (common, lanes):
+            name = self._converted(name, value, target, reader)
+        return name
+
+    def _converted(self, name: str, value: str, lanes: int, reader: str) -> str:
+        have = self._streams[name].lanes
+        if have == lanes:
+            return name
+        out = self._stream(f"{reader}_in", value, self._types[value], lanes)
+        beats = self._streams[out].beats
+        if lanes > have:
+            self._blocks.append(Pack(f"{out}_pack", (name,), (out,), lanes // have, beats))
+        else:
+            self._blocks.append(Unpack(f"{out}_unpack", (name,), (out,), have // lanes, beats))
+        return out
+
+    def _stream(self, name: str, value: str, type: TensorType, lanes: int) -> str:
+        unique, number = name, 1
+        while unique in self._streams:
+            number += 1
+            unique = f"{name}_{number}"
+        beats = type.size // lanes
+        self._streams[unique] = Stream(unique, value, lanes, type.fixed.width, beats)
+        return unique
+
+
+def _full_rate_depth(segment: Segment) -> int:
+    """Return the FIFO depth with which credits never slow the issuer down.
+
+    A credit is away from its fire until the cycle after the beat has left; results leave at most
+    every ``reduction`` cycles. One more place absorbs a consumer that is busy at the moment.
+    """
+    spacing = segment.issuer.reduction if segment.issuer else 1
+    away = segment.latency + 1
+    return -(-away // spacing) + 1
+
+
+def estimate_area(plan: Plan) -> Area:
+    """Estimate the whole design; an estimate, not a result."""
+    total = Area()
+    for segment in plan.segments:
+        total += segment_area(segment, plan)
+    for block in plan.blocks:
+        if not isinstance(block, Segment):
+            bits = max(plan.streams[name].bits for name in (*block.inputs, *block.outputs))
+            total += Area(luts=bits // 2 + 8, ffs=bits + 8)
+    return total
+
+
+def segment_area(segment: Segment, plan: Plan) -> Area:
+    """Estimate one segment: pipes, FIFO, and the window's counters and ring."""
+    bits = plan.streams[segment.outputs[0]].bits
+    words = -(-segment.depth // 16)
+    area = Area(luts=16 + bits * words, ffs=12)
+    for pipe in segment.pipes:
+        area += pipe.area
+    if segment.issuer is not None:
+        ring = plan.streams[segment.inputs[0]].bits
+        if segment.issuer.depth > 64:
+            rams = max(-(-ring // 36), -(-ring * segment.issuer.depth // 18432))
+            area += Area(luts=160, ffs=90 + ring, rams=rams)
+        else:
+            area += Area(luts=160 + ring * -(-segment.issuer.depth // 16), ffs=90 + 2 * ring)
+    return area
+
+
+__all__ = [
+    "FIFO_LATENCY",
+    "WINDOW_LATENCY",
+    "Plan",
+    "Stream",
+    "build_plan",
+    "estimate_area",
+    "segment_area",
+]

@@ -1,0 +1,254 @@
+"""Find, describe and run the external programs. Nothing else in the package starts a process.
+
+No shell is ever involved. ``run`` kills the whole process group when time runs out or the user
+interrupts, and turns every failure into one line that names the last word of the tool.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import importlib
+import importlib.metadata
+import importlib.util
+import os
+import re
+import shlex
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, TextIO
+
+from hwaccel.errors import ToolError
+
+_GRACE_S = 2.0
+_MESSAGE_CHARS = 300
+_MIN_COCOTB_VERILATOR = (5, 36)
+# `tee` sends Yosys's words to a log file; pyosys is a library and has no command line of its own.
+_PYOSYS = (
+    "import sys; from pyosys import libyosys as ys; d = ys.Design(); "
+    "[ys.run_pass(c, d) for c in sys.argv[sys.argv.index('-p') + 1:]]"
+)
+_NOISE = re.compile(
+    r"^(make(\[\d+\])?:|collect2:|compilation terminated|ninja:|\d+ warnings?, \d+ errors?$"
+    r"|%Error: (Exiting|Command Failed)|Preparing to run )"
+)
+_COMPLAINT = re.compile(r"\b(error|fatal|assertion|exception)\b", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Tool:
+    """A program (or folder) that was found: where it is and how it is started."""
+
+    name: str
+    path: Path
+    argv: tuple[str, ...] = ()
+    env: tuple[tuple[str, str], ...] = ()
+    package: str | None = None
+
+    def environ(self) -> dict[str, str]:
+        """Return the variables this tool needs on top of the current environment."""
+        return dict(self.env)
+
+
+@dataclass(frozen=True, slots=True)
+class Completed:
+    """A finished process. ``output`` holds both streams in the order in which they arrived."""
+
+    stdout: str
+    stderr: str
+    output: str
+    returncode: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One line of ``hwaccel doctor``; ``path`` is None when the tool is missing."""
+
+    name: str
+    path: Path | None
+    version: str | None
+    enables: str
+    install: str
+    note: str = ""
+
+    @property
+    def found(self) -> bool:
+        """Say whether the tool can be used."""
+        return self.path is not None
+
+
+def run(
+    argv: Sequence[str | Path],
+    *,
+    cwd: Path,
+    timeout_s: float | None = None,
+    env: Mapping[str, str] | None = None,
+    log: Path | None = None,
+    stdin: str | None = None,
+    on_line: Callable[[str], None] | None = None,
+    check: bool = True,
+) -> Completed:
+    """Run a program to its end and return what it said.
+
+    ``env`` is added to the current environment. ``log`` receives the output as it arrives, so it is
+    complete even when the program is killed. ``on_line`` is called with every line.
+
+    Raises:
+        ToolError: it cannot be started, ran longer than ``timeout_s``, or (with ``check``) failed.
+    """
+    command = [str(word) for word in argv]
+    name = Path(command[0]).name
+    started = time.monotonic()
+    process = _start(command, name, cwd, env, stdin is not None)
+    sink = _Sink(log, on_line)
+    try:
+        readers = _start_readers(process, sink, stdin)
+        process.wait(timeout_s)
+        _join(readers, process)
+    except subprocess.TimeoutExpired:
+        _kill_group(process)
+        _join(readers, process)
+        last = meaningful_line(sink.text())
+        raise ToolError(
+            f"{name}: stopped after {timeout_s:g} s, the time it was given; last words: "
+            f"{last or 'none'}{_log_hint(log)}; allow more time or make the design smaller"
+        ) from None
+    except BaseException:
+        _kill_group(process)
+        raise
+    finally:
+        sink.close()
+    out, err = sink.text("out"), sink.text("err")
+    done = Completed(out, err, sink.text(), process.returncode, time.monotonic() - started)
+    if check and done.returncode != 0:
+        raise ToolError(failure(name, done, log))
+    return done
+
+
+def failure(name: str, done: Completed, log: Path | None = None) -> str:
+    """Return the one line that says how a program failed."""
+    code = done.returncode
+    how = f"killed by {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
+    return f"{name}: failed ({how}): {meaningful_line(done.output) or 'no output'}{_log_hint(log)}"
+
+
+def meaningful_line(output: str) -> str:
+    """Return the first complaint in ``output``, or else its last line that is not noise."""
+    lines = [line.strip() for line in output.splitlines()]
+    lines = [line for line in lines if line and not _NOISE.match(line)]
+    complaints = (line for line in lines if _COMPLAINT.search(line))
+    return next(complaints, lines[-1] if lines else "")[:_MESSAGE_CHARS]
+
+
+class _Sink:
+    """Collect lines of both streams, in order of arrival, and pass them on."""
+
+    def __init__(self, log: Path | None, on_line: Callable[[str], None] | None) -> None:
+        self._lines: list[tuple[str, str]] = []
+        self._lock = threading.Lock()
+        self._on_line = on_line
+        self._log: TextIO | None = None
+        if log is not None:
+            log.parent.mkdir(parents=True, exist_ok=True)
+            self._log = log.open("w", encoding="utf-8")
+
+    def read(self, stream: str, pipe: IO[str]) -> None:
+        for line in pipe:
+            with self._lock:
+                self._lines.append((stream, line))
+                if self._log is not None and not self._log.closed:
+                    self._log.write(line)
+                if self._on_line is not None:
+                    self._on_line(line.rstrip("\n"))
+
+    def text(self, stream: str = "") -> str:
+        with self._lock:
+            return "".join(line for source, line in self._lines if stream in ("", source))
+
+    def close(self) -> None:
+        with self._lock:
+            if self._log is not None:
+                self._log.close()
+
+
+def _start(
+    command: list[str], name: str, cwd: Path, env: Mapping[str, str] | None, feeds: bool
+) -> subprocess.Popen[str]:
+    try:
+        return subprocess.Popen(
+            command,
+            cwd=cwd,
+            env={**os.environ, **(env or {})},
+            stdin=subprocess.PIPE if feeds else subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            encoding="utf-8",
+            errors="replace",
+            start_new_session=True,
+        )
+    except OSError as error:
+        what = error.strerror or str(error)
+        raise ToolError(f"{name}: cannot be started in {cwd}: {what}; see `hwaccel doctor`") from None
+
+
+def _start_readers(
+    process: subprocess.Popen[str], sink: _Sink, stdin: str | None
+) -> list[threading.Thread]:
+    assert process.stdout is not None and process.stderr is not None
+    jobs: list[Callable[[], None]] = [
+        lambda out=process.stdout: sink.read("out", out),  # type: ignore[misc]
+        lambda err=process.stderr: sink.read("err", err),  # type: ignore[misc]
+    ]
+    if stdin is not None:
+        jobs.append(lambda: _feed(process, stdin))
+    threads = [threading.Thread(target=job, daemon=True) for job in jobs]
+    for thread in threads:
+        thread.start()
+    return threads
+
+
+def _feed(process: subprocess.Popen[str], text: str) -> None:
+    assert process.stdin is not None
+    try:
+        process.stdin.write(text)
+        process.stdin.close()
+    except BrokenPipeError:
+        pass
+
+
+def _join(readers: list[threading.Thread], process: subprocess.Popen[str]) -> None:
+    """Wait for the last lines; a grandchild that keeps a pipe open does not hold us up."""
+    for reader in readers:
+        reader.join(_GRACE_S)
+    if any(reader.is_alive() for reader in readers):
+        _signal_group(process, signal.SIGKILL)
+
+
+def _kill_group(process: subprocess.Popen[str]) -> None:
+    """End the process and all it started: ask (so that it can clean up), then insist."""
+    for number in (signal.SIGINT, signal.SIGKILL):
+        _signal_group(process, number)
+        try:
+            process.wait(_GRACE_S)
+        except subprocess.TimeoutExpired:
+            continue
+    _signal_group(process, signal.SIGKILL)
+
+
+def _signal_group(process: subprocess.Popen[str], number: signal.Signals) -> None:
+    try:
+        os.killpg(process.pid, number)
+    except (ProcessLookupError, PermissionError):
+        pass
+
+
+def _log_hint(log: Path | None) -> str:
+    return f" (log: {log})" if log is not None else ""

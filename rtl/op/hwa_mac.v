@@ -1,0 +1,158 @@
+// hwa_mac: multiply-accumulate pipe; PE dot products side by side, SIMD inputs of each per beat.
+//
+//   function  out[p] = ((sum over beats first..last, over s, of x[s]*w[p][s]) << shift[p]) + bias[p]
+//             for p = 0 .. PE-1 and s = 0 .. SIMD-1, in exact integers: weights, bias and result
+//             signed, x signed or not by X_SIGNED, shift unsigned. W_W = 1: weights 0 and -1.
+//   order     lane 0 in the low bits. Weight ROM word k serves the k-th beat after reset, counted
+//             modulo WORDS, with w[p][s] at bit (p*SIMD + s)*W_W. Channel ROM word k serves the
+//             k-th output beat, counted modulo CHANNEL_WORDS; lane p of it is {shift, bias}.
+//   latency   4 + clog2(SIMD) from the beat with in_last to out_valid: weights in t + 1, products
+//             in t + 2, one adder level a cycle, the accumulator, the result
+//   interval  1; gaps anywhere
+//   tlast     none: in_first and in_last frame each reduction
+//   must not  start a reduction without in_first; exceed ACC_W or OUT_W bits in any sum or result
+
+`resetall
+`timescale 1ns / 1ps
+`default_nettype none
+
+module hwa_mac #(
+    // Output lanes: dot products computed side by side.
+    parameter integer PE = 2,
+    // Input lanes: products added up per beat and output lane.
+    parameter integer SIMD = 2,
+    // Width of one input lane in bits.
+    parameter integer X_W = 8,
+    // 1 if the input is signed.
+    parameter integer X_SIGNED = 1,
+    // Width of one weight in bits.
+    parameter integer W_W = 8,
+    // Words in the weight ROM.
+    parameter integer WORDS = 1,
+    // Width of one accumulator in bits; must hold every sum.
+    parameter integer ACC_W = 24,
+    // Width of one output lane in bits; must hold every result.
+    parameter integer OUT_W = 25,
+    // Width of the shift field in bits, 0 for none, at most 8.
+    parameter integer SHIFT_W = 0,
+    // Width of the bias field in bits, 0 for none.
+    parameter integer BIAS_W = 0,
+    // Words in the channel ROM.
+    parameter integer CHANNEL_WORDS = 1,
+    // Hex file of the weight ROM.
+    parameter WEIGHTS = "",
+    // Hex file of the channel ROM, not read without fields.
+    parameter CHANNELS = ""
+) (
+    input  wire                clk,
+    input  wire                rst,
+
+    input  wire                in_valid,
+    input  wire                in_first,
+    input  wire                in_last,
+    input  wire [SIMD*X_W-1:0] in_data,
+
+    output wire                out_valid,
+    output wire [PE*OUT_W-1:0] out_data
+);
+
+    localparam integer XS_W = (X_SIGNED != 0) ? X_W : X_W + 1;
+    localparam integer PRODUCT_W = XS_W + W_W;
+    localparam integer SUM_W = PRODUCT_W + $clog2(SIMD);
+    // Cycles from a beat to the sum of its products.
+    localparam integer SUM_DELAY = 2 + $clog2(SIMD);
+    localparam integer ADDR_W = (WORDS > 1) ? $clog2(WORDS) : 1;
+
+    initial begin
+        if (PE < 1 || SIMD < 1 || X_W < 1 || W_W < 1 || WORDS < 1) begin
+            $display("hwa: %m: PE=%0d SIMD=%0d X_W=%0d W_W=%0d WORDS=%0d, must be 1 or more",
+                     PE, SIMD, X_W, W_W, WORDS);
+            $finish;
+        end
+    end
+
+    // Control travels beside the data: bit k is the beat of k+1 cycles ago.
+    reg [SUM_DELAY-1:0] valid_q;
+    reg [SUM_DELAY-1:0] first_q;
+    reg [SUM_DELAY-1:0] last_q;
+
+    always @(posedge clk) begin
+        valid_q <= {valid_q[SUM_DELAY-2:0], in_valid};
+        first_q <= {first_q[SUM_DELAY-2:0], in_first};
+        last_q  <= {last_q[SUM_DELAY-2:0], in_last};
+        if (rst) valid_q <= {SUM_DELAY{1'b0}};
+    end
+
+    // Weights of this beat, there in the next cycle together with x_q.
+    wire [ADDR_W-1:0]      addr;
+    wire                   addr_last;
+    wire [PE*SIMD*W_W-1:0] weights;
+    wire                   unused = &{1'b0, addr_last};
+
+    hwa_loop #(.COUNT(WORDS)) count (
+        .clk   (clk),
+        .rst   (rst),
+        .step  (in_valid),
+        .index (addr),
+        .last  (addr_last)
+    );
+
+    hwa_rom #(.WIDTH(PE * SIMD * W_W), .DEPTH(WORDS), .INIT(WEIGHTS)) rom (
+        .clk  (clk),
+        .addr (addr),
+        .data (weights)
+    );
+
+    reg [SIMD*X_W-1:0] x_q;
+
+    always @(posedge clk) x_q <= in_data;
+
+    // Products and their sum, per output lane.
+    wire [PE*SUM_W-1:0] sums;
+
+    genvar p, s;
+    generate
+        for (p = 0; p < PE; p = p + 1) begin : g_lane
+            wire [SIMD*PRODUCT_W-1:0] products;
+
+            for (s = 0; s < SIMD; s = s + 1) begin : g_input
+                wire signed [XS_W-1:0]      x;
+                wire signed [W_W-1:0]       w = weights[(p*SIMD+s)*W_W +: W_W];
+                reg  signed [PRODUCT_W-1:0] product_q;
+
+                if (X_SIGNED != 0) begin : g_signed
+                    assign x = x_q[s*X_W +: X_W];
+                end else begin : g_unsigned
+                    assign x = {1'b0, x_q[s*X_W +: X_W]};
+                end
+
+                always @(posedge clk) product_q <= x * w;
+
+                assign products[s*PRODUCT_W +: PRODUCT_W] = product_q;
+            end
+
+            hwa_sum_tree #(.COUNT(SIMD), .IN_W(PRODUCT_W)) tree (
+                .clk     (clk),
+                .in_data (products),
+                .sum     (sums[p*SUM_W +: SUM_W])
+            );
+        end
+    endgenerate
+
+    hwa_accumulate #(
+        .LANES(PE), .IN_W(SUM_W), .ACC_W(ACC_W), .OUT_W(OUT_W), .SHIFT_W(SHIFT_W), .BIAS_W(BIAS_W),
+        .CHANNEL_WORDS(CHANNEL_WORDS), .CHANNELS(CHANNELS)
+    ) accumulate (
+        .clk       (clk),
+        .rst       (rst),
+        .in_valid  (valid_q[SUM_DELAY-1]),
+        .in_first  (first_q[SUM_DELAY-1]),
+        .in_last   (last_q[SUM_DELAY-1]),
+        .in_data   (sums),
+        .out_valid (out_valid),
+        .out_data  (out_data)
+    );
+
+endmodule
+
+`resetall

@@ -1,0 +1,142 @@
+// hwa_mac_lanes: multiply-accumulate pipe lane by lane, as in a depthwise convolution.
+//
+//   function  out[l] = ((sum over beats first..last of x[l]*w[l]) << shift[l]) + bias[l]
+//             for l = 0 .. LANES-1, in exact integers: weights, bias and result signed, x signed
+//             or not by X_SIGNED, shift unsigned. W_W = 1: weights 0 and -1.
+//   order     lane 0 in the low bits. Weight ROM word k serves the k-th beat after reset, counted
+//             modulo WORDS, with w[l] at bit l*W_W. Channel ROM word k serves the k-th output
+//             beat, counted modulo CHANNEL_WORDS; lane l of it is {shift, bias}.
+//   latency   4 from the beat with in_last to out_valid: weights in t + 1, products in t + 2, the
+//             accumulator, the result
+//   interval  1; gaps anywhere
+//   tlast     none: in_first and in_last frame each reduction
+//   must not  start a reduction without in_first; exceed ACC_W or OUT_W bits in any sum or result
+
+`resetall
+`timescale 1ns / 1ps
+`default_nettype none
+
+module hwa_mac_lanes #(
+    // Lanes, in and out.
+    parameter integer LANES = 2,
+    // Width of one input lane in bits.
+    parameter integer X_W = 8,
+    // 1 if the input is signed.
+    parameter integer X_SIGNED = 1,
+    // Width of one weight in bits.
+    parameter integer W_W = 8,
+    // Words in the weight ROM.
+    parameter integer WORDS = 1,
+    // Width of one accumulator in bits; must hold every sum.
+    parameter integer ACC_W = 24,
+    // Width of one output lane in bits; must hold every result.
+    parameter integer OUT_W = 25,
+    // Width of the shift field in bits, 0 for none, at most 8.
+    parameter integer SHIFT_W = 0,
+    // Width of the bias field in bits, 0 for none.
+    parameter integer BIAS_W = 0,
+    // Words in the channel ROM.
+    parameter integer CHANNEL_WORDS = 1,
+    // Hex file of the weight ROM.
+    parameter WEIGHTS = "",
+    // Hex file of the channel ROM, not read without fields.
+    parameter CHANNELS = ""
+) (
+    input  wire                   clk,
+    input  wire                   rst,
+
+    input  wire                   in_valid,
+    input  wire                   in_first,
+    input  wire                   in_last,
+    input  wire [LANES*X_W-1:0]   in_data,
+
+    output wire                   out_valid,
+    output wire [LANES*OUT_W-1:0] out_data
+);
+
+    localparam integer XS_W = (X_SIGNED != 0) ? X_W : X_W + 1;
+    localparam integer PRODUCT_W = XS_W + W_W;
+    localparam integer ADDR_W = (WORDS > 1) ? $clog2(WORDS) : 1;
+
+    initial begin
+        if (LANES < 1 || X_W < 1 || W_W < 1 || WORDS < 1) begin
+            $display("hwa: %m: LANES=%0d X_W=%0d W_W=%0d WORDS=%0d, must be 1 or more",
+                     LANES, X_W, W_W, WORDS);
+            $finish;
+        end
+    end
+
+    // Control travels beside the data: bit k is the beat of k+1 cycles ago.
+    reg [1:0] valid_q;
+    reg [1:0] first_q;
+    reg [1:0] last_q;
+
+    always @(posedge clk) begin
+        valid_q <= {valid_q[0], in_valid};
+        first_q <= {first_q[0], in_first};
+        last_q  <= {last_q[0], in_last};
+        if (rst) valid_q <= 2'b00;
+    end
+
+    // Weights of this beat, there in the next cycle together with x_q.
+    wire [ADDR_W-1:0]    addr;
+    wire                 addr_last;
+    wire [LANES*W_W-1:0] weights;
+    wire                 unused = &{1'b0, addr_last};
+
+    hwa_loop #(.COUNT(WORDS)) count (
+        .clk   (clk),
+        .rst   (rst),
+        .step  (in_valid),
+        .index (addr),
+        .last  (addr_last)
+    );
+
+    hwa_rom #(.WIDTH(LANES * W_W), .DEPTH(WORDS), .INIT(WEIGHTS)) rom (
+        .clk  (clk),
+        .addr (addr),
+        .data (weights)
+    );
+
+    reg [LANES*X_W-1:0] x_q;
+
+    always @(posedge clk) x_q <= in_data;
+
+    wire [LANES*PRODUCT_W-1:0] products;
+
+    genvar l;
+    generate
+        for (l = 0; l < LANES; l = l + 1) begin : g_lane
+            wire signed [XS_W-1:0]      x;
+            wire signed [W_W-1:0]       w = weights[l*W_W +: W_W];
+            reg  signed [PRODUCT_W-1:0] product_q;
+
+            if (X_SIGNED != 0) begin : g_signed
+                assign x = x_q[l*X_W +: X_W];
+            end else begin : g_unsigned
+                assign x = {1'b0, x_q[l*X_W +: X_W]};
+            end
+
+            always @(posedge clk) product_q <= x * w;
+
+            assign products[l*PRODUCT_W +: PRODUCT_W] = product_q;
+        end
+    endgenerate
+
+    hwa_accumulate #(
+        .LANES(LANES), .IN_W(PRODUCT_W), .ACC_W(ACC_W), .OUT_W(OUT_W), .SHIFT_W(SHIFT_W), .BIAS_W(BIAS_W),
+        .CHANNEL_WORDS(CHANNEL_WORDS), .CHANNELS(CHANNELS)
+    ) accumulate (
+        .clk       (clk),
+        .rst       (rst),
+        .in_valid  (valid_q[1]),
+        .in_first  (first_q[1]),
+        .in_last   (last_q[1]),
+        .in_data   (products),
+        .out_valid (out_valid),
+        .out_data  (out_data)
+    );
+
+endmodule
+
+`resetall

