@@ -251,7 +251,7 @@ class _Builder:
     # --- details -------------------------------------------------------------------------------
 
     def _params(self, pipe: Pipe, name: str) -> tuple[tuple[str, str], ...]:
-        params = [(key, literals.verilog_int(value)) for key, value in pipe.params]
+        params = [(key, literals.verilog_parameter(key, value)) for key, value in pipe.params]
         params += [(r.parameter, self._rom(name, r)) for r in pipe.roms]
         return tuple(params)
 
@@ -313,4 +313,4 @@ def _window_params(window: Window, bits: int, lanes: int) -> tuple[tuple[str, st
         "LANES": lanes,
         "PAD": pad,
     }
-    return tuple((key, literals.verilog_int(value)) for key, value in numbers.items())
+    return tuple((key, literals.verilog_parameter(key, value)) for key, value in numbers.items())

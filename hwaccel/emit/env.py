@@ -26,7 +26,6 @@ def environment() -> jinja2.Environment:
         autoescape=jinja2.select_autoescape(("html.j2",), default_for_string=False, default=False),
     )
     env.filters["braces"] = literals.braces
-    env.filters["verilog_int"] = literals.verilog_int
     env.filters["c_int"] = literals.c_int
     env.filters["comment"] = literals.comment
     return env

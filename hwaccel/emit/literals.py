@@ -7,12 +7,15 @@ from collections.abc import Iterable, Sequence
 from hwaccel.ir.hardware import Rom
 
 
-def verilog_int(value: int) -> str:
-    """Return a Verilog parameter value: plain decimal in 32 bits, sized beyond."""
-    if -(1 << 31) < value < 1 << 31:
+# Parameters of the RTL library that carry data rather than a size; they are 64 bits wide there.
+_DATA_PARAMETERS = frozenset({"LO", "HI", "PAD"})
+
+
+def verilog_parameter(name: str, value: int) -> str:
+    """Return the value of a module parameter: sized where the library declares 64 bits."""
+    if name not in _DATA_PARAMETERS:
         return str(value)
-    sign = "-" if value < 0 else ""
-    return f"{sign}64'sd{abs(value)}"
+    return f"{'-' if value < 0 else ''}64'sd{abs(value)}"
 
 
 def c_int(value: int) -> str:

@@ -90,6 +90,11 @@ class Edge:
     type: TensorType
 
     @property
+    def words(self) -> int:
+        """Number of 32-bit words that hold tdata."""
+        return -(-self.axis_bits // 32)
+
+    @property
     def axis_bits(self) -> int:
         """Width of tdata: the beat in whole bytes."""
         return byte_bits(self.bits)

@@ -22,8 +22,8 @@ from hwaccel.ir.op import Op
 from hwaccel.ir.types import TensorType
 from hwaccel.ir.verify import verify
 
-FORMAT = "hwaccel-graph"
-VERSION = 1
+FORMAT: Literal["hwaccel-graph"] = "hwaccel-graph"
+VERSION: Literal[1] = 1
 
 MAX_BYTES = 1 << 28
 MAX_ELEMENTS = 1 << 28
@@ -33,9 +33,12 @@ Integer = Annotated[int, Meta(ge=-_LARGEST, le=_LARGEST)]
 Size = Annotated[int, Meta(ge=1, le=1 << 24)]
 Name = Annotated[str, Meta(min_length=1, max_length=1024)]
 Digest = Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
-Attribute = Integer | bool | Annotated[str, Meta(max_length=64)] | Annotated[
-    list[Integer], Meta(max_length=16)
-]
+Attribute = (
+    Integer
+    | bool
+    | Annotated[str, Meta(max_length=64)]
+    | Annotated[list[Integer], Meta(max_length=16)]
+)
 
 
 class TypeRecord(msgspec.Struct, forbid_unknown_fields=True):
@@ -66,7 +69,7 @@ class NodeRecord(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class ConstantRecord(msgspec.Struct, forbid_unknown_fields=True):
-    """An integer array in C order. Its key is the SHA-256 of ``repr(shape)`` and little-endian int64."""
+    """An integer array in C order. Its key is the SHA-256 of its shape and its int64 bytes."""
 
     shape: Annotated[list[Annotated[int, Meta(ge=0, le=1 << 28)]], Meta(max_length=8)]
     values: list[Integer]

@@ -6,6 +6,9 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import ClassVar
 
+import numpy as np
+from numpy.typing import NDArray
+
 from hwaccel.errors import VerifyError
 from hwaccel.fxp.arith import Array
 from hwaccel.ir.hardware import Fold, Hardware, Kernel
@@ -61,6 +64,21 @@ class Op(ABC):
             return (Fold(),)
         channels = ins[0].channels
         return tuple(Fold(n, 1) for n in range(1, channels + 1) if channels % n == 0)
+
+    # --- algebra, for passes; the defaults are right for any op, and promise nothing --------------
+
+    @property
+    def channelwise(self) -> bool:
+        """Tell whether each channel of the result depends on that channel of the operands only."""
+        return False
+
+    def take(self, channels: NDArray[np.int64]) -> Op | None:
+        """Return the channelwise op for these channels of operand and result, in this order."""
+        return None
+
+    def take_inputs(self, channels: NDArray[np.int64]) -> Op | None:
+        """Return the op that reads these channels, in this order, and lacks the other terms."""
+        return None
 
     @abstractmethod
     def hardware(self, ins: tuple[TensorType, ...], fold: Fold) -> Hardware:

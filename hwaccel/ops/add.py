@@ -11,7 +11,7 @@ from hwaccel.fxp.arith import Array, shift_left
 from hwaccel.ir.hardware import Area, Fold, Hardware, Kernel, Pipe
 from hwaccel.ir.op import Example, Op
 from hwaccel.ir.types import TensorType
-from hwaccel.ops.family import divisors
+from hwaccel.ops.family import Ints, divisors
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +67,15 @@ class Add(Op):
     def folds(self, *ins: TensorType) -> tuple[Fold, ...]:
         """Any number of lanes that divides the channels."""
         return tuple(Fold(n, n) for n in divisors(ins[0].channels))
+
+    @property
+    def channelwise(self) -> bool:
+        """Always."""
+        return True
+
+    def take(self, channels: Ints) -> Add:
+        """Keep the op; it is the same for every channel."""
+        return self
 
     def hardware(self, ins: tuple[TensorType, ...], fold: Fold) -> Hardware:
         """Join both streams, align and add in one cycle."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import numpy as np
@@ -14,6 +14,7 @@ from hwaccel.ir.hardware import Fold, Hardware, Kernel, Window
 from hwaccel.ir.op import Example, Op
 from hwaccel.ir.types import TensorType
 from hwaccel.ops.family import (
+    Ints,
     affine,
     check_channels,
     contributions,
@@ -78,6 +79,10 @@ class Dense(Op):
         outputs, inputs = self.weight.shape
         pairs = [Fold(p, s) for p in divisors(outputs) for s in divisors(inputs)]
         return tuple(sorted(pairs, key=lambda f: (f.pe * f.simd, f.pe)))
+
+    def take_inputs(self, channels: Ints) -> Dense:
+        """Take these columns."""
+        return replace(self, weight=IntArray(self.weight.a[:, channels]))
 
     def hardware(self, ins: tuple[TensorType, ...], fold: Fold) -> Hardware:
         """Buffer the vector, replay it for every group of ``pe`` outputs."""

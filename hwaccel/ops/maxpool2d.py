@@ -12,7 +12,7 @@ from hwaccel.fxp.arith import Array, namespace
 from hwaccel.ir.hardware import Area, Fold, Hardware, Kernel, Pipe, Window
 from hwaccel.ir.op import Example, Op
 from hwaccel.ir.types import TensorType
-from hwaccel.ops.family import check_window, divisors, tap_patterns, tap_slices, window_size
+from hwaccel.ops.family import Ints, check_window, divisors, tap_patterns, tap_slices, window_size
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +74,15 @@ class MaxPool2d(Op):
     def folds(self, *ins: TensorType) -> tuple[Fold, ...]:
         """Any number of lanes that divides the channels."""
         return tuple(Fold(n, n) for n in divisors(ins[0].channels))
+
+    @property
+    def channelwise(self) -> bool:
+        """Always."""
+        return True
+
+    def take(self, channels: Ints) -> MaxPool2d:
+        """Keep the op; it is the same for every channel."""
+        return self
 
     def hardware(self, ins: tuple[TensorType, ...], fold: Fold) -> Hardware:
         """Slide a window over a ring of pixels; keep the maximum of its beats."""

@@ -10,6 +10,7 @@ from hwaccel.fxp.arith import Array, namespace
 from hwaccel.ir.hardware import Area, Fold, Hardware, Kernel, Pipe
 from hwaccel.ir.op import Example, Op
 from hwaccel.ir.types import TensorType
+from hwaccel.ops.family import Ints
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +29,15 @@ class Relu(Op):
         """Replace negative integers by zero."""
         (x,) = xs
         return namespace(x).where(x > 0, x, x * 0)
+
+    @property
+    def channelwise(self) -> bool:
+        """Always."""
+        return True
+
+    def take(self, channels: Ints) -> Relu:
+        """Keep the op."""
+        return self
 
     def hardware(self, ins: tuple[TensorType, ...], fold: Fold) -> Hardware:
         """One register per lane; wires where the operand is never negative."""

@@ -13,6 +13,7 @@ from hwaccel.fxp.arith import Array, round_shift, saturate, wrap
 from hwaccel.ir.hardware import Area, Fold, Hardware, Kernel, Pipe
 from hwaccel.ir.op import Example, Op
 from hwaccel.ir.types import TensorType
+from hwaccel.ops.family import Ints
 
 _ROUNDING_CODE = {Rounding.FLOOR: 0, Rounding.HALF_UP: 1, Rounding.HALF_EVEN: 2}
 
@@ -54,6 +55,11 @@ class Requant(Op):
         ends = round_shift(np.array([x.lo, x.hi], dtype=np.int64), self.shift, self.rounding)
         return int(ends[0]), int(ends[1])
 
+    def fits(self, x: TensorType) -> bool:
+        """Tell whether no value of ``x`` is clipped or wrapped."""
+        lo, hi = self._rounded(x)
+        return self.lo <= lo and hi <= self.hi
+
     def infer(self, *ins: TensorType) -> TensorType:
         """Return what the operand's interval rounds and clips to."""
         (x,) = ins
@@ -75,12 +81,19 @@ class Requant(Op):
         lo, hi = self._rounded(ins[0])
         return 2 * max(ins[0].magnitude, abs(lo), abs(hi), abs(self.lo), abs(self.hi))
 
+    @property
+    def channelwise(self) -> bool:
+        """Always."""
+        return True
+
+    def take(self, channels: Ints) -> Requant:
+        """Keep the op; it is the same for every channel."""
+        return self
+
     def hardware(self, ins: tuple[TensorType, ...], fold: Fold) -> Hardware:
         """Rounding adder, then clip; truncation where the interval never overflows."""
         (x,) = ins
         out = self.infer(x)
-        lo, hi = self._rounded(x)
-        fits = self.lo <= lo and hi <= self.hi
         params = {
             "LANES": fold.pe,
             "IN_W": x.fixed.width,
@@ -89,7 +102,7 @@ class Requant(Op):
             "OUT_SIGNED": int(out.fixed.signed),
             "SHIFT": self.shift,
             "ROUNDING": _ROUNDING_CODE[self.rounding],
-            "WRAP": int(fits or self.overflow is Overflow.WRAP),
+            "WRAP": int(self.fits(x) or self.overflow is Overflow.WRAP),
             "LO": out.lo,
             "HI": out.hi,
         }

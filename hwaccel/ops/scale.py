@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import numpy as np
@@ -13,7 +13,7 @@ from hwaccel.fxp.arith import Array, per_channel
 from hwaccel.ir.hardware import Area, Fold, Hardware, Kernel, Pipe, Rom
 from hwaccel.ir.op import Example, Op
 from hwaccel.ir.types import TensorType
-from hwaccel.ops.family import contributions, rom_area, signed_width
+from hwaccel.ops.family import Ints, contributions, rom_area, signed_width
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +59,17 @@ class Scale(Op):
     def multiplications(self, *ins: TensorType) -> int:
         """One per element."""
         return ins[0].size
+
+    @property
+    def channelwise(self) -> bool:
+        """Always."""
+        return True
+
+    def take(self, channels: Ints) -> Scale:
+        """Take the constants of these channels."""
+        return replace(
+            self, mult=IntArray(self.mult.a[channels]), add=IntArray(self.add.a[channels])
+        )
 
     def hardware(self, ins: tuple[TensorType, ...], fold: Fold) -> Hardware:
         """One multiplier per lane; constants from a ROM in channel order."""

@@ -1,5 +1,4 @@
-// hwa_accumulate: adds up reductions, then shifts and biases the sum by channel; the tail of the
-// multiply-accumulate pipes.
+// hwa_accumulate: adds up reductions, then shifts the sum and adds a bias by channel.
 //
 //   function  out[p] = ((sum over beats first..last of in[p]) << shift[p]) + bias[p]
 //             for p = 0 .. LANES-1, all signed but the shift. Sums modulo 2^ACC_W, results modulo

@@ -32,8 +32,9 @@ module hwa_requant #(
     parameter integer ROUNDING = 2,
     // 1 to drop high bits instead of clipping.
     parameter integer WRAP = 0,
-    // Smallest and largest output, unless WRAP.
+    // Smallest output, unless WRAP.
     parameter signed [63:0] LO = -64'sd128,
+    // Largest output, unless WRAP.
     parameter signed [63:0] HI = 64'sd127
 ) (
     input  wire                   clk,

@@ -41,7 +41,6 @@ module hwa_add #(
     output wire [LANES*OUT_W-1:0] out_data
 );
 
-
     initial begin
         if (LANES < 1 || A_W < 1 || B_W < 1 || OUT_W < 1) begin
             $display("hwa: %m: LANES=%0d A_W=%0d B_W=%0d OUT_W=%0d, must be 1 or more",

@@ -1,8 +1,9 @@
 // hwa_mac: multiply-accumulate pipe; PE dot products side by side, SIMD inputs of each per beat.
 //
-//   function  out[p] = ((sum over beats first..last, over s, of x[s]*w[p][s]) << shift[p]) + bias[p]
-//             for p = 0 .. PE-1 and s = 0 .. SIMD-1, in exact integers: weights, bias and result
-//             signed, x signed or not by X_SIGNED, shift unsigned. W_W = 1: weights 0 and -1.
+//   function  out[p] = ((sum over beats first..last and over s of x[s]*w[p][s]) << shift[p])
+//                    + bias[p]                 p = 0 .. PE-1, s = 0 .. SIMD-1, exact integers
+//             weights, bias and result signed, x signed or not by X_SIGNED, shift unsigned;
+//             W_W = 1 means weights 0 and -1
 //   order     lane 0 in the low bits. Weight ROM word k serves the k-th beat after reset, counted
 //             modulo WORDS, with w[p][s] at bit (p*SIMD + s)*W_W. Channel ROM word k serves the
 //             k-th output beat, counted modulo CHANNEL_WORDS; lane p of it is {shift, bias}.

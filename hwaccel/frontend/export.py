@@ -1,0 +1,185 @@
+"""A live PyTorch model, through ``torch.export``, as a ``Program``."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from numpy.typing import NDArray
+from torch.export.graph_signature import InputKind, OutputKind
+
+from hwaccel.errors import FrontendError
+from hwaccel.frontend.program import Arg, Call, Constant, Placeholder, Program, Ref, shown
+
+# Fake tensors cost nothing, and a batch of this size shows which calls touch the batch axis.
+_BATCH = 7
+
+Example = NDArray[Any] | torch.Tensor | Sequence[NDArray[Any] | torch.Tensor]
+
+
+def export(model: torch.nn.Module, example: Example) -> Program:
+    """Export ``model`` in eval mode and leave it as it was.
+
+    ``example`` is one array per input of ``forward``, each with a leading batch axis; only its
+    shape matters.
+
+    Raises:
+        FrontendError: the example does not fit, or ``torch.export`` cannot trace the model.
+    """
+    arrays = _examples(example)
+    dtype = next((p.dtype for p in model.parameters() if p.is_floating_point()), torch.float32)
+    inputs = tuple(torch.zeros(_BATCH, *array.shape[1:], dtype=dtype) for array in arrays)
+    with _evaluating(model):
+        try:
+            exported = torch.export.export(model, inputs)
+        except Exception as error:
+            shapes = ", ".join(str(tuple(array.shape)) for array in arrays)
+            raise FrontendError(
+                f"{type(model).__name__}: torch.export failed for an example of shape {shapes}: "
+                f"{_reason(error)}; check the example's shape and the model's forward"
+            ) from None
+    modules = tuple(path for path, _ in model.named_modules(remove_duplicate=False))
+    return read(exported, type(model).__name__, modules)
+
+
+def read(
+    exported: torch.export.ExportedProgram, name: str, modules: tuple[str, ...] = ()
+) -> Program:
+    """Turn an exported program that is already in memory into plain data."""
+    signature = exported.graph_signature
+    tensors = {**exported.state_dict, **exported.constants}
+    targets = {spec.arg.name: spec for spec in signature.input_specs}
+    inputs: list[Placeholder] = []
+    constants: dict[str, Constant] = {}
+    for node in exported.graph.find_nodes(op="placeholder"):
+        spec = targets[node.name]
+        if spec.kind is InputKind.USER_INPUT:
+            inputs.append(_placeholder(node))
+        else:
+            constants[node.name] = Constant(str(spec.target), tensors[spec.target].detach())
+    calls = tuple(_calls(exported.graph))
+    paths = {prefix for call in calls for prefix in _prefixes(call.path)}
+    outputs = tuple(
+        spec.arg.name
+        for spec in signature.output_specs
+        if spec.kind is OutputKind.USER_OUTPUT and getattr(spec.arg, "name", None)
+    )
+    return Program(
+        name, tuple(inputs), constants, calls, outputs, modules or tuple(sorted({"", *paths}))
+    )
+
+
+def _examples(example: Example) -> tuple[Any, ...]:
+    arrays = (example,) if hasattr(example, "shape") else tuple(example)
+    for i, array in enumerate(arrays):
+        if not hasattr(array, "shape"):
+            raise FrontendError(
+                f"example {i} is a {type(array).__name__}; give one array or tensor per input"
+            )
+        if len(array.shape) < 2:
+            raise FrontendError(
+                f"example {i} has shape {tuple(array.shape)}, expected (N, ...); "
+                "the first axis is the batch"
+            )
+        if 0 in array.shape[1:]:
+            raise FrontendError(f"example {i} has shape {tuple(array.shape)}; no axis may be empty")
+    if not arrays:
+        raise FrontendError("the example is empty; give one array or tensor per input")
+    return arrays
+
+
+@contextmanager
+def _evaluating(model: torch.nn.Module) -> Iterator[None]:
+    """Switch to eval mode; restore modes and plain attributes, which hooks of pruning replace."""
+    modules = list(model.modules())
+    training = [module.training for module in modules]
+    plain = [
+        {k: v for k, v in vars(module).items() if isinstance(v, torch.Tensor)} for module in modules
+    ]
+    model.eval()
+    try:
+        yield
+    finally:
+        for module, mode, attributes in zip(modules, training, plain, strict=True):
+            module.training = mode
+            vars(module).update(attributes)
+
+
+def _reason(error: Exception) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return shown(lines[0]) if lines else type(error).__name__
+
+
+def _shape(value: Any) -> tuple[int, ...]:
+    # A symbolic size carries the size of the example it was traced with.
+    return tuple(s if isinstance(s, int) else int(s.node.hint) for s in value.shape)
+
+
+def _placeholder(node: torch.fx.Node) -> Placeholder:
+    value = node.meta["val"]
+    if not isinstance(value, torch.Tensor):
+        raise FrontendError(
+            f"input {shown(node.name)} is a {type(value).__name__}; only tensors can be inputs"
+        )
+    return Placeholder(node.name, _shape(value))
+
+
+def _calls(graph: torch.fx.Graph) -> Iterator[Call]:
+    for node in graph.find_nodes(op="call_function"):
+        yield from _call(node)
+
+
+def _call(node: torch.fx.Node) -> Iterator[Call]:
+    target = str(node.target)
+    if getattr(node.target, "__name__", "") == "getitem":
+        return
+    value = node.meta.get("val")
+    path = _path(node.meta.get("nn_module_stack"))
+    if isinstance(value, tuple | list):
+        parts = {user.args[1]: user.name for user in node.users}
+        results = tuple(parts.get(i, "") for i in range(len(value)))
+        shapes = tuple(_shape(v) if isinstance(v, torch.Tensor) else () for v in value)
+    else:
+        results = (node.name,)
+        shapes = (_shape(value) if isinstance(value, torch.Tensor) else (),)
+    yield Call(target, _arguments(node), results, shapes, path)
+
+
+def _arguments(node: torch.fx.Node) -> Mapping[str, Arg]:
+    schema = getattr(node.target, "_schema", None)
+    if schema is None:
+        return {}
+    args: dict[str, Arg] = {}
+    for i, argument in enumerate(schema.arguments):
+        if i < len(node.args):
+            args[argument.name] = _arg(node.args[i])
+        elif argument.name in node.kwargs:
+            args[argument.name] = _arg(node.kwargs[argument.name])
+        else:
+            args[argument.name] = _arg(argument.default_value)
+    return args
+
+
+def _arg(value: Any) -> Arg:
+    if isinstance(value, torch.fx.Node):
+        return Ref(value.name)
+    if isinstance(value, list | tuple):
+        return tuple(_arg(v) for v in value)
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    return str(value)
+
+
+def _path(stack: Mapping[str, Any] | None) -> str:
+    # torch marks the second call of one module with "@1".
+    path = str(list(stack.values())[-1][0]) if stack else ""
+    return re.sub(r"@\d+$", "", path)
+
+
+def _prefixes(path: str) -> Iterator[str]:
+    parts = path.split(".")
+    for i in range(len(parts)):
+        yield ".".join(parts[: i + 1])

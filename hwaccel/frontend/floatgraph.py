@@ -1,0 +1,248 @@
+"""``FloatGraph``: the model between PyTorch and the IR, in floating point.
+
+Shapes leave out the batch axis. Parameters are float64 arrays, which hold every PyTorch float
+type exactly; ``run`` computes on torch tensors ``(N, *shape)`` and serves calibration only.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections import Counter
+from dataclasses import dataclass
+from enum import Enum
+from typing import ClassVar
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+Pair = tuple[int, int]
+# Top, left, bottom, right.
+Padding = tuple[int, int, int, int]
+
+
+class Role(Enum):
+    """What an op does to the number of bits."""
+
+    KEEP = "the result has the operand's format"
+    SUM = "the result needs some more bits"
+    MULTIPLY = "the result needs as many more bits as the weights have"
+    QUANTIZE = "the model itself states the format"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FloatOp(ABC):
+    """Base of the float ops; one frozen class each."""
+
+    kind: ClassVar[str]
+    role: ClassVar[Role]
+
+    @abstractmethod
+    def run(self, *xs: torch.Tensor) -> torch.Tensor:
+        """Return the result for batches ``(N, *shape)``."""
+
+
+def _tensor(values: Floats, like: torch.Tensor) -> torch.Tensor:
+    return torch.tensor(values, dtype=like.dtype)
+
+
+def _padded(x: torch.Tensor, padding: Padding, value: float) -> torch.Tensor:
+    top, left, bottom, right = padding
+    return F.pad(x, (left, right, top, bottom), value=value)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Dense(FloatOp):
+    """``weight @ x + bias``; ``weight`` is ``(outputs, inputs)``."""
+
+    kind: ClassVar[str] = "dense"
+    role: ClassVar[Role] = Role.MULTIPLY
+
+    weight: Floats
+    bias: Floats
+
+    def run(self, *xs: torch.Tensor) -> torch.Tensor:
+        """Multiply and add."""
+        return F.linear(xs[0], _tensor(self.weight, xs[0]), _tensor(self.bias, xs[0]))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Conv2d(FloatOp):
+    """Convolution; ``weight`` is ``(outputs, inputs / groups, KH, KW)``."""
+
+    kind: ClassVar[str] = "conv2d"
+    role: ClassVar[Role] = Role.MULTIPLY
+
+    weight: Floats
+    bias: Floats
+    stride: Pair
+    padding: Padding
+    dilation: Pair
+    groups: int
+
+    def run(self, *xs: torch.Tensor) -> torch.Tensor:
+        """Pad and convolve."""
+        weight, bias = _tensor(self.weight, xs[0]), _tensor(self.bias, xs[0])
+        x = _padded(xs[0], self.padding, 0.0)
+        return F.conv2d(x, weight, bias, self.stride, 0, self.dilation, self.groups)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Affine(FloatOp):
+    """``x[c] * scale[c] + offset[c]``: batch normalization in eval mode."""
+
+    kind: ClassVar[str] = "scale"
+    role: ClassVar[Role] = Role.MULTIPLY
+
+    scale: Floats
+    offset: Floats
+
+    def run(self, *xs: torch.Tensor) -> torch.Tensor:
+        """Scale and shift along axis 1."""
+        shape = (1, -1) + (1,) * (xs[0].ndim - 2)
+        scale, offset = (_tensor(v, xs[0]).reshape(shape) for v in (self.scale, self.offset))
+        return xs[0] * scale + offset
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Add(FloatOp):
+    """Sum of two values of one shape."""
+
+    kind: ClassVar[str] = "add"
+    role: ClassVar[Role] = Role.SUM
+
+    def run(self, *xs: torch.Tensor) -> torch.Tensor:
+        """Add."""
+        return xs[0] + xs[1]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class AvgPool2d(FloatOp):
+    """Sum of each window, padding zeros included, divided by ``divisor``."""
+
+    kind: ClassVar[str] = "avgpool2d"
+    role: ClassVar[Role] = Role.SUM
+
+    kernel: Pair
+    stride: Pair
+    padding: Padding
+    divisor: int
+
+    def run(self, *xs: torch.Tensor) -> torch.Tensor:
+        """Average."""
+        x = _padded(xs[0], self.padding, 0.0)
+        return F.avg_pool2d(x, self.kernel, self.stride, divisor_override=self.divisor)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class MaxPool2d(FloatOp):
+    """Maximum of each window; padding never wins."""
+
+    kind: ClassVar[str] = "maxpool2d"
+    role: ClassVar[Role] = Role.KEEP
+
+    kernel: Pair
+    stride: Pair
+    padding: Padding
+    dilation: Pair
+
+    def run(self, *xs: torch.Tensor) -> torch.Tensor:
+        """Take the maximum."""
+        x = _padded(xs[0], self.padding, -torch.inf)
+        return F.max_pool2d(x, self.kernel, self.stride, 0, self.dilation)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Relu(FloatOp):
+    """``max(x, 0)``."""
+
+    kind: ClassVar[str] = "relu"
+    role: ClassVar[Role] = Role.KEEP
+
+    def run(self, *xs: torch.Tensor) -> torch.Tensor:
+        """Rectify."""
+        return F.relu(xs[0])
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Reshape(FloatOp):
+    """The same elements, in C order, in another shape."""
+
+    kind: ClassVar[str] = "reshape"
+    role: ClassVar[Role] = Role.KEEP
+
+    shape: tuple[int, ...]
+
+    def run(self, *xs: torch.Tensor) -> torch.Tensor:
+        """Reshape."""
+        return xs[0].reshape(xs[0].shape[0], *self.shape)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FakeQuant(FloatOp):
+    """``clip(round_half_even(x * 2^frac), lo, hi) * 2^-frac``."""
+
+    kind: ClassVar[str] = "requant"
+    role: ClassVar[Role] = Role.QUANTIZE
+
+    frac: int
+    lo: int
+    hi: int
+
+    def run(self, *xs: torch.Tensor) -> torch.Tensor:
+        """Round and clip."""
+        return torch.fake_quantize_per_tensor_affine(xs[0], 2.0**-self.frac, 0, self.lo, self.hi)
+
+
+@dataclass(frozen=True, slots=True)
+class FloatValue:
+    """A named tensor; ``shape`` leaves out the batch axis."""
+
+    name: str
+    shape: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class FloatNode:
+    """One op applied to named values. ``path`` is the PyTorch module it came from, as written."""
+
+    output: FloatValue
+    op: FloatOp
+    inputs: tuple[str, ...]
+    path: str
+
+    @property
+    def name(self) -> str:
+        """Name of the node, which is that of its result."""
+        return self.output.name
+
+
+@dataclass(frozen=True, slots=True)
+class FloatGraph:
+    """A model in floating point; nodes stand in an order in which they can be computed.
+
+    ``modules`` are the paths of all modules of the model.
+    """
+
+    name: str
+    inputs: tuple[FloatValue, ...]
+    nodes: tuple[FloatNode, ...]
+    outputs: tuple[str, ...]
+    modules: tuple[str, ...]
+
+    def consumers(self) -> dict[str, tuple[FloatNode, ...]]:
+        """Return the nodes that read each value."""
+        readers: dict[str, list[FloatNode]] = {v.name: [] for v in self.inputs}
+        for node in self.nodes:
+            readers[node.name] = []
+            for name in dict.fromkeys(node.inputs):
+                readers[name].append(node)
+        return {name: tuple(nodes) for name, nodes in readers.items()}
+
+    def uses(self) -> Counter[str]:
+        """Count the reads of every value; a graph output counts as one."""
+        counter = Counter(name for node in self.nodes for name in node.inputs)
+        counter.update(self.outputs)
+        return counter

@@ -1,0 +1,84 @@
+"""``Program``: an ATen graph as plain data, from a live model or from an untrusted file."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import torch
+
+_TARGET = re.compile(r"aten\.([A-Za-z_][A-Za-z0-9_]*)\.([A-Za-z_][A-Za-z0-9_]*)")
+_MAX_SHOWN = 80
+
+
+@dataclass(frozen=True, slots=True)
+class Ref:
+    """A use of a value or constant of the program."""
+
+    name: str
+
+
+Arg: TypeAlias = "Ref | None | bool | int | float | str | tuple[Arg, ...]"
+
+
+@dataclass(frozen=True, slots=True)
+class Constant:
+    """A parameter, buffer or computed constant; ``name`` is its name in the state dict."""
+
+    name: str
+    tensor: torch.Tensor
+
+
+@dataclass(frozen=True, slots=True)
+class Placeholder:
+    """An input of the model; ``shape`` begins with the batch axis."""
+
+    name: str
+    shape: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One ATen call.
+
+    ``target`` is like ``aten.conv2d.default``; ``args`` holds every argument of the schema by
+    name, defaults included. ``results`` and ``shapes`` have one entry per result.
+    """
+
+    target: str
+    args: Mapping[str, Arg]
+    results: tuple[str, ...]
+    shapes: tuple[tuple[int, ...], ...]
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """A model: calls in order, on inputs and constants."""
+
+    name: str
+    inputs: tuple[Placeholder, ...]
+    constants: Mapping[str, Constant]
+    calls: tuple[Call, ...]
+    outputs: tuple[str, ...]
+    modules: tuple[str, ...]
+
+
+def overload(target: str) -> Any | None:
+    """Return the ATen operator called ``target``; ``None`` if there is none. Runs nothing."""
+    match = _TARGET.fullmatch(target)
+    packet = getattr(torch.ops.aten, match[1], None) if match else None
+    return getattr(packet, match[2], None) if match and packet is not None else None
+
+
+def shown(text: str) -> str:
+    """Return untrusted ``text`` fit for one line of a message."""
+    line = text.encode("unicode_escape").decode("ascii") if not text.isprintable() else text
+    return line if len(line) <= _MAX_SHOWN else line[: _MAX_SHOWN - 3] + "..."
+
+
+def where(path: str) -> str:
+    """Return how messages name the module ``path``."""
+    return shown(path) if path else "the model's forward"

@@ -1,0 +1,76 @@
+"""PyTorch to ``FloatGraph``: a table of handlers keyed by ATen target."""
+
+from __future__ import annotations
+
+import torch
+
+from hwaccel.errors import FrontendError
+from hwaccel.frontend import layers, pooling
+from hwaccel.frontend.export import Example, export
+from hwaccel.frontend.floatgraph import FloatGraph
+from hwaccel.frontend.importer import Handler, Importer
+from hwaccel.frontend.program import Program
+
+HANDLERS: dict[str, Handler] = {
+    "aten.linear.default": layers.linear,
+    "aten.matmul.default": layers.matmul,
+    "aten.mm.default": layers.matmul,
+    "aten.addmm.default": layers.addmm,
+    "aten.conv2d.default": layers.conv2d,
+    "aten.conv2d.padding": layers.conv2d,
+    "aten.convolution.default": layers.convolution,
+    "aten.batch_norm.default": layers.batch_norm,
+    "aten._native_batch_norm_legit_no_training.default": layers.batch_norm,
+    "aten.relu.default": layers.relu,
+    "aten.relu_.default": layers.relu,
+    "aten.clamp.default": layers.clamp,
+    "aten.clamp_.default": layers.clamp,
+    "aten.clamp_min.default": layers.clamp,
+    "aten.clamp_min_.default": layers.clamp,
+    "aten.add.Tensor": layers.add,
+    "aten.add_.Tensor": layers.add,
+    "aten.fake_quantize_per_tensor_affine.default": layers.fake_quantize,
+    "aten.fake_quantize_per_tensor_affine.tensor_qparams": layers.fake_quantize,
+    "aten.max_pool2d.default": pooling.max_pool2d,
+    "aten.max_pool2d_with_indices.default": pooling.max_pool2d,
+    "aten.avg_pool2d.default": pooling.avg_pool2d,
+    "aten.adaptive_avg_pool2d.default": pooling.adaptive_avg_pool2d,
+    "aten._adaptive_avg_pool2d.default": pooling.adaptive_avg_pool2d,
+    "aten.mean.dim": pooling.mean,
+    "aten.flatten.using_ints": pooling.reshape,
+    "aten.unflatten.int": pooling.reshape,
+    "aten.view.default": pooling.reshape,
+    "aten._unsafe_view.default": pooling.reshape,
+    "aten.reshape.default": pooling.reshape,
+    "aten.squeeze.default": pooling.reshape,
+    "aten.squeeze.dim": pooling.reshape,
+    "aten.squeeze.dims": pooling.reshape,
+    "aten.unsqueeze.default": pooling.reshape,
+    "aten.contiguous.default": pooling.same,
+    "aten.clone.default": pooling.same,
+    "aten.alias.default": pooling.same,
+    "aten.detach.default": pooling.same,
+    "aten.dropout.default": pooling.dropout,
+    "aten.dropout_.default": pooling.dropout,
+    "aten.feature_dropout.default": pooling.dropout,
+    "aten.feature_dropout_.default": pooling.dropout,
+    "aten.alpha_dropout.default": pooling.dropout,
+}
+
+
+def trace(model: torch.nn.Module | Program, example: Example | None = None) -> FloatGraph:
+    """Return the float graph of ``model``.
+
+    A module is exported in eval mode with ``example``, one array per input with a leading batch
+    axis, and left unmodified. A program, which ``load_model`` reads from a file, needs no example.
+
+    Raises:
+        FrontendError: the model holds something that cannot be converted exactly.
+    """
+    if isinstance(model, torch.nn.Module):
+        if example is None:
+            raise FrontendError(
+                f"{type(model).__name__}: an example input is needed; give an array (N, ...)"
+            )
+        model = export(model, example)
+    return Importer(model).run(HANDLERS)

@@ -1,0 +1,30 @@
+"""Remove what no output depends on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import ClassVar
+
+from hwaccel.ir import Graph
+from hwaccel.passes.base import Pass
+
+
+@dataclass(frozen=True, slots=True)
+class DropDead(Pass):
+    """Remove nodes from which no path leads to a graph output. Graph inputs stay.
+
+    Exact: a node has no effect but its result.
+
+    ``%a = relu(%x); %b = relu(%x); outputs: %b`` becomes ``%b = relu(%x); outputs: %b``.
+    """
+
+    name: ClassVar[str] = "drop_dead"
+
+    def run(self, graph: Graph) -> Graph:
+        """Walk back from the outputs."""
+        live = set(graph.outputs)
+        for node in reversed(graph.nodes):
+            if node.name in live:
+                live.update(node.inputs)
+        nodes = tuple(node for node in graph.nodes if node.name in live)
+        return graph if len(nodes) == len(graph.nodes) else replace(graph, nodes=nodes)

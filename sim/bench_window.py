@@ -1,0 +1,298 @@
+"""Bench of ``hwa_window``: many geometries side by side, checked in every cycle.
+
+The device under test is a top with one window per case (``tests/rtl/test_window.py`` writes it);
+bit ``i`` of each port, or slot ``i`` of each data port, belongs to case ``i``. The model is the
+contract in the module's header, written as three counters: how many beats were accepted, fired and
+freed before this cycle. It sees only the times at which input was valid and credit was granted,
+and so predicts every ``s_axis_tready``, ``take`` and output beat to the cycle.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+from collections import deque
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import cocotb
+from cocotb.clock import Clock
+from cocotb.triggers import RisingEdge
+
+# Bits of one case in the data ports of the top.
+SLOT = 32
+LATENCY = 2
+FRAMES = 3
+
+
+@dataclass(frozen=True)
+class Geometry:
+    """The parameters of one ``hwa_window``."""
+
+    in_h: int
+    in_w: int
+    kh: int
+    kw: int
+    out_h: int
+    out_w: int
+    sy: int = 1
+    sx: int = 1
+    dy: int = 1
+    dx: int = 1
+    pt: int = 0
+    pl: int = 0
+    groups: int = 1
+    group_beats: int = 1
+    repeat: int = 1
+    lanes: int = 1
+    data_w: int = 8
+    pad: int = 0
+    depth: int = 0
+
+    @property
+    def pixel(self) -> int:
+        return self.groups * self.group_beats
+
+    @property
+    def frame(self) -> int:
+        return self.in_h * self.in_w * self.pixel
+
+    def parameters(self) -> dict[str, int]:
+        return {name.upper(): value for name, value in asdict(self).items()}
+
+    def taps(self, oy: int, ox: int) -> list[int]:
+        """Pixel index of every tap of a window, -1 outside the image."""
+        rows = [oy * self.sy - self.pt + ky * self.dy for ky in range(self.kh)]
+        columns = [ox * self.sx - self.pl + kx * self.dx for kx in range(self.kw)]
+        return [
+            y * self.in_w + x if 0 <= y < self.in_h and 0 <= x < self.in_w else -1
+            for y in rows
+            for x in columns
+        ]
+
+    def windows(self) -> list[tuple[int, int]]:
+        return [(oy, ox) for oy in range(self.out_h) for ox in range(self.out_w)]
+
+    def freed_after(self) -> list[int]:
+        """Beats of the frame that are free after each window, by looking at all later ones."""
+        freed, smallest = [], self.frame
+        for oy, ox in reversed(self.windows()):
+            freed.append(smallest)
+            y, x = max(0, oy * self.sy - self.pt), max(0, ox * self.sx - self.pl)
+            if y < self.in_h and x < self.in_w:
+                smallest = min(smallest, (y * self.in_w + x) * self.pixel)
+        return freed[::-1]
+
+    def reads_input(self) -> bool:
+        """Some tap lies inside the image; without any the module counts without bound."""
+        return any(max(self.taps(*window)) >= 0 for window in self.windows())
+
+    def min_depth(self) -> int:
+        """The smallest ring in which no window waits for ever."""
+        before = [0, *self.freed_after()]
+        last = [max(self.taps(*window)) for window in self.windows()]
+        needs = [(t + 1) * self.pixel - b for t, b in zip(last, before, strict=False) if t >= 0]
+        return max(1, *needs)
+
+    def reads(self) -> list[Read]:
+        """All reads of one frame, in order."""
+        order = []
+        for (oy, ox), freed in zip(self.windows(), self.freed_after(), strict=True):
+            taps = self.taps(oy, ox)
+            for group in range(self.groups):
+                beats = [group * self.group_beats + g for g in range(self.group_beats)]
+                for _ in range(self.repeat):
+                    indices = [t * self.pixel + b if t >= 0 else -1 for t in taps for b in beats]
+                    order += [Read(index) for index in indices]
+                    order[-len(indices)].first = True
+                    order[-1].last = True
+            order[-1].freed = freed
+        return order
+
+
+@dataclass
+class Read:
+    """One beat of the read order; ``freed`` is -1 where nothing is freed after it."""
+
+    index: int
+    first: bool = False
+    last: bool = False
+    freed: int = -1
+
+
+class Stalls:
+    """Whether a side is there in a cycle: always, at random, or in bursts."""
+
+    def __init__(self, kind: str, rng: random.Random) -> None:
+        self._kind = kind
+        self._rng = rng
+        self._share = rng.choice((0.15, 0.5, 0.85))
+        self._left, self._there = 0, False
+
+    def __call__(self) -> bool:
+        if self._kind == "none":
+            return True
+        if self._kind == "some":
+            return self._rng.random() < self._share
+        if not self._left:
+            self._left = self._rng.randrange(1, 40)
+            self._there = not self._there
+        self._left -= 1
+        return self._there
+
+
+class Source:
+    """Offers random beats; a beat once offered stays until it is taken."""
+
+    def __init__(self, beats: list[int], there: Stalls) -> None:
+        self._beats = deque(beats)
+        self._there = there
+        self.valid = False
+
+    def drive(self) -> tuple[bool, int]:
+        self.valid = bool(self._beats) and (self.valid or self._there())
+        return self.valid, self._beats[0] if self.valid else 0
+
+    def sample(self, ready: bool) -> None:
+        if self.valid and ready:
+            self._beats.popleft()
+            self.valid = False
+
+    @property
+    def empty(self) -> bool:
+        return not self._beats
+
+
+class Model:
+    """The contract: what the module does in a cycle with these inputs."""
+
+    def __init__(self, geometry: Geometry, beats: list[int]) -> None:
+        self._geometry = geometry
+        self._beats = beats
+        lane_w = geometry.data_w // geometry.lanes
+        lane = geometry.pad & ((1 << lane_w) - 1)
+        self._pad = sum(lane << (lane_w * i) for i in range(geometry.lanes))
+        self._order = geometry.reads()
+        self._accepted = self._freed = 0
+        self.fired = 0
+        # Output beats on their way: (valid, first, last, data).
+        self._pipe = deque([(False, False, False, 0)] * LATENCY)
+
+    @property
+    def frames_done(self) -> int:
+        return self.fired // len(self._order)
+
+    def cycle(self, valid: bool, grant: bool) -> tuple[bool, bool, tuple[bool, bool, bool, int]]:
+        """Ready, take and output of this cycle."""
+        frame, place = divmod(self.fired, len(self._order))
+        read, base = self._order[place], frame * self._geometry.frame
+        ready = self._accepted - self._freed < self._geometry.depth
+        there = read.index < 0 or base + read.index < self._accepted
+        fire = there and (grant or not read.last)
+        beat = (False, False, False, 0)
+        if fire:
+            data = self._pad if read.index < 0 else self._beats[base + read.index]
+            beat = (True, read.first, read.last, data)
+            self.fired += 1
+            if read.freed >= 0:
+                self._freed = base + read.freed
+        self._accepted += valid and ready
+        self._pipe.append(beat)
+        return ready, fire and read.last, self._pipe.popleft()
+
+
+class Scoreboard:
+    """Compares what a case did with what the contract says."""
+
+    def __init__(self, geometry: Geometry, seed: int) -> None:
+        self._geometry = geometry
+        self._seed = seed
+        self.takes = self.lasts = 0
+
+    def check(self, cycle: int, name: str, expected: object, found: object) -> None:
+        assert expected == found, (
+            f"{name} in cycle {cycle}: expected {expected}, found {found}, in {self._geometry}, "
+            f"seed {self._seed}"
+        )
+
+
+class Bench:
+    """Wires sources, models and scoreboards of all cases to the ports of the top."""
+
+    def __init__(self, dut, cases: list[Geometry], idle: str, pressure: str, seed: int) -> None:
+        self.dut = dut
+        self.cases = cases
+        self.idle, self.pressure = idle, pressure
+        rng = random.Random(f"{seed} {idle} {pressure}")
+        beats = [[rng.getrandbits(g.data_w) for _ in range(FRAMES * g.frame)] for g in cases]
+        self.sources = [Source(b, Stalls(idle, random.Random(rng.random()))) for b in beats]
+        self.grants = [Stalls(pressure, random.Random(rng.random())) for _ in cases]
+        self.models = [Model(g, b) for g, b in zip(cases, beats, strict=True)]
+        self.boards = [Scoreboard(g, seed) for g in cases]
+
+    async def run(self) -> int:
+        """Run until every case has read its frames and a little longer; return the cycles."""
+        dut = self.dut
+        dut.rst.value = 1
+        dut.s_axis_tvalid.value = 0
+        dut.s_axis_tdata.value = 0
+        dut.grant.value = 0
+        for _ in range(3):
+            await RisingEdge(dut.clk)
+        dut.rst.value = 0
+        cycle, quiet = 0, 0
+        while quiet < 20:
+            grants = self._drive()
+            await RisingEdge(dut.clk)
+            self._sample(cycle, grants)
+            cycle += 1
+            done = all(m.frames_done >= FRAMES for m in self.models)
+            quiet = quiet + 1 if done and all(s.empty for s in self.sources) else 0
+            assert cycle < 200_000, "some case waits for ever"
+        return cycle
+
+    def _drive(self) -> list[bool]:
+        valid = data = grant = 0
+        grants = [there() for there in self.grants]
+        for i, source in enumerate(self.sources):
+            v, beat = source.drive()
+            valid |= v << i
+            data |= beat << (SLOT * i)
+            grant |= grants[i] << i
+        self.dut.s_axis_tvalid.value = valid
+        self.dut.s_axis_tdata.value = data
+        self.dut.grant.value = grant
+        return grants
+
+    def _sample(self, cycle: int, grants: list[bool]) -> None:
+        dut = self.dut
+        ports = (dut.s_axis_tready, dut.take, dut.out_valid, dut.out_first, dut.out_last)
+        ready, take, valid, first, last = (str(port.value)[::-1] for port in ports)
+        data = str(dut.out_data.value)[::-1]
+        for i, (source, model) in enumerate(zip(self.sources, self.models, strict=True)):
+            board = self.boards[i]
+            beat = None
+            if valid[i] == "1":
+                beat = (first[i], last[i], int(data[SLOT * i : SLOT * (i + 1)][::-1], 2))
+            expected_ready, expected_take, out = model.cycle(source.valid, grants[i])
+            expected = (str(int(out[1])), str(int(out[2])), out[3]) if out[0] else None
+            board.check(cycle, "s_axis_tready", str(int(expected_ready)), ready[i])
+            board.check(cycle, "take", str(int(expected_take)), take[i])
+            board.check(cycle, "out (first, last, data)", expected, beat)
+            source.sample(expected_ready)
+
+
+def load_cases() -> list[Geometry]:
+    """The cases of this run, in the order of the ports."""
+    return [Geometry(**case) for case in json.loads(Path(os.environ["HWA_CASES"]).read_text())]
+
+
+@cocotb.test(timeout_time=2, timeout_unit="ms")
+@cocotb.parametrize(idle=["none", "some", "bursts"], pressure=["none", "some", "bursts"])
+async def windows_keep_their_contract(dut, idle: str, pressure: str) -> None:
+    cocotb.start_soon(Clock(dut.clk, 2, unit="ns").start())
+    seed = int(os.environ.get("HWA_SEED", "1"))
+    bench = Bench(dut, load_cases(), idle, pressure, seed)
+    cycles = await bench.run()
+    dut._log.info("%d cases, %d cycles, seed %d", len(bench.cases), cycles, seed)
