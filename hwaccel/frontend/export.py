@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeAlias
 
 import torch
 from numpy.typing import NDArray
@@ -17,7 +17,7 @@ from hwaccel.frontend.program import Arg, Call, Constant, Placeholder, Program, 
 # Fake tensors cost nothing, and a batch of this size shows which calls touch the batch axis.
 _BATCH = 7
 
-Example = NDArray[Any] | torch.Tensor | Sequence[NDArray[Any] | torch.Tensor]
+Example: TypeAlias = "NDArray[Any] | torch.Tensor | Sequence[NDArray[Any] | torch.Tensor]"
 
 
 def export(model: torch.nn.Module, example: Example) -> Program:
@@ -73,7 +73,7 @@ def read(
 
 
 def _examples(example: Example) -> tuple[Any, ...]:
-    arrays = (example,) if hasattr(example, "shape") else tuple(example)
+    arrays: tuple[Any, ...] = (example,) if hasattr(example, "shape") else tuple(example)
     for i, array in enumerate(arrays):
         if not hasattr(array, "shape"):
             raise FrontendError(
@@ -128,8 +128,9 @@ def _placeholder(node: torch.fx.Node) -> Placeholder:
 
 
 def _calls(graph: torch.fx.Graph) -> Iterator[Call]:
-    for node in graph.find_nodes(op="call_function"):
-        yield from _call(node)
+    for node in graph.nodes:
+        if node.op == "call_function":
+            yield from _call(node)
 
 
 def _call(node: torch.fx.Node) -> Iterator[Call]:

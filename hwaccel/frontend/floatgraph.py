@@ -14,8 +14,8 @@ from typing import ClassVar
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from numpy.typing import NDArray
+from torch.nn import functional
 
 Floats = NDArray[np.float64]
 Pair = tuple[int, int]
@@ -50,7 +50,7 @@ def _tensor(values: Floats, like: torch.Tensor) -> torch.Tensor:
 
 def _padded(x: torch.Tensor, padding: Padding, value: float) -> torch.Tensor:
     top, left, bottom, right = padding
-    return F.pad(x, (left, right, top, bottom), value=value)
+    return functional.pad(x, (left, right, top, bottom), value=value)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -65,7 +65,7 @@ class Dense(FloatOp):
 
     def run(self, *xs: torch.Tensor) -> torch.Tensor:
         """Multiply and add."""
-        return F.linear(xs[0], _tensor(self.weight, xs[0]), _tensor(self.bias, xs[0]))
+        return functional.linear(xs[0], _tensor(self.weight, xs[0]), _tensor(self.bias, xs[0]))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -86,7 +86,7 @@ class Conv2d(FloatOp):
         """Pad and convolve."""
         weight, bias = _tensor(self.weight, xs[0]), _tensor(self.bias, xs[0])
         x = _padded(xs[0], self.padding, 0.0)
-        return F.conv2d(x, weight, bias, self.stride, 0, self.dilation, self.groups)
+        return functional.conv2d(x, weight, bias, self.stride, 0, self.dilation, self.groups)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -133,7 +133,7 @@ class AvgPool2d(FloatOp):
     def run(self, *xs: torch.Tensor) -> torch.Tensor:
         """Average."""
         x = _padded(xs[0], self.padding, 0.0)
-        return F.avg_pool2d(x, self.kernel, self.stride, divisor_override=self.divisor)
+        return functional.avg_pool2d(x, self.kernel, self.stride, divisor_override=self.divisor)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -151,7 +151,7 @@ class MaxPool2d(FloatOp):
     def run(self, *xs: torch.Tensor) -> torch.Tensor:
         """Take the maximum."""
         x = _padded(xs[0], self.padding, -torch.inf)
-        return F.max_pool2d(x, self.kernel, self.stride, 0, self.dilation)
+        return functional.max_pool2d(x, self.kernel, self.stride, 0, self.dilation)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -163,7 +163,7 @@ class Relu(FloatOp):
 
     def run(self, *xs: torch.Tensor) -> torch.Tensor:
         """Rectify."""
-        return F.relu(xs[0])
+        return functional.relu(xs[0])
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -1,4 +1,4 @@
-"""Compute what depends on parameters only: pruning masks, parametrized or fake-quantized weights."""
+"""Compute what depends on parameters only: pruning masks, parametrized weights."""
 
 from __future__ import annotations
 
@@ -8,31 +8,23 @@ from typing import Any
 import torch
 
 from hwaccel.errors import FrontendError
-from hwaccel.frontend.program import Arg, Call, Constant, Ref, overload, shown, where
+from hwaccel.frontend.program import Arg, Call, Constant, Ref, overload, short, shown, where
 
 # Functions of their operands and nothing else. Programs may come from untrusted files, so this
-# is a list of what may run, not of what may not.
-PURE = frozenset(
-    f"aten.{name}"
-    for name in """
-    abs.default add.Scalar add.Tensor alias.default amax.default amin.default
-    cat.default ceil.default clamp.default clamp.Tensor clamp_max.default clamp_min.default
-    clone.default contiguous.default cos.default detach.default detach_.default div.Scalar
-    div.Tensor div.Tensor_mode eq.Scalar eq.Tensor erf.default exp.default exp2.default
-    expand.default fake_quantize_per_channel_affine.default
-    fake_quantize_per_tensor_affine.default fake_quantize_per_tensor_affine.tensor_qparams
-    flatten.using_ints floor.default ge.Scalar ge.Tensor gt.Scalar gt.Tensor index_select.default
-    le.Scalar le.Tensor lift_fresh_copy.default linalg_vector_norm.default log.default
-    log2.default lt.Scalar lt.Tensor max.default maximum.default mean.default mean.dim
-    min.default minimum.default mul.Scalar mul.Tensor ne.Scalar ne.Tensor neg.default
-    norm.ScalarOpt_dim permute.default pow.Tensor_Scalar reciprocal.default relu.default
-    reshape.default round.default rsqrt.default rsub.Scalar select.int sigmoid.default
-    sign.default sin.default slice.Tensor sqrt.default squeeze.default squeeze.dim
-    squeeze.dims stack.default sub.Scalar sub.Tensor sum.default sum.dim_IntList t.default
-    tanh.default to.dtype to.dtype_layout transpose.int unsqueeze.default view.default
-    where.self _to_copy.default _weight_norm.default
-    """.split()
-)
+# is a list of what may run, not of what may not; nothing here allocates more than broadcasting.
+_NAMES = """
+abs add alias amax amin cat ceil clamp clamp_max clamp_min clone contiguous cos detach div eq erf
+exp exp2 expand fake_quantize_per_channel_affine fake_quantize_per_tensor_affine flatten floor ge
+gt index_select le lift_fresh_copy linalg_vector_norm log log2 lt max maximum mean min minimum mul
+ne neg norm permute pow reciprocal relu reshape round rsqrt rsub select sigmoid sign sin slice sqrt
+squeeze stack sub sum t tanh to transpose unsqueeze view where _to_copy _weight_norm
+"""
+_PURE = frozenset(_NAMES.split())
+
+
+def is_pure(target: str) -> bool:
+    """Tell whether ``target`` may be computed on constants."""
+    return target.startswith("aten.") and not target.endswith("out") and short(target) in _PURE
 
 
 def fold(call: Call, constants: Mapping[str, Constant]) -> Constant:

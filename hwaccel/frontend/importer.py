@@ -17,8 +17,8 @@ from hwaccel.frontend.floatgraph import (
     FloatValue,
     Reshape,
 )
-from hwaccel.frontend.fold import PURE, fold
-from hwaccel.frontend.program import Arg, Call, Constant, Program, Ref, shown, where
+from hwaccel.frontend.fold import fold, is_pure
+from hwaccel.frontend.program import Arg, Call, Constant, Program, Ref, short, shown, where
 
 _MAX_NAME = 60
 Handler = Callable[["Importer", Call], str]
@@ -94,6 +94,10 @@ class Importer:
             "compute it outside the model",
         )
 
+    def first(self, call: Call) -> str:
+        """Return the float value that the first argument is."""
+        return self.value(call, next(iter(call.args)))
+
     def _kind_of(self, arg: Arg) -> str:
         if isinstance(arg, Ref):
             known = self._constants.get(arg.name)
@@ -129,6 +133,26 @@ class Importer:
             )
         return array
 
+    def channel_constant(self, call: Call, name: str, operand: str) -> Floats:
+        """Return argument ``name``, a number or a constant that is one number per channel.
+
+        ``operand`` names the argument it is combined with.
+        """
+        shape = self.shape(self.value(call, operand))
+        arg = call.args.get(name)
+        array = np.array(arg, np.float64) if _is_number(arg) else self.constant(call, name)
+        if not np.isfinite(array).all():
+            raise self.refuse(call, f"operand {name!r} is {arg}; use a finite number")
+        full = (1,) * (len(shape) + 1 - array.ndim) + array.shape
+        elsewhere = [n for axis, n in enumerate(full) if axis != 1]
+        if self._inner(call) != shape or any(n != 1 for n in elsewhere):
+            raise self.refuse(
+                call,
+                f"a constant of shape {array.shape} with an operand of shape {shape} is not one "
+                "number per channel; give it the shape (1, C, 1, 1)",
+            )
+        return array.reshape(-1)
+
     def shape(self, value: str) -> tuple[int, ...]:
         """Return the shape of a float value without the batch axis."""
         return self._shapes[value]
@@ -150,6 +174,35 @@ class Importer:
         result = self.add(call, Reshape(shape), value, shape=shape)
         self._roots[result] = self._root(value)
         return result
+
+    # --- images: a sequence (C, L) is computed as an image (C, 1, L) -------------------------
+
+    def image(self, call: Call, value: str) -> str:
+        """Return ``value`` as an image."""
+        shape = self._shapes[value]
+        if len(shape) < 2:
+            raise self.refuse(
+                call,
+                f"takes images (N, C, H, W) or sequences (N, C, L), found an operand of shape "
+                f"{shape} without the batch axis; reshape it first",
+            )
+        return self.reshape(call, value, as_image(shape))
+
+    def result_image(self, call: Call) -> tuple[int, int, int]:
+        """Return the shape of the call's result as an image."""
+        return as_image(self._inner(call))
+
+    def add_image(self, call: Call, op: FloatOp, value: str) -> str:
+        """Add a node on images and return its result in the shape of the call's."""
+        result = self.add(call, op, value, shape=self.result_image(call))
+        return self.reshape(call, result, self._inner(call))
+
+    def sizes(self, call: Call, name: str, first: int) -> tuple[int, int]:
+        """Return a size argument as height and width; ``first`` is the height of a sequence."""
+        values = call.integers(name)
+        if len(call.shapes[0]) == 3:
+            return first, values[-1]
+        return values[0], values[-1]
 
     def _inner(self, call: Call) -> tuple[int, ...]:
         shape = call.shapes[0]
@@ -197,7 +250,7 @@ class Importer:
 
     def _call(self, call: Call, handlers: dict[str, Handler]) -> None:
         refs = [name for arg in call.args.values() for name in _refs(arg)]
-        if refs and all(name in self._constants for name in refs) and call.target in PURE:
+        if refs and all(name in self._constants for name in refs) and is_pure(call.target):
             self._constants[call.results[0]] = fold(call, self._constants)
             return
         handler = handlers.get(call.target)
@@ -209,7 +262,8 @@ class Importer:
         self._values[call.results[0]] = result
 
     def _rebind(self, call: Call, result: str) -> None:
-        old = self.value(call, "self")
+        old = self.first(call)
+        self._roots[result] = self._root(old)
         for name, value in self._values.items():
             if value == old:
                 self._values[name] = result
@@ -229,10 +283,13 @@ class Importer:
         return value
 
 
-def short(target: str) -> str:
-    """Return the name users know: ``conv2d`` for ``aten.conv2d.default``."""
-    parts = target.split(".")
-    return shown(parts[1] if len(parts) == 3 and parts[0] == "aten" else target)
+def as_image(shape: tuple[int, ...]) -> tuple[int, int, int]:
+    """Return ``(C, L)`` as ``(C, 1, L)``, and images as they are."""
+    return shape[0], (1, *shape[1:])[-2], shape[-1]
+
+
+def _is_number(arg: Arg) -> bool:
+    return isinstance(arg, int | float)
 
 
 def _refs(arg: Arg) -> list[str]:

@@ -1,82 +1,72 @@
-"""Handlers for pooling, means, and changes of shape."""
+"""Handlers for pooling, means, zero padding, and changes of shape. A sequence is one row."""
 
 from __future__ import annotations
 
 from hwaccel.frontend.floatgraph import AvgPool2d, MaxPool2d, Padding, Pair
 from hwaccel.frontend.importer import Importer
-from hwaccel.frontend.layers import pair
 from hwaccel.frontend.program import Call
 
-
-def _image(i: Importer, call: Call, x: str) -> tuple[int, int, int]:
-    shape = i.shape(x)
-    if len(shape) != 3:
-        raise i.refuse(
-            call,
-            f"takes images (N, C, H, W), found an operand of shape {shape} without the batch axis; "
-            "reshape it first",
-        )
-    return shape[0], shape[1], shape[2]
+_NO_PADDING: Padding = (0, 0, 0, 0)
 
 
-def _window(call: Call) -> tuple[Pair, Pair, Pair]:
-    kernel = pair(call.args["kernel_size"])
-    stride = pair(call.args["stride"]) if call.args["stride"] != () else kernel
-    return kernel, stride, pair(call.args["padding"])
+def _window(i: Importer, call: Call) -> tuple[Pair, Pair, Pair]:
+    kernel = i.sizes(call, "kernel_size", 1)
+    stride = kernel if call.args["stride"] == () else i.sizes(call, "stride", 1)
+    return kernel, stride, i.sizes(call, "padding", 0)
 
 
-def _overhang(size: int, out: int, kernel: int, stride: int, pad: int, dilation: int = 1) -> int:
+def _overhang(i: Importer, call: Call, x: str, kernel: Pair, stride: Pair, pad: Pair) -> Pair:
     """Return by how many pixels the last window reaches beyond the padded input."""
-    return max(0, (out - 1) * stride + dilation * (kernel - 1) + 1 - size - 2 * pad)
+    image, out = i.shape(x)[1:], i.result_image(call)[1:]
+    reach = (
+        (out[axis] - 1) * stride[axis] + kernel[axis] - image[axis] - 2 * pad[axis]
+        for axis in (0, 1)
+    )
+    bottom, right = (max(0, r) for r in reach)
+    return bottom, right
 
 
-def max_pool2d(i: Importer, call: Call) -> str:
-    """``max_pool2d``; ``ceil_mode`` becomes padding at the bottom and right."""
+def max_pool(i: Importer, call: Call) -> str:
+    """``max_pool``; ``ceil_mode`` becomes padding at the bottom and right."""
     if len(call.results) > 1 and call.results[1]:
         raise i.refuse(call, "return_indices=True is not supported; return the maximum only")
-    x = i.value(call, "self")
-    _, height, width = _image(i, call, x)
-    kernel, stride, pad = _window(call)
-    dilation = pair(call.args["dilation"])
-    _, oh, ow = i.result_shape(call)
-    bottom = _overhang(height, oh, kernel[0], stride[0], pad[0], dilation[0])
-    right = _overhang(width, ow, kernel[1], stride[1], pad[1], dilation[1])
+    x = i.image(call, i.value(call, "self"))
+    kernel, stride, pad = _window(i, call)
+    dilation = i.sizes(call, "dilation", 1)
+    reach = (dilation[0] * (kernel[0] - 1) + 1, dilation[1] * (kernel[1] - 1) + 1)
+    bottom, right = _overhang(i, call, x, reach, stride, pad)
     padding: Padding = (*pad, pad[0] + bottom, pad[1] + right)
-    return i.add(call, MaxPool2d(kernel, stride, padding, dilation), x)
+    return i.add_image(call, MaxPool2d(kernel, stride, padding, dilation), x)
 
 
-def avg_pool2d(i: Importer, call: Call) -> str:
-    """``avg_pool2d`` where every window has one divisor."""
-    x = i.value(call, "self")
-    _, height, width = _image(i, call, x)
-    kernel, stride, pad = _window(call)
-    _, oh, ow = i.result_shape(call)
-    divisor = call.args["divisor_override"]
-    if divisor is None and any(pad) and not call.args["count_include_pad"]:
+def avg_pool(i: Importer, call: Call) -> str:
+    """``avg_pool`` where every window has one divisor."""
+    x = i.image(call, i.value(call, "self"))
+    kernel, stride, pad = _window(i, call)
+    override = call.args.get("divisor_override") is not None
+    if not override and any(pad) and not call.args["count_include_pad"]:
         raise i.refuse(
             call,
             "count_include_pad=False with padding divides border windows by another number; "
             "use count_include_pad=True",
         )
-    if _overhang(height, oh, kernel[0], stride[0], pad[0]) or _overhang(
-        width, ow, kernel[1], stride[1], pad[1]
-    ):
+    if any(_overhang(i, call, x, kernel, stride, pad)):
         raise i.refuse(
             call,
             "ceil_mode=True leaves partial windows at the border, which have another divisor; "
             "use ceil_mode=False or a window that divides the input",
         )
-    taps = kernel[0] * kernel[1] if divisor is None else int(divisor)  # type: ignore[call-overload]
-    if taps < 1:
-        raise i.refuse(call, f"divisor_override is {taps}, expected at least 1")
-    return i.add(call, AvgPool2d(kernel, stride, pair(pad) * 2, taps), x)
+    divisor = int(call.number("divisor_override")) if override else kernel[0] * kernel[1]
+    if divisor < 1:
+        raise i.refuse(call, f"divisor_override is {divisor}; use a positive one")
+    return i.add_image(call, AvgPool2d(kernel, stride, pad * 2, divisor), x)
 
 
-def adaptive_avg_pool2d(i: Importer, call: Call) -> str:
-    """``adaptive_avg_pool2d`` to a size that divides the input's."""
-    x = i.value(call, "self")
-    _, height, width = _image(i, call, x)
-    _, oh, ow = i.result_shape(call)
+def adaptive_avg_pool(i: Importer, call: Call) -> str:
+    """``adaptive_avg_pool`` to a size that divides the input's."""
+    x = i.image(call, i.value(call, "self"))
+    _, height, width = i.shape(x)
+    _, oh, ow = i.result_image(call)
     if height % oh or width % ow:
         raise i.refuse(
             call,
@@ -84,33 +74,56 @@ def adaptive_avg_pool2d(i: Importer, call: Call) -> str:
             "size; choose an output size that divides it",
         )
     kernel = (height // oh, width // ow)
-    return i.add(call, AvgPool2d(kernel, kernel, (0, 0, 0, 0), kernel[0] * kernel[1]), x)
+    return i.add_image(call, AvgPool2d(kernel, kernel, _NO_PADDING, kernel[0] * kernel[1]), x)
 
 
 def mean(i: Importer, call: Call) -> str:
-    """``mean`` over the height, the width, or both."""
-    x = i.value(call, "self")
-    channels, height, width = _image(i, call, x)
-    dims = call.args.get("dim") or ()
-    axes = {int(d) % 4 for d in (dims if isinstance(dims, tuple) else (dims,))}  # type: ignore[arg-type]
+    """``mean`` over all or some of the axes behind the channels."""
+    value = i.value(call, "self")
+    rank = len(i.shape(value)) + 1
+    dims = call.integers("dim") if call.args.get("dim") is not None else ()
+    axes = {d % rank for d in dims}
     if not axes or not axes <= {2, 3}:
         raise i.refuse(
-            call, f"dim is {dims}, expected the height and width axes; use x.mean((2, 3))"
+            call, f"dim is {dims}, expected axes behind the channels; use x.mean((2, 3))"
         )
-    kernel = (height if 2 in axes else 1, width if 3 in axes else 1)
-    op = AvgPool2d(kernel, kernel, (0, 0, 0, 0), kernel[0] * kernel[1])
+    x = i.image(call, value)
+    channels, height, width = i.shape(x)
+    # Counted from the end, so that a sequence's axis is a width.
+    over = {axis - rank for axis in axes}
+    kernel = (height if -2 in over else 1, width if -1 in over else 1)
+    op = AvgPool2d(kernel, kernel, _NO_PADDING, kernel[0] * kernel[1])
     pooled = i.add(call, op, x, shape=(channels, height // kernel[0], width // kernel[1]))
     return i.reshape(call, pooled, i.result_shape(call))
 
 
+def pad(i: Importer, call: Call) -> str:
+    """Padding with zeros at the borders of an image: windows of one pixel, summed."""
+    sizes = call.integers("pad")
+    if call.args.get("mode", "constant") != "constant" or (call.args.get("value") or 0) != 0:
+        kind = call.args.get("mode", "constant")
+        raise i.refuse(
+            call,
+            f"padding with mode {kind!r} is not supported; pad with zeros (padding_mode='zeros')",
+        )
+    if len(sizes) > 4 or min(sizes) < 0:
+        raise i.refuse(
+            call, f"pads by {sizes}; pad height and width only, by 0 or more, and crop nothing"
+        )
+    x = i.image(call, i.value(call, "self"))
+    left, right, top, bottom = (*sizes, 0, 0, 0, 0)[:4]
+    op = AvgPool2d((1, 1), (1, 1), (top, left, bottom, right), 1)
+    return i.add_image(call, op, x)
+
+
 def reshape(i: Importer, call: Call) -> str:
     """Flatten, view, reshape, squeeze, unsqueeze: whatever keeps the batch axis and the order."""
-    return i.reshape(call, i.value(call, "self"), i.result_shape(call))
+    return i.reshape(call, i.first(call), i.result_shape(call))
 
 
 def same(i: Importer, call: Call) -> str:
     """Calls that return their operand."""
-    return i.value(call, "self" if "self" in call.args else "input")
+    return i.first(call)
 
 
 def dropout(i: Importer, call: Call) -> str:
@@ -121,4 +134,4 @@ def dropout(i: Importer, call: Call) -> str:
             "is active although the model is in eval mode; pass training=self.training, or use "
             "nn.Dropout",
         )
-    return i.value(call, "input")
+    return i.first(call)

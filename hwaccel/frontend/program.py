@@ -9,6 +9,8 @@ from typing import Any, TypeAlias
 
 import torch
 
+from hwaccel.errors import FrontendError
+
 _TARGET = re.compile(r"aten\.([A-Za-z_][A-Za-z0-9_]*)\.([A-Za-z_][A-Za-z0-9_]*)")
 _MAX_SHOWN = 80
 
@@ -20,7 +22,7 @@ class Ref:
     name: str
 
 
-Arg: TypeAlias = "Ref | None | bool | int | float | str | tuple[Arg, ...]"
+Arg: TypeAlias = "Ref | bool | int | float | str | tuple[Arg, ...] | None"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +55,29 @@ class Call:
     shapes: tuple[tuple[int, ...], ...]
     path: str
 
+    def number(self, name: str) -> float:
+        """Return argument ``name`` as a number.
+
+        Raises:
+            FrontendError: it is none.
+        """
+        value = self.args.get(name)
+        if not isinstance(value, int | float):
+            raise FrontendError(
+                f"{where(self.path)}: {short(self.target)}: {name} is {value!r}, expected a number"
+            )
+        return value
+
+    def integers(self, name: str) -> tuple[int, ...]:
+        """Return argument ``name``, one integer or several, as a tuple."""
+        value = self.args.get(name)
+        values = value if isinstance(value, tuple) else (value,)
+        if not all(isinstance(v, int) for v in values):
+            raise FrontendError(
+                f"{where(self.path)}: {short(self.target)}: {name} is {value!r}, expected integers"
+            )
+        return tuple(int(v) for v in values)  # type: ignore[arg-type]
+
 
 @dataclass(frozen=True, slots=True)
 class Program:
@@ -82,3 +107,9 @@ def shown(text: str) -> str:
 def where(path: str) -> str:
     """Return how messages name the module ``path``."""
     return shown(path) if path else "the model's forward"
+
+
+def short(target: str) -> str:
+    """Return the name users know: ``conv2d`` for ``aten.conv2d.default``."""
+    parts = target.split(".")
+    return shown(parts[1] if len(parts) == 3 and parts[0] == "aten" else target)

@@ -14,6 +14,16 @@ from hwaccel.fxp.arith import Array
 from hwaccel.ir.hardware import Fold, Hardware, Kernel
 from hwaccel.ir.types import TensorType
 
+Ints = NDArray[np.int64]
+
+# Smallest and largest integer of every channel, two arrays ``(C,)``.
+Interval = tuple[Ints, Ints]
+
+
+def uniform(x: TensorType) -> Interval:
+    """Return the interval of ``x`` for every channel."""
+    return np.full(x.channels, x.lo), np.full(x.channels, x.hi)
+
 
 @dataclass(frozen=True, slots=True)
 class Example:
@@ -32,6 +42,8 @@ class Op(ABC):
     # Works element by element on one operand: joins the segment of its producer.
     elementwise: ClassVar[bool] = False
     arity: ClassVar[int] = 1
+    # ``f(2^k * x) = 2^k * f(x)``.
+    homogeneous: ClassVar[bool] = False
 
     def verify(self, *ins: TensorType) -> None:
         """Raise ``VerifyError`` unless the op is legal for operands of these types."""
@@ -65,19 +77,42 @@ class Op(ABC):
         channels = ins[0].channels
         return tuple(Fold(n, 1) for n in range(1, channels + 1) if channels % n == 0)
 
-    # --- algebra, for passes; the defaults are right for any op, and promise nothing --------------
+    # --- algebra: what passes ask; the defaults promise nothing ----------------------------------
+
+    def intervals(self, ins: tuple[TensorType, ...], *operands: Interval) -> Interval:
+        """Return the interval of every result channel from those of the operand channels."""
+        return uniform(self.infer(*ins))
 
     @property
     def channelwise(self) -> bool:
         """Tell whether each channel of the result depends on that channel of the operands only."""
         return False
 
-    def take(self, channels: NDArray[np.int64]) -> Op | None:
-        """Return the channelwise op for these channels of operand and result, in this order."""
-        return None
+    def ties(self, *ins: TensorType) -> Ints | None:
+        """Return the pairs (operand channel, result channel) that only go together, ``(n, 2)``.
 
-    def take_inputs(self, channels: NDArray[np.int64]) -> Op | None:
-        """Return the op that reads these channels, in this order, and lacks the other terms."""
+        A channel in no pair may go alone. ``None``: all channels must stay.
+        """
+        if not self.channelwise:
+            return None
+        return np.repeat(np.arange(ins[0].channels)[:, None], 2, axis=1)
+
+    def needs(self, x: TensorType, constant: Ints, known: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """Tell which operand channels must stay although they are in no pair.
+
+        Channel ``c`` is always ``constant[c]`` where ``known[c]``; ``absorb`` can take it up.
+        """
+        return np.zeros(x.channels, dtype=np.bool_)
+
+    def absorb(self, constant: Ints) -> Op:
+        """Return the op whose operand is ``constant`` less: ``absorb(c)(x - c) = self(x)``."""
+        return self
+
+    def keep(self, operand: Ints, result: Ints) -> Op | None:
+        """Return the op for ``x[:, operand]`` that gives ``y[:, result]``; ``None``: there is none.
+
+        What is left out of the operand is zero, or belongs to what is left out of the result.
+        """
         return None
 
     @abstractmethod

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from hwaccel.errors import VerifyError
 from hwaccel.ir.graph import Graph, Node
 from hwaccel.ir.types import TensorType
@@ -23,14 +25,15 @@ def verify(graph: Graph) -> None:
             raise VerifyError(f"{value.name}: defined twice; every value needs its own name")
         types[value.name] = value.type
     for node in graph.nodes:
-        _verify_node(node, types)
+        verify_node(node, types)
         types[node.name] = node.output.type
     for name in graph.outputs:
         if name not in types:
             raise VerifyError(f"{graph.name}: output {name!r} is not a value of the graph")
 
 
-def _verify_node(node: Node, types: dict[str, TensorType]) -> None:
+def verify_node(node: Node, types: Mapping[str, TensorType]) -> None:
+    """Raise ``VerifyError`` unless ``node`` is legal behind the values of these types."""
     if node.name in types:
         raise VerifyError(f"{node.where}: defined twice; every value needs its own name")
     for name in node.inputs:

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from hwaccel.errors import VerifyError
-from hwaccel.fxp import FixedType
+from hwaccel.fxp import MAX_WIDTH, FixedType
 from hwaccel.fxp.arith import Array, shift_left
 from hwaccel.ir.hardware import Area, Fold, Hardware, Kernel, Pipe
-from hwaccel.ir.op import Example, Op
+from hwaccel.ir.op import Example, Interval, Op
 from hwaccel.ir.types import TensorType
 from hwaccel.ops.family import Ints, divisors
 
@@ -40,11 +40,18 @@ class Add(Op):
         a, b = ins
         if a.shape != b.shape:
             raise VerifyError(f"operands have shapes {a.shape} and {b.shape}, expected equal ones")
+        if max(self.a_shift, self.b_shift) > MAX_WIDTH:
+            raise VerifyError(
+                f"shifts {self.a_shift} and {self.b_shift}, expected at most {MAX_WIDTH}; "
+                "requantize one operand"
+            )
         if min(self.a_shift, self.b_shift) < 0 or a.frac + self.a_shift != b.frac + self.b_shift:
             raise VerifyError(
                 f"shifts {self.a_shift} and {self.b_shift} do not align the fractions "
                 f"{a.frac} and {b.frac}"
             )
+        for x, shift in ((a, self.a_shift), (b, self.b_shift)):
+            FixedType.of_range(x.lo << shift, x.hi << shift, 0)
 
     def infer(self, *ins: TensorType) -> TensorType:
         """Add the intervals."""
@@ -54,6 +61,14 @@ class Add(Op):
             a.frac + self.a_shift,
             (a.lo << self.a_shift) + (b.lo << self.b_shift),
             (a.hi << self.a_shift) + (b.hi << self.b_shift),
+        )
+
+    def intervals(self, ins: tuple[TensorType, ...], *operands: Interval) -> Interval:
+        """Add the intervals channel by channel."""
+        (a_lo, a_hi), (b_lo, b_hi) = operands
+        return (
+            (a_lo << self.a_shift) + (b_lo << self.b_shift),
+            (a_hi << self.a_shift) + (b_hi << self.b_shift),
         )
 
     def golden(self, *xs: Array) -> Array:
@@ -73,8 +88,8 @@ class Add(Op):
         """Always."""
         return True
 
-    def take(self, channels: Ints) -> Add:
-        """Keep the op; it is the same for every channel."""
+    def keep(self, operand: Ints, result: Ints) -> Add:
+        """Return the op itself: it treats all channels alike."""
         return self
 
     def hardware(self, ins: tuple[TensorType, ...], fold: Fold) -> Hardware:

@@ -2,31 +2,34 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from hwaccel.errors import VerifyError
 from hwaccel.fxp import FixedType, IntArray
 from hwaccel.fxp.arith import Array, namespace
 from hwaccel.ir.hardware import Fold, Hardware, Kernel, Window
-from hwaccel.ir.op import Example, Op
+from hwaccel.ir.op import Example, Interval, Op, uniform
 from hwaccel.ir.types import TensorType
 from hwaccel.ops.family import (
     Ints,
     affine,
+    check_accumulator,
     check_channels,
     check_window,
+    common_factor,
     contributions,
     divisors,
     mac_pipe,
     signed_width,
-    span,
     tap_patterns,
     tap_slices,
     window_size,
+    without_factor,
 )
 
 
@@ -90,6 +93,7 @@ class Conv2d(Op):
             )
         check_window(ins[0].image, self.kernel_size, self.stride, self.padding, self.dilation)
         check_channels(self.shift, self.bias, outputs)
+        check_accumulator(self.weight.a, self.shift.a, self.bias.a, ins[0])
 
     def _out_image(self, x: TensorType) -> tuple[int, int]:
         top, left, bottom, right = self.padding
@@ -101,18 +105,29 @@ class Conv2d(Op):
 
     def infer(self, *ins: TensorType) -> TensorType:
         """Return the exact interval over the actual weights and border patterns."""
+        lo, hi = self.intervals(ins, uniform(ins[0]))
+        shape = (self.weight.shape[0], *self._out_image(ins[0]))
+        return TensorType(shape, ins[0].frac + self.weight_frac, int(lo.min()), int(hi.max()))
+
+    def intervals(self, ins: tuple[TensorType, ...], *operands: Interval) -> Interval:
+        """Add the ends of every term, for every pattern of taps inside the image."""
         top, left, bottom, right = self.padding
         (kh, kw), (h, w) = self.kernel_size, ins[0].image
         rows = tap_patterns(h, (top, bottom), kh, self.stride[0], self.dilation[0])
         cols = tap_patterns(w, (left, right), kw, self.stride[1], self.dilation[1])
+        per_out = self.weight.shape[0] // self.groups
         lo, hi = (
-            np.einsum("cyx,py,qx->cpq", c.sum(axis=1), rows.astype(np.int64), cols.astype(np.int64))
-            for c in contributions(self.weight.a, ins[0])
+            # One row per output channel: the operand channels of its group.
+            np.repeat(end.reshape(self.groups, -1), per_out, axis=0)[:, :, None, None]
+            for end in operands[0]
         )
-        return TensorType(
-            (self.weight.shape[0], *self._out_image(ins[0])),
-            ins[0].frac + self.weight_frac,
-            *span(lo, hi, self.shift, self.bias),
+        low, high = (
+            rows.astype(np.int64) @ c.sum(axis=1) @ cols.astype(np.int64).T
+            for c in contributions(self.weight.a, lo, hi)
+        )
+        return (
+            (low.min(axis=(1, 2)) << self.shift.a) + self.bias.a,
+            (high.max(axis=(1, 2)) << self.shift.a) + self.bias.a,
         )
 
     def golden(self, *xs: Array) -> Array:
@@ -153,7 +168,7 @@ class Conv2d(Op):
         return tuple(sorted(pairs, key=lambda f: (f.pe * f.simd, f.pe)))
 
     def _acc_width(self, x: TensorType) -> int:
-        lo, hi = contributions(self.weight.a, x)
+        lo, hi = contributions(self.weight.a, x.lo, x.hi)
         return signed_width(
             int(np.minimum(lo, 0).sum(axis=(1, 2, 3)).min()),
             int(np.maximum(hi, 0).sum(axis=(1, 2, 3)).max()),
@@ -171,6 +186,51 @@ class Conv2d(Op):
             self.groups * repeat, pe, per_group // simd, simd, kh * kw
         )
         return w.transpose(0, 4, 2, 1, 3).reshape(-1, pe * simd)
+
+    @property
+    def channelwise(self) -> bool:
+        """Where depthwise."""
+        return self.depthwise
+
+    def ties(self, *ins: TensorType) -> Ints | None:
+        """Tie nothing when one group, channel to channel when depthwise, all otherwise."""
+        if self.groups == 1:
+            return np.empty((0, 2), dtype=np.int64)
+        return Op.ties(self, *ins) if self.depthwise else None
+
+    def needs(self, x: TensorType, constant: Ints, known: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """Return the columns with a weight; padding breaks all constants but zero."""
+        if self.groups > 1:
+            return Op.needs(self, x, constant, known)
+        absorbed = known & (constant == 0) if any(self.padding) else known
+        return ~absorbed & self.weight.a.any(axis=(0, 2, 3))
+
+    def absorb(self, constant: Ints) -> Conv2d:
+        """Add what the constants contribute to the bias."""
+        if self.groups > 1:
+            return self
+        constant_sum = self.weight.a.sum(axis=(2, 3)) @ constant
+        return replace(self, bias=IntArray(self.bias.a + (constant_sum << self.shift.a)))
+
+    def keep(self, operand: Ints, result: Ints) -> Conv2d:
+        """Take these rows and columns."""
+        groups = self.groups if self.groups == 1 else result.size
+        columns = operand if self.groups == 1 else np.zeros(1, dtype=np.int64)
+        weight = IntArray(self.weight.a[np.ix_(result, columns)])
+        shift, bias = IntArray(self.shift.a[result]), IntArray(self.bias.a[result])
+        return replace(self, weight=weight, shift=shift, bias=bias, groups=groups)
+
+    def factor(self) -> int:
+        """Return ``k`` of the largest ``2^k`` that divides every result."""
+        return common_factor(self.weight, self.shift, self.bias)
+
+    def divided(self, k: int) -> Conv2d:
+        """Return the op that gives the same values in integers ``2^k`` times smaller."""
+        weight, shift = without_factor(self.weight, self.shift, k)
+        frac = self.weight_frac - k
+        return replace(
+            self, weight=weight, shift=shift, bias=IntArray(self.bias.a >> k), weight_frac=frac
+        )
 
     def hardware(self, ins: tuple[TensorType, ...], fold: Fold) -> Hardware:
         """Slide a window over a ring of pixels; multiply and accumulate its beats."""

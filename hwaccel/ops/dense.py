@@ -6,22 +6,25 @@ from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from hwaccel.errors import VerifyError
 from hwaccel.fxp import FixedType, IntArray
 from hwaccel.fxp.arith import Array
 from hwaccel.ir.hardware import Fold, Hardware, Kernel, Window
-from hwaccel.ir.op import Example, Op
+from hwaccel.ir.op import Example, Interval, Op, uniform
 from hwaccel.ir.types import TensorType
 from hwaccel.ops.family import (
     Ints,
     affine,
+    check_accumulator,
     check_channels,
+    common_factor,
     contributions,
     divisors,
     mac_pipe,
     signed_width,
-    span,
+    without_factor,
 )
 
 
@@ -51,15 +54,18 @@ class Dense(Op):
                 "flatten the input to one axis of that size"
             )
         check_channels(self.shift, self.bias, self.weight.shape[0])
+        check_accumulator(self.weight.a, self.shift.a, self.bias.a, ins[0])
 
     def infer(self, *ins: TensorType) -> TensorType:
         """Return the exact interval over the actual weights."""
-        lo, hi = (c.sum(axis=1) for c in contributions(self.weight.a, ins[0]))
-        return TensorType(
-            (self.weight.shape[0],),
-            ins[0].frac + self.weight_frac,
-            *span(lo, hi, self.shift, self.bias),
-        )
+        lo, hi = self.intervals(ins, uniform(ins[0]))
+        frac = ins[0].frac + self.weight_frac
+        return TensorType((self.weight.shape[0],), frac, int(lo.min()), int(hi.max()))
+
+    def intervals(self, ins: tuple[TensorType, ...], *operands: Interval) -> Interval:
+        """Add the ends of every term."""
+        lo, hi = (c.sum(axis=1) for c in contributions(self.weight.a, *operands[0]))
+        return (lo << self.shift.a) + self.bias.a, (hi << self.shift.a) + self.bias.a
 
     def golden(self, *xs: Array) -> Array:
         """Multiply and add; ``(N, inputs)`` to ``(N, outputs)``."""
@@ -80,9 +86,36 @@ class Dense(Op):
         pairs = [Fold(p, s) for p in divisors(outputs) for s in divisors(inputs)]
         return tuple(sorted(pairs, key=lambda f: (f.pe * f.simd, f.pe)))
 
-    def take_inputs(self, channels: Ints) -> Dense:
-        """Take these columns."""
-        return replace(self, weight=IntArray(self.weight.a[:, channels]))
+    def ties(self, *ins: TensorType) -> Ints | None:
+        """Return none: rows and columns are free."""
+        return np.empty((0, 2), dtype=np.int64)
+
+    def needs(self, x: TensorType, constant: Ints, known: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """Return the columns that hold a weight and no constant."""
+        return ~known & self.weight.a.any(axis=0)
+
+    def absorb(self, constant: Ints) -> Dense:
+        """Add what the constants contribute to the bias."""
+        constant_sum = self.weight.a @ constant
+        return replace(self, bias=IntArray(self.bias.a + (constant_sum << self.shift.a)))
+
+    def keep(self, operand: Ints, result: Ints) -> Dense:
+        """Take these rows and columns."""
+        weight = IntArray(self.weight.a[np.ix_(result, operand)])
+        shift, bias = IntArray(self.shift.a[result]), IntArray(self.bias.a[result])
+        return replace(self, weight=weight, shift=shift, bias=bias)
+
+    def factor(self) -> int:
+        """Return ``k`` of the largest ``2^k`` that divides every result."""
+        return common_factor(self.weight, self.shift, self.bias)
+
+    def divided(self, k: int) -> Dense:
+        """Return the op that gives the same values in integers ``2^k`` times smaller."""
+        weight, shift = without_factor(self.weight, self.shift, k)
+        frac = self.weight_frac - k
+        return replace(
+            self, weight=weight, shift=shift, bias=IntArray(self.bias.a >> k), weight_frac=frac
+        )
 
     def hardware(self, ins: tuple[TensorType, ...], fold: Fold) -> Hardware:
         """Buffer the vector, replay it for every group of ``pe`` outputs."""
@@ -90,7 +123,7 @@ class Dense(Op):
         pe, simd = fold.pe, fold.simd
         words = self.weight.a.reshape(outputs // pe, pe, inputs // simd, simd)
         words = words.transpose(0, 2, 1, 3).reshape(-1, pe * simd)
-        lo, hi = contributions(self.weight.a, ins[0])
+        lo, hi = contributions(self.weight.a, ins[0].lo, ins[0].hi)
         acc = signed_width(
             int(np.minimum(lo, 0).sum(axis=1).min()), int(np.maximum(hi, 0).sum(axis=1).max())
         )

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hwaccel.errors import VerifyError
-from hwaccel.fxp import FixedType, IntArray
+from hwaccel.fxp import MAX_WIDTH, FixedType, IntArray
 from hwaccel.fxp.arith import Array, constant, namespace
 from hwaccel.ir.hardware import Area, Pipe, Rom
 from hwaccel.ir.types import TensorType
@@ -60,6 +60,10 @@ def check_window(
                 f"kernel spans {span} in {name}, but the padded input has only {padded}; "
                 "pad the input or drop the layer"
             )
+        # Types are inferred over every window position and tap.
+        steps = kernel[axis] * window_size(padded, 0, kernel[axis], stride[axis], dilation[axis])
+        if steps > 1 << 22:
+            raise VerifyError(f"{steps} window steps in {name}, expected at most {1 << 22}")
 
 
 def tap_patterns(
@@ -148,17 +152,45 @@ def _torch_matmul(x: Array, matrix: Array) -> Array:
     return x @ namespace(x).matrix_transpose(matrix)
 
 
-def contributions(taps: Ints, x: TensorType) -> tuple[Ints, Ints]:
-    """Return the smallest and largest ``weight * x`` for every weight."""
-    a, b = taps * x.lo, taps * x.hi
+def check_accumulator(weight: Ints, shift: Ints | int, bias: Ints, x: TensorType) -> None:
+    """Raise ``VerifyError`` where a partial sum could leave int64; ``weight`` is ``(C, ...)``."""
+    # Magnitudes in float64: a relative error far below the two bits that are left.
+    weights = np.abs(weight.reshape(weight.shape[0], -1).astype(np.float64)).sum(axis=1)
+    reach = weights * float(x.magnitude) * np.exp2(shift) + np.abs(bias.astype(np.float64))
+    if reach.max() >= 2.0**MAX_WIDTH:
+        raise VerifyError(
+            f"sums reach 2^{np.log2(reach.max()):.1f}, more than {MAX_WIDTH} bits hold; "
+            "use fewer weight or activation bits"
+        )
+
+
+def contributions(taps: Ints, lo: Ints | int, hi: Ints | int) -> tuple[Ints, Ints]:
+    """Return the smallest and largest ``weight * x`` for every weight and ``x`` in [lo, hi]."""
+    a, b = taps * lo, taps * hi
     return np.minimum(a, b), np.maximum(a, b)
 
 
-def span(lo: Ints, hi: Ints, shift: IntArray, bias: IntArray) -> tuple[int, int]:
-    """Return the interval of ``(acc << shift) + bias``; ``lo``, ``hi`` are ``(C, ...)``."""
-    s = shift.a.reshape(-1, *([1] * (lo.ndim - 1)))
-    b = bias.a.reshape(-1, *([1] * (lo.ndim - 1)))
-    return int(((lo << s) + b).min()), int(((hi << s) + b).max())
+def trailing_zeros(values: Ints) -> int:
+    """Return ``k`` of the largest ``2^k`` that divides all ``values``; 0 when all are zero."""
+    bits = int(np.bitwise_or.reduce(values, axis=None))
+    return (bits & -bits).bit_length() - 1 if bits else 0
+
+
+def common_factor(weight: IntArray, shift: IntArray, bias: IntArray) -> int:
+    """Return ``k`` of the largest ``2^k`` that divides every ``(weight * x << shift) + bias``."""
+    rows = weight.a.reshape(weight.shape[0], -1)
+    row_bits = np.bitwise_or.reduce(rows, axis=1)
+    used = row_bits != 0
+    zeros = [trailing_zeros(row_bits[i]) + int(shift.a[i]) for i in np.flatnonzero(used)]
+    zeros += [trailing_zeros(bias.a)] if bias.a.any() else []
+    return min(zeros, default=0)
+
+
+def without_factor(weight: IntArray, shift: IntArray, k: int) -> tuple[IntArray, IntArray]:
+    """Return weight and shift with ``(weight << shift) / 2^k``, taken from the shift first."""
+    from_shift = np.minimum(shift.a, k)
+    left = (k - from_shift).reshape(-1, *[1] * (weight.a.ndim - 1))
+    return IntArray(weight.a >> left), IntArray(shift.a - from_shift)
 
 
 def mac_pipe(

@@ -10,7 +10,7 @@ from hwaccel.errors import VerifyError
 from hwaccel.fxp import FixedType
 from hwaccel.fxp.arith import Array, namespace
 from hwaccel.ir.hardware import Area, Fold, Hardware, Kernel, Pipe, Window
-from hwaccel.ir.op import Example, Op
+from hwaccel.ir.op import Example, Interval, Op
 from hwaccel.ir.types import TensorType
 from hwaccel.ops.family import Ints, check_window, divisors, tap_patterns, tap_slices, window_size
 
@@ -23,6 +23,7 @@ class MaxPool2d(Op):
     """
 
     name: ClassVar[str] = "maxpool2d"
+    homogeneous: ClassVar[bool] = True
 
     kernel_size: tuple[int, int]
     stride: tuple[int, int]
@@ -63,6 +64,10 @@ class MaxPool2d(Op):
         (x,) = ins
         return TensorType((x.channels, *self._out_image(x)), x.frac, x.lo, x.hi)
 
+    def intervals(self, ins: tuple[TensorType, ...], *operands: Interval) -> Interval:
+        """Keep every channel's interval."""
+        return operands[0]
+
     def golden(self, *xs: Array) -> Array:
         """Take the maximum over shifted views; ``(N, C, H, W)`` in and out."""
         (x,) = xs
@@ -80,8 +85,8 @@ class MaxPool2d(Op):
         """Always."""
         return True
 
-    def take(self, channels: Ints) -> MaxPool2d:
-        """Keep the op; it is the same for every channel."""
+    def keep(self, operand: Ints, result: Ints) -> MaxPool2d:
+        """Return the op itself: it treats all channels alike."""
         return self
 
     def hardware(self, ins: tuple[TensorType, ...], fold: Fold) -> Hardware:

@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
+import numpy as np
+
 from hwaccel.fxp import FixedType
 from hwaccel.fxp.arith import Array, namespace
 from hwaccel.ir.hardware import Area, Fold, Hardware, Kernel, Pipe
-from hwaccel.ir.op import Example, Op
+from hwaccel.ir.op import Example, Interval, Op
 from hwaccel.ir.types import TensorType
 from hwaccel.ops.family import Ints
 
@@ -19,11 +21,17 @@ class Relu(Op):
 
     name: ClassVar[str] = "relu"
     elementwise: ClassVar[bool] = True
+    homogeneous: ClassVar[bool] = True
 
     def infer(self, *ins: TensorType) -> TensorType:
         """Return the operand's interval cut at zero."""
         (x,) = ins
         return TensorType(x.shape, x.frac, max(x.lo, 0), max(x.hi, 0))
+
+    def intervals(self, ins: tuple[TensorType, ...], *operands: Interval) -> Interval:
+        """Cut every channel at zero."""
+        lo, hi = operands[0]
+        return np.maximum(lo, 0), np.maximum(hi, 0)
 
     def golden(self, *xs: Array) -> Array:
         """Replace negative integers by zero."""
@@ -35,8 +43,8 @@ class Relu(Op):
         """Always."""
         return True
 
-    def take(self, channels: Ints) -> Relu:
-        """Keep the op."""
+    def keep(self, operand: Ints, result: Ints) -> Relu:
+        """Return the op itself: it treats all channels alike."""
         return self
 
     def hardware(self, ins: tuple[TensorType, ...], fold: Fold) -> Hardware:

@@ -11,7 +11,7 @@ from hwaccel.errors import VerifyError
 from hwaccel.fxp import FixedType, Overflow, Rounding
 from hwaccel.fxp.arith import Array, round_shift, saturate, wrap
 from hwaccel.ir.hardware import Area, Fold, Hardware, Kernel, Pipe
-from hwaccel.ir.op import Example, Op
+from hwaccel.ir.op import Example, Interval, Op
 from hwaccel.ir.types import TensorType
 from hwaccel.ops.family import Ints
 
@@ -69,6 +69,14 @@ class Requant(Op):
         clipped = (min(max(v, self.lo), self.hi) for v in (lo, hi))
         return TensorType(x.shape, x.frac - self.shift, *clipped)
 
+    def intervals(self, ins: tuple[TensorType, ...], *operands: Interval) -> Interval:
+        """Round and clip the ends; a channel that wraps may take any value."""
+        lo, hi = (round_shift(end, self.shift, self.rounding) for end in operands[0])
+        if self.overflow is Overflow.WRAP:
+            wraps = (lo < self.lo) | (hi > self.hi)
+            return np.where(wraps, self.lo, lo), np.where(wraps, self.hi, hi)
+        return np.clip(lo, self.lo, self.hi), np.clip(hi, self.lo, self.hi)
+
     def golden(self, *xs: Array) -> Array:
         """Shift, round, clip or wrap."""
         rounded = round_shift(xs[0], self.shift, self.rounding)
@@ -86,8 +94,8 @@ class Requant(Op):
         """Always."""
         return True
 
-    def take(self, channels: Ints) -> Requant:
-        """Keep the op; it is the same for every channel."""
+    def keep(self, operand: Ints, result: Ints) -> Requant:
+        """Return the op itself: it treats all channels alike."""
         return self
 
     def hardware(self, ins: tuple[TensorType, ...], fold: Fold) -> Hardware:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import prod
 from typing import ClassVar
 
@@ -13,9 +13,9 @@ from hwaccel.errors import VerifyError
 from hwaccel.fxp import FixedType
 from hwaccel.fxp.arith import Array, namespace
 from hwaccel.ir.hardware import Fold, Hardware, Kernel
-from hwaccel.ir.op import Example, Op
+from hwaccel.ir.op import Example, Interval, Op
 from hwaccel.ir.types import TensorType
-from hwaccel.ops.family import divisors
+from hwaccel.ops.family import Ints, divisors
 
 
 def stream_order(shape: tuple[int, ...]) -> NDArray[np.int64]:
@@ -32,6 +32,7 @@ class Reshape(Op):
     """
 
     name: ClassVar[str] = "reshape"
+    homogeneous: ClassVar[bool] = True
 
     shape: tuple[int, ...]
     channels_last: bool = False
@@ -50,6 +51,26 @@ class Reshape(Op):
     def infer(self, *ins: TensorType) -> TensorType:
         """Keep the interval."""
         return ins[0].reshaped(self.shape)
+
+    def intervals(self, ins: tuple[TensorType, ...], *operands: Interval) -> Interval:
+        """Spread over elements, then gather over the channels of the result."""
+        (x,) = ins
+        lo, hi = (
+            np.repeat(end, x.size // x.channels)[self.source(x)].reshape(self.shape[0], -1)
+            for end in operands[0]
+        )
+        return lo.min(axis=1), hi.max(axis=1)
+
+    def ties(self, *ins: TensorType) -> Ints:
+        """Tie every two channels that share an element."""
+        (x,) = ins
+        operand = self.source(x) // (x.size // x.channels)
+        result = np.arange(x.size) // (x.size // self.shape[0])
+        return np.unique(np.stack([operand, result], axis=1), axis=0)
+
+    def keep(self, operand: Ints, result: Ints) -> Reshape:
+        """Shorten the first axis; what is kept keeps its order."""
+        return replace(self, shape=(result.size, *self.shape[1:]))
 
     def golden(self, *xs: Array) -> Array:
         """Reshape, channels moved last first where asked."""

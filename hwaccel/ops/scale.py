@@ -11,9 +11,16 @@ from hwaccel.errors import VerifyError
 from hwaccel.fxp import FixedType, IntArray
 from hwaccel.fxp.arith import Array, per_channel
 from hwaccel.ir.hardware import Area, Fold, Hardware, Kernel, Pipe, Rom
-from hwaccel.ir.op import Example, Op
+from hwaccel.ir.op import Example, Interval, Op, uniform
 from hwaccel.ir.types import TensorType
-from hwaccel.ops.family import Ints, contributions, rom_area, signed_width
+from hwaccel.ops.family import (
+    Ints,
+    check_accumulator,
+    contributions,
+    rom_area,
+    signed_width,
+    trailing_zeros,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,17 +42,18 @@ class Scale(Op):
                 raise VerifyError(
                     f"{label} has shape {array.shape}, expected ({ins[0].channels},)"
                 )
+        check_accumulator(self.mult.a, 0, self.add.a, ins[0])
 
     def infer(self, *ins: TensorType) -> TensorType:
         """Return the exact interval over all channels."""
         (x,) = ins
-        lo, hi = contributions(self.mult.a, x)
-        return TensorType(
-            x.shape,
-            x.frac + self.mult_frac,
-            int((lo + self.add.a).min()),
-            int((hi + self.add.a).max()),
-        )
+        lo, hi = self.intervals(ins, uniform(x))
+        return TensorType(x.shape, x.frac + self.mult_frac, int(lo.min()), int(hi.max()))
+
+    def intervals(self, ins: tuple[TensorType, ...], *operands: Interval) -> Interval:
+        """Scale the ends of every channel."""
+        lo, hi = contributions(self.mult.a, *operands[0])
+        return lo + self.add.a, hi + self.add.a
 
     def golden(self, *xs: Array) -> Array:
         """Multiply and add along axis 1."""
@@ -65,11 +73,18 @@ class Scale(Op):
         """Always."""
         return True
 
-    def take(self, channels: Ints) -> Scale:
+    def keep(self, operand: Ints, result: Ints) -> Scale:
         """Take the constants of these channels."""
-        return replace(
-            self, mult=IntArray(self.mult.a[channels]), add=IntArray(self.add.a[channels])
-        )
+        mult, add = IntArray(self.mult.a[result]), IntArray(self.add.a[result])
+        return replace(self, mult=mult, add=add)
+
+    def factor(self) -> int:
+        """Return ``k`` of the largest ``2^k`` that divides every result."""
+        return trailing_zeros(np.concatenate([self.mult.a, self.add.a]))
+
+    def divided(self, k: int) -> Scale:
+        """Return the op that gives the same values in integers ``2^k`` times smaller."""
+        return Scale(IntArray(self.mult.a >> k), IntArray(self.add.a >> k), self.mult_frac - k)
 
     def hardware(self, ins: tuple[TensorType, ...], fold: Fold) -> Hardware:
         """One multiplier per lane; constants from a ROM in channel order."""

@@ -12,7 +12,7 @@ from hwaccel.errors import VerifyError
 from hwaccel.fxp import FixedType
 from hwaccel.fxp.arith import Array
 from hwaccel.ir.hardware import Area, Fold, Hardware, Kernel, Pipe, Window
-from hwaccel.ir.op import Example, Op
+from hwaccel.ir.op import Example, Interval, Op
 from hwaccel.ir.types import TensorType
 from hwaccel.ops.family import Ints, check_window, divisors, tap_patterns, tap_slices, window_size
 
@@ -26,6 +26,7 @@ class SumPool2d(Op):
     """
 
     name: ClassVar[str] = "sumpool2d"
+    homogeneous: ClassVar[bool] = True
 
     kernel_size: tuple[int, int]
     stride: tuple[int, int]
@@ -47,21 +48,31 @@ class SumPool2d(Op):
             window_size(w, left + right, kw, self.stride[1], 1),
         )
 
-    def infer(self, *ins: TensorType) -> TensorType:
-        """Return the exact interval over all border patterns."""
-        (x,) = ins
+    def _taps(self, x: TensorType) -> tuple[int, int]:
+        """Return the fewest and the most taps of a window inside the image."""
         top, left, bottom, right = self.padding
         (kh, kw), (h, w) = self.kernel_size, x.image
         rows = tap_patterns(h, (top, bottom), kh, self.stride[0], 1).sum(axis=1)
         cols = tap_patterns(w, (left, right), kw, self.stride[1], 1).sum(axis=1)
         counts = np.outer(rows, cols)
-        few, many = int(counts.min()), int(counts.max())
+        return int(counts.min()), int(counts.max())
+
+    def infer(self, *ins: TensorType) -> TensorType:
+        """Return the exact interval over all border patterns."""
+        (x,) = ins
+        few, many = self._taps(x)
         return TensorType(
             (x.channels, *self._out_image(x)),
             x.frac + self.gain,
             min(few * x.lo, many * x.lo),
             max(few * x.hi, many * x.hi),
         )
+
+    def intervals(self, ins: tuple[TensorType, ...], *operands: Interval) -> Interval:
+        """Sum the ends over the fewest and the most taps."""
+        lo, hi = operands[0]
+        few, many = self._taps(ins[0])
+        return np.minimum(few * lo, many * lo), np.maximum(few * hi, many * hi)
 
     def golden(self, *xs: Array) -> Array:
         """Add shifted views; ``(N, C, H, W)`` in and out."""
@@ -81,8 +92,8 @@ class SumPool2d(Op):
         """Always."""
         return True
 
-    def take(self, channels: Ints) -> SumPool2d:
-        """Keep the op; it is the same for every channel."""
+    def keep(self, operand: Ints, result: Ints) -> SumPool2d:
+        """Return the op itself: it treats all channels alike."""
         return self
 
     def hardware(self, ins: tuple[TensorType, ...], fold: Fold) -> Hardware:

@@ -60,12 +60,13 @@ def _permute(edit: Edit, name: str, order: NDArray[np.int64], moved: dict[str, O
         return False
     for reader in edit.readers(name):
         if reader.op.elementwise:
-            permuted = reader.op.take(order)
-            if permuted is None or not _permute(edit, reader.name, order, moved):
-                return False
+            permuted = reader.op.keep(order, order)
+            free = _permute(edit, reader.name, order, moved)
         else:
-            permuted = reader.op.take_inputs(order)
-            if permuted is None:
-                return False
+            ties = reader.op.ties(*edit.types(reader))
+            free = ties is not None and ties.size == 0
+            permuted = reader.op.keep(order, np.arange(edit.type(reader.name).channels))
+        if permuted is None or not free:
+            return False
         moved[reader.name] = permuted
     return True

@@ -67,7 +67,7 @@ def _interval(plan: Plan, frames: int) -> int | None:
         return None
 
 
-def _with_buffer(plan: Plan, stream: str, depth: int) -> Plan:
+def with_buffer(plan: Plan, stream: str, depth: int) -> Plan:
     """Insert a FIFO of ``depth`` beats at the end of ``stream``, or resize the one there."""
     for block in plan.blocks:
         if isinstance(block, Segment) and not block.nodes and block.inputs == (stream,):
@@ -87,21 +87,22 @@ def _with_buffer(plan: Plan, stream: str, depth: int) -> Plan:
     return replace(plan, blocks=tuple(blocks), streams=streams, outputs=outputs)
 
 
-def _fork_copies(plan: Plan) -> list[str]:
+def fork_copies(plan: Plan) -> list[str]:
+    """Return the streams that leave forks, in order."""
     return [name for b in plan.blocks if isinstance(b, Fork) for name in b.outputs]
 
 
 def _size_forks(plan: Plan, frames: int) -> Plan:
     """Give every copy room for two frames, then see how much of it is ever used."""
-    copies = _fork_copies(plan)
+    copies = fork_copies(plan)
     if not copies:
         return plan
     roomy = plan
     for stream in copies:
-        roomy = _with_buffer(roomy, stream, 2 * plan.streams[stream].beats + 2)
+        roomy = with_buffer(roomy, stream, 2 * plan.streams[stream].beats + 2)
     used = _occupancy(roomy, [f"{stream}_buffer" for stream in copies], frames)
     for stream in copies:
-        plan = _with_buffer(plan, stream, max(1, used[f"{stream}_buffer"]))
+        plan = with_buffer(plan, stream, max(1, used[f"{stream}_buffer"]))
     return plan
 
 
@@ -146,7 +147,7 @@ def _grow_rings(plan: Plan, frames: int) -> Plan:
 
 def _trim_forks(plan: Plan, frames: int) -> Plan:
     """Shrink every fork's buffers to the smallest depth that keeps the interval; drop useless ones."""
-    for stream in _fork_copies(plan):
+    for stream in fork_copies(plan):
         goal = _interval(plan, frames)
         buffer = next(s for s in plan.segments if s.name == f"{stream}_buffer")
         fits = _smallest(

@@ -117,7 +117,7 @@ class _Sink:
         self._log: TextIO | None = None
         if log is not None:
             log.parent.mkdir(parents=True, exist_ok=True)
-            self._log = log.open("w", encoding="utf-8")
+            self._log = log.open("w", encoding="utf-8", buffering=1)
 
     def read(self, stream: str, pipe: IO[str]) -> None:
         for line in pipe:
@@ -187,8 +187,9 @@ def _feed(process: subprocess.Popen[str], text: str) -> None:
 
 def _join(readers: list[threading.Thread], process: subprocess.Popen[str]) -> None:
     """Wait for the last lines; a grandchild that keeps a pipe open does not hold us up."""
+    deadline = time.monotonic() + _GRACE_S
     for reader in readers:
-        reader.join(_GRACE_S)
+        reader.join(max(0.0, deadline - time.monotonic()))
     if any(reader.is_alive() for reader in readers):
         _signal_group(process, signal.SIGKILL)
 

@@ -1,4 +1,4 @@
-// The rules of the AXI-Stream handshake, for proofs only.
+// hwa_stream_check: the rules of the AXI-Stream handshake, for proofs only.
 //
 //   Rule 1    a stream is idle in the cycle after a reset.
 //   Rule 2    once valid is up it stays, with the same data, until ready takes the beat.

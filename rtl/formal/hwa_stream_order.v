@@ -1,4 +1,4 @@
-// Nothing lost, nothing doubled, nothing in another order; for proofs only.
+// hwa_stream_order: nothing lost, nothing doubled, nothing in another order; for proofs only.
 //
 //   Rule 1    nothing leaves that did not come before or in the same cycle.
 //   Rule 2    never more than ROOM parts are inside.

@@ -1,4 +1,4 @@
-// A read-only memory filled from a hex file.
+// hwa_rom: a read-only memory filled from a hex file.
 //
 //   function  data = word addr of the file INIT
 //   order     line k of the file (`$readmemh`) is word k

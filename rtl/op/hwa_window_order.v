@@ -95,10 +95,8 @@ module hwa_window_order #(
     end
 
     // The loops, innermost first: g, kx, ky, repeat, group, ox, oy.
-    wire [7:0] step;
+    wire [6:0] step;
     wire [6:0] at_last;
-
-    assign step[0] = advance;
 
     genvar n;
     generate
@@ -111,6 +109,9 @@ module hwa_window_order #(
             // The inner loops are known by their `last` alone.
             wire               unused = &{1'b0, index};
 
+            // A loop moves when all loops inside it are at their last.
+            assign step[n] = advance && (&(at_last | (7'h7f << n)));
+
             hwa_loop #(.COUNT(COUNT)) count (
                 .clk   (clk),
                 .rst   (rst),
@@ -118,8 +119,6 @@ module hwa_window_order #(
                 .index (index),
                 .last  (at_last[n])
             );
-
-            assign step[n+1] = step[n] && at_last[n];
         end
     endgenerate
 
@@ -227,8 +226,6 @@ module hwa_window_order #(
         .closing     (x_closing),
         .past        (x_past)
     );
-
-    wire unused = &{1'b0, step[7]};
 
     assign pad = y_outside || x_outside;
 

@@ -1,4 +1,4 @@
-// Where the results of a segment wait, and the count of the places still free.
+// hwa_fifo: where the results of a segment wait, and the count of the places still free.
 //
 //   function  beats leave as they came; `grant` is high while a place (a credit) is free.
 //             `take` reserves a place now, the beat for it arrives at `in_valid` any time later,
@@ -7,7 +7,8 @@
 //   latency   1: in_valid in cycle t, m_axis_tvalid in cycle t + 1
 //   credits   DEPTH after reset; one less in the cycle after a take, one more in the cycle after
 //             a beat left; `grant` is a register
-//   interval  1 when DEPTH >= latency from take to in_valid + 2; else that sum over DEPTH
+//   interval  max(1, (L + 2) / DEPTH) on average, when in_valid comes L cycles after its take
+//             and the output is never stopped
 //   tlast     none: frames are counted at the edge of the design
 //   must not  take without grant; raise in_valid more often than take
 

@@ -1,4 +1,4 @@
-// Gives every beat of one stream to several.
+// hwa_fork: gives every beat of one stream to several.
 //
 //   function  each output handshakes exactly once for each input beat, in any order among the
 //             outputs; the input is consumed in the cycle in which the last of them does.

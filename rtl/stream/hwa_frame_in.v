@@ -1,4 +1,4 @@
-// Checks at the input of a design that tlast comes where it should, and drops it.
+// hwa_frame_in: checks at the input of a design that tlast comes where it should, and drops it.
 //
 //   function  the beats pass; frame_error goes high and stays when a beat is taken whose
 //             tlast is not what its number says

@@ -1,4 +1,4 @@
-// Adds tlast to the stream that leaves a design.
+// hwa_frame_out: adds tlast to the stream that leaves a design.
 //
 //   function  the beats pass; tlast is high on each BEATS-th beat
 //   order     as it comes

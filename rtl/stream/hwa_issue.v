@@ -1,4 +1,4 @@
-// Lets one beat of one stream into a pipe when there is a credit for its result.
+// hwa_issue: lets one beat of one stream into a pipe when there is a credit for its result.
 //
 //   function  fires in each cycle with s_axis_tvalid and grant; then take and out_valid are high
 //   order     as it comes

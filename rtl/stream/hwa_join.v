@@ -1,4 +1,4 @@
-// Lets one beat of each of two streams into a pipe together.
+// hwa_join: lets one beat of each of two streams into a pipe together.
 //
 //   function  fires in each cycle with both inputs valid and grant; then take and out_valid
 //             are high and both inputs are consumed

@@ -1,4 +1,4 @@
-// Joins RATIO narrow beats into one wide beat.
+// hwa_pack: joins RATIO narrow beats into one wide beat.
 //
 //   function  wide beat n = narrow beats n*RATIO .. n*RATIO + RATIO-1
 //   order     the first narrow beat in the low bits

@@ -1,4 +1,4 @@
-// Sends each frame of LENGTH beats out in another order.
+// hwa_reorder: sends each frame of LENGTH beats out in another order.
 //
 //   function  output beat k of a frame = input beat ORDER[k] of the same frame
 //   order     frames stay in order; inside a frame as the file ORDER says
@@ -172,7 +172,7 @@ module hwa_reorder #(
             f_tracked_q <= f_ahead_q != 0;
             f_ahead_q   <= f_ahead_q - 1'b1;
         end
-        f_due_q <= f_whole_q != f_tail && (!m_axis_tvalid || m_axis_tready);
+        f_due_q <= (m_axis_tvalid && !m_axis_tready) || f_whole_q != f_tail;
         if (full_q == 2'b11 && s_axis_tvalid && !m_axis_tready) f_stuck_q <= 1'b1;
         if (rst) begin
             f_in_q      <= {INDEX_W{1'b0}};
@@ -190,11 +190,11 @@ module hwa_reorder #(
 
     initial assume (rst);
     always @* if (!rst) begin
-        // The contract: a frame leaves after it came, its beats in ORDER; a beat that is due is
-        // there one cycle later; only two frames that wait in their banks stop the input.
+        // The contract: a frame leaves after it came, its beats in ORDER; a beat is there in the
+        // cycle after it is due; only two frames that wait in their banks stop the input.
         assert (!m_axis_tvalid || f_whole_q != 0);
         assert (!m_axis_tvalid || !f_kth || m_axis_tdata == f_data_q);
-        assert (!f_due_q || m_axis_tvalid);
+        assert (m_axis_tvalid == f_due_q);
         assert (s_axis_tready == (f_whole_q - f_tail < 2));
 
         // Helpers: the two ways to count, the banks in turn, the order read ahead.

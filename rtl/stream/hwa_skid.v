@@ -1,4 +1,4 @@
-// A register in each direction of a stream; it cuts long paths.
+// hwa_skid: a register in each direction of a stream; it cuts long paths.
 //
 //   function  beats leave as they came; no combinational path leads from one side to the other,
 //             and every output comes straight from a register

@@ -1,4 +1,4 @@
-// Splits one wide beat into RATIO narrow beats.
+// hwa_unpack: splits one wide beat into RATIO narrow beats.
 //
 //   function  narrow beat n*RATIO + i = part i of wide beat n
 //   order     the low part first

@@ -2,6 +2,7 @@
 #ifndef HWA_CSIM_H
 #define HWA_CSIM_H
 
+#include <cstddef>
 #include <cstdio>
 #include <cstdlib>
 #include <vector>
@@ -16,67 +17,90 @@ inline void fail(const char *what, const char *name) {
     std::exit(1);
 }
 
-inline std::vector<long long> read_file(const char *name) {
-    std::vector<long long> values;
-    std::FILE *file = std::fopen(name, "rb");
-    if (file == nullptr) fail("cannot be read", name);
-    std::fseek(file, 0, SEEK_END);
-    values.resize(std::ftell(file) / sizeof(long long));
-    std::rewind(file);
-    if (std::fread(values.data(), sizeof(long long), values.size(), file) != values.size()) {
-        fail("cannot be read to its end", name);
-    }
-    std::fclose(file);
-    return values;
-}
-
-inline void write_file(const char *name, const std::vector<long long> &values) {
-    std::FILE *file = std::fopen(name, "wb");
-    if (file == nullptr) fail("cannot be written", name);
-    if (std::fwrite(values.data(), sizeof(long long), values.size(), file) != values.size()) {
-        fail("cannot be written to its end", name);
-    }
-    std::fclose(file);
-}
-
-// Send one frame. PORT describes the tensor: element type, lanes, channels, pixels.
+// Index in C order of place `at` of the stream: channels are innermost there.
 template <class PORT>
-void send(const long long *frame, hls::stream<typename PORT::word_t> &port) {
-    for (int at = 0; at < PORT::channels * PORT::pixels; at += PORT::lanes) {
-        ap_uint<PORT::lanes * PORT::element_t::width> beat = 0;
-        for (int i = 0; i < PORT::lanes; i++) {
-            const int channel = (at + i) % PORT::channels;
-            const int pixel = (at + i) / PORT::channels;
-            set_lane(beat, i, typename PORT::element_t(frame[channel * PORT::pixels + pixel]));
-        }
-        typename PORT::word_t word;
-        word.data = beat;
-        word.keep = -1;
-        word.strb = -1;
-        word.last = at + PORT::lanes == PORT::channels * PORT::pixels;
-        port.write(word);
-    }
+int c_order(int at) {
+    return (at % PORT::channels) * PORT::pixels + at / PORT::channels;
 }
 
-// Receive one frame; TLAST must be where the frame ends.
+// The frames of a file, sent one by one. PORT says element type, lanes, channels and pixels.
 template <class PORT>
-void receive(hls::stream<typename PORT::word_t> &port, long long *frame, const char *name) {
-    for (int at = 0; at < PORT::channels * PORT::pixels; at += PORT::lanes) {
-        if (port.empty()) fail("the frame is too short", name);
-        const typename PORT::word_t word = port.read();
-        const ap_uint<PORT::lanes * PORT::element_t::width> beat = word.data;
-        for (int i = 0; i < PORT::lanes; i++) {
-            const int channel = (at + i) % PORT::channels;
-            const int pixel = (at + i) / PORT::channels;
-            const typename PORT::element_t value =
-                get_lane<typename PORT::element_t>(beat, i);
-            frame[channel * PORT::pixels + pixel] = (long long)(value);
-        }
-        const bool end = at + PORT::lanes == PORT::channels * PORT::pixels;
-        if (bool(word.last) != end) fail("TLAST is not at the end of the frame", name);
+class source {
+  public:
+    hls::stream<typename PORT::word_t> port;
+
+    explicit source(const char *name) : port(name), name_(name), at_(0) {
+        std::FILE *file = std::fopen(name, "rb");
+        if (file == nullptr) fail("cannot be opened", name);
+        long long value;
+        while (std::fread(&value, sizeof value, 1, file) == 1) values_.push_back(value);
+        std::fclose(file);
+        if (values_.size() % PORT::size != 0) fail("does not hold whole frames", name);
     }
-    if (!port.empty()) fail("the frame is too long", name);
-}
+
+    bool more() const { return at_ < values_.size(); }
+
+    void send() {
+        if (!more()) fail("holds fewer frames than the first input", name_);
+        for (int beat = 0; beat < PORT::size; beat += PORT::lanes) {
+            ap_uint<PORT::lanes * PORT::element_t::width> packed = 0;
+            for (int i = 0; i < PORT::lanes; i++) {
+                const long long value = values_[at_ + c_order<PORT>(beat + i)];
+                set_lane(packed, i, typename PORT::element_t(value));
+            }
+            typename PORT::word_t word;
+            word.data = packed;
+            word.keep = -1;
+            word.strb = -1;
+            word.last = beat + PORT::lanes == PORT::size;
+            port.write(word);
+        }
+        at_ += PORT::size;
+    }
+
+  private:
+    const char *name_;
+    std::size_t at_;
+    std::vector<long long> values_;
+};
+
+// Frames received one by one, and written to a file. TLAST must be where each frame ends.
+template <class PORT>
+class sink {
+  public:
+    hls::stream<typename PORT::word_t> port;
+
+    explicit sink(const char *name) : port(name), name_(name) {}
+
+    void receive() {
+        const std::size_t start = values_.size();
+        values_.resize(start + PORT::size);
+        for (int beat = 0; beat < PORT::size; beat += PORT::lanes) {
+            if (port.empty()) fail("the frame is too short", name_);
+            const typename PORT::word_t word = port.read();
+            const ap_uint<PORT::lanes * PORT::element_t::width> packed = word.data;
+            for (int i = 0; i < PORT::lanes; i++) {
+                const typename PORT::element_t value =
+                    get_lane<typename PORT::element_t>(packed, i);
+                values_[start + c_order<PORT>(beat + i)] = (long long)value;
+            }
+            const bool last = beat + PORT::lanes == PORT::size;
+            if ((word.last == 1) != last) fail("TLAST is not at the end of the frame", name_);
+        }
+        if (!port.empty()) fail("the frame is too long", name_);
+    }
+
+    void save() const {
+        std::FILE *file = std::fopen(name_, "wb");
+        if (file == nullptr) fail("cannot be written", name_);
+        const std::size_t n = std::fwrite(values_.data(), sizeof(long long), values_.size(), file);
+        if (std::fclose(file) != 0 || n != values_.size()) fail("cannot be written", name_);
+    }
+
+  private:
+    const char *name_;
+    std::vector<long long> values_;
+};
 
 }  // namespace hwa
 

@@ -41,8 +41,8 @@ beat:
 #pragma HLS UNROLL
             const wide_t value = get_lane<typename P::in0_t>(taken, i);
             wide_t rounded = round_shift<P::shift, P::rounding>(value);
-            if (!P::wrap && rounded < P::lo) rounded = P::lo;
-            if (!P::wrap && rounded > P::hi) rounded = P::hi;
+            if (!P::wrap && rounded < wide_t(P::lo)) rounded = wide_t(P::lo);
+            if (!P::wrap && rounded > wide_t(P::hi)) rounded = wide_t(P::hi);
             set_lane(result, i, typename P::out_t(rounded));
         }
         y.write(result);

@@ -5,6 +5,13 @@
 #ifndef HWA_TYPES_H
 #define HWA_TYPES_H
 
+// Labels name the loops in synthesis reports and directives; g++ would call them unused. And the
+// default constructor of ap_int reads the value it is about to set.
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC diagnostic ignored "-Wunused-label"
+#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
+#endif
+
 #include <ap_int.h>
 #include <hls_stream.h>
 

@@ -1,0 +1,269 @@
+"""The public API: ``convert`` makes a ``Design``, which answers for everything that follows."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import msgspec
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from hwaccel import __version__, resources
+from hwaccel.config import Config, checked
+from hwaccel.emit.cuda import emit_cuda
+from hwaccel.emit.design import build_netlist
+from hwaccel.emit.hls import emit_hls
+from hwaccel.emit.netlist import Netlist
+from hwaccel.emit.project import read_project, write_project
+from hwaccel.emit.verilog import emit_verilog
+from hwaccel.errors import ConfigError, EmitError
+from hwaccel.fxp.boundary import dequantize, quantize_input
+from hwaccel.ir import Graph, Interpreter, verify
+from hwaccel.ir.file import load_graph, save_graph
+from hwaccel.ir.text import print_graph
+from hwaccel.ops import OP_BY_NAME
+from hwaccel.passes import optimize
+from hwaccel.schedule.choices import Choices, choices_of, plan_from, schedule
+from hwaccel.schedule.plan import Plan
+
+if TYPE_CHECKING:
+    import torch
+
+    from hwaccel.synth import SynthResult
+    from hwaccel.verify.result import SimResult
+
+Ints = NDArray[np.int64]
+Floats = NDArray[np.float64]
+Progress = Callable[[str], None]
+
+
+def convert(
+    model: torch.nn.Module | Any,
+    example: Any = None,
+    *,
+    calibration: Any = None,
+    config: Config | None = None,
+    progress: Progress | None = None,
+    dump_ir: Path | None = None,
+) -> Design:
+    """Turn a PyTorch model into a design.
+
+    ``model`` is an ``nn.Module`` or a program loaded with ``hwaccel.frontend.load_model``;
+    ``example`` is a batch of inputs of shape ``(N, ...)`` (a tuple for several inputs);
+    ``calibration`` a larger batch whose activations choose the formats (default: the example).
+    ``dump_ir`` names a folder that receives the graph as text after every pass.
+
+    Raises:
+        FrontendError: the model holds something that cannot be converted exactly.
+        ConfigError: an option is impossible.
+        ScheduleError: no legal hardware meets the configuration.
+    """
+    from hwaccel.frontend import quantize, trace  # torch is needed here only
+
+    config = checked(config or Config())
+    say = progress or (lambda _: None)
+    say("tracing the model")
+    traced = trace(model, example)
+    say("calibrating and quantizing")
+    graph = quantize(traced, example if calibration is None else calibration, config)
+    return design_from(graph, config, progress=say, dump_ir=dump_ir)
+
+
+def design_from(
+    graph: Graph,
+    config: Config | None = None,
+    *,
+    progress: Progress | None = None,
+    dump_ir: Path | None = None,
+) -> Design:
+    """Simplify and schedule a graph; the way in for graphs that do not come from PyTorch."""
+    config = checked(config or Config())
+    say = progress or (lambda _: None)
+    verify(graph)
+    say("simplifying the graph")
+    graph = optimize(graph, observer=_dumper(dump_ir) if dump_ir else None)
+    say("choosing folding and buffers")
+    return Design(graph, schedule(graph, config), config)
+
+
+def load(folder: str | Path) -> Design:
+    """Read a project folder back; torch is not needed.
+
+    Raises:
+        EmitError: it is not a project folder, or a file in it was changed.
+    """
+    folder = Path(folder)
+    _, files = read_project(folder)
+    for needed in ("graph.json", "plan.json", "config.json"):
+        if needed not in files:
+            raise EmitError(f"{folder / needed}: is missing; convert again")
+    graph = load_graph(files["graph.json"], OP_BY_NAME, str(folder / "graph.json"))
+    try:
+        choices = msgspec.json.decode(files["plan.json"], type=Choices)
+        config = msgspec.json.decode(files["config.json"], type=Config)
+    except (msgspec.DecodeError, ValueError) as error:
+        raise EmitError(f"{folder}: plan.json or config.json: {error}; convert again") from None
+    return Design(graph, plan_from(graph, choices), config)
+
+
+@dataclass(frozen=True)
+class Golden:
+    """The golden model: call it with floats, or ``raw`` with integers."""
+
+    graph: Graph
+
+    @cached_property
+    def _interpreter(self) -> Interpreter:
+        return Interpreter(self.graph)
+
+    def raw(self, *xs: Ints) -> tuple[Ints, ...]:
+        """Return the integer outputs for integer inputs ``(N, *shape)``."""
+        return self._interpreter.run(*xs)
+
+    def __call__(self, *xs: ArrayLike) -> Floats | tuple[Floats, ...]:
+        """Return the outputs as numbers for inputs given as numbers ``(N, *shape)``."""
+        return self.read(self.raw(*self.quantize(*xs)))
+
+    def quantize(self, *xs: ArrayLike) -> tuple[Ints, ...]:
+        """Return the integers that the input streams carry for these numbers."""
+        if len(xs) != len(self.graph.inputs):
+            raise ConfigError(f"expected {len(self.graph.inputs)} inputs, found {len(xs)}")
+        types = [value.type for value in self.graph.inputs]
+        return tuple(
+            quantize_input(x, frac=t.frac, lo=t.lo, hi=t.hi) for x, t in zip(xs, types, strict=True)
+        )
+
+    def read(self, outputs: Sequence[Ints]) -> Floats | tuple[Floats, ...]:
+        """Return the numbers that output integers stand for; one array for one output."""
+        types = self.graph.types()
+        values = tuple(
+            dequantize(y, frac=types[name].frac)
+            for y, name in zip(outputs, self.graph.outputs, strict=True)
+        )
+        return values[0] if len(values) == 1 else values
+
+
+@dataclass(frozen=True)
+class Design:
+    """A scheduled graph and everything that can be made of it."""
+
+    graph: Graph
+    plan: Plan
+    config: Config
+
+    @cached_property
+    def golden(self) -> Golden:
+        """The bit-exact NumPy model."""
+        return Golden(self.graph)
+
+    @cached_property
+    def netlist(self) -> Netlist:
+        """The instances and wires of the Verilog top."""
+        return build_netlist(self.plan)
+
+    @property
+    def name(self) -> str:
+        """Name of the top module."""
+        return self.netlist.name
+
+    @cached_property
+    def hash(self) -> str:
+        """Short hash of graph, plan and generator version: what identifies the hardware."""
+        parts = save_graph(self.graph), msgspec.json.encode(choices_of(self.plan))
+        return hashlib.sha256(b"\0".join((*parts, __version__.encode()))).hexdigest()[:16]
+
+    @cached_property
+    def banner(self) -> tuple[str, ...]:
+        """The comment that opens every emitted file."""
+        return (
+            f"Generated by hwaccel {__version__} from {self.name} (design {self.hash}).",
+            "Do not edit: change the model or the configuration and run hwaccel convert again.",
+        )
+
+    def verilog(self) -> dict[str, str]:
+        """Return the Verilog files by name: top, library modules, memory images."""
+        return emit_verilog(self.netlist, self.banner)
+
+    def files(self) -> dict[str, str]:
+        """Return every file of the project by relative path."""
+        return _project_files(self)
+
+    def write(self, folder: str | Path) -> Path:
+        """Write the project folder, whole or not at all; see ``docs/reference/project.md``.
+
+        Raises:
+            EmitError: the folder is not ours, or cannot be written.
+        """
+        write_project(Path(folder), self.name, __version__, self.files())
+        return Path(folder)
+
+    def simulate(
+        self,
+        *xs: ArrayLike,
+        simulator: Literal["verilator", "icarus", "fast"] = "verilator",
+        idle: str = "none",
+        backpressure: str = "none",
+        seed: int = 1,
+        waves: Path | None = None,
+        workdir: Path | None = None,
+    ) -> SimResult:
+        """Run the Verilog on frames given as numbers ``(N, *shape)`` and compare every bit.
+
+        ``icarus`` and ``verilator`` run the cocotb bench; ``fast`` drives a Verilated model from
+        compiled code. ``idle`` and ``backpressure`` are ``none``, ``some``, ``heavy`` or
+        ``bursts``.
+
+        Raises:
+            MismatchError: the hardware and the golden model differ.
+            ToolError: a tool is missing, the design deadlocked, or the run failed.
+        """
+        from hwaccel.verify.run import simulate
+
+        return simulate(
+            self.verilog(),
+            self.netlist,
+            self.golden.quantize(*xs),
+            self.golden.raw(*self.golden.quantize(*xs)),
+            simulator=simulator,
+            idle=idle,
+            backpressure=backpressure,
+            seed=seed,
+            waves=waves,
+            workdir=workdir,
+        )
+
+    def csim(self, *xs: ArrayLike, workdir: Path | None = None) -> tuple[Ints, ...]:
+        """Compile the HLS C++ with g++, run it on frames given as numbers, compare every bit.
+
+        Raises:
+            MismatchError: the C++ and the golden model differ.
+            ToolError: the compiler or the headers are missing.
+        """
+        from hwaccel.verify.run import compare_all
+        from hwaccel.verify.csim import csim
+
+        ints = self.golden.quantize(*xs)
+        found = csim(self.hls(), self.graph, ints)
+        compare_all(self.graph, self.golden.raw(*ints), found, what="HLS C++")
+        return found
+
+    def hls(self) -> dict[str, str]:
+        """Return the HLS C++ files by name."""
+        banner = "\n".join(f"// {line}" for line in self.banner)
+        return emit_hls(
+            self.graph,
+            self.plan.folds,
+            name=self.name,
+            banner=banner,
+            clock_mhz=self.config.clock_mhz,
+        )
+
+    def cuda(self) -> dict[str, str]:
+        """Return the CUDA C++ files by name."""
+        banner = "\n".join(f"// {line}" for line in self.banner)
+        return emit_cuda(self.graph, name=self.name, banner=banner)

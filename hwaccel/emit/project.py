@@ -1,0 +1,157 @@
+"""Write a project folder: whole or not at all, and never over somebody else's files."""
+
+from __future__ import annotations
+
+import ctypes
+import hashlib
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+import msgspec
+
+from hwaccel.errors import EmitError
+
+MANIFEST = "manifest.json"
+FORMAT = "hwaccel-project"
+_AT_FDCWD = -100
+_RENAME_EXCHANGE = 2
+
+
+class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What a project folder holds; hashes are SHA-256 in hex."""
+
+    format: str
+    version: int
+    hwaccel: str
+    name: str
+    files: dict[str, str]
+
+
+def write_project(folder: Path, name: str, version: str, files: Mapping[str, str]) -> None:
+    """Write ``files`` (relative path to text) as the new content of ``folder``.
+
+    The folder appears complete in one step: everything is written beside it and then exchanged
+    with what was there. A crash, a full disk or a kill leaves the earlier content untouched.
+
+    Raises:
+        EmitError: ``folder`` holds something that is not a project of ours, or cannot be written.
+    """
+    folder = Path(os.path.abspath(folder))
+    _check_ours(folder)
+    hashes = {path: _sha256(text.encode()) for path, text in sorted(files.items())}
+    manifest = Manifest(format=FORMAT, version=1, hwaccel=version, name=name, files=hashes)
+    text = msgspec.json.format(msgspec.json.encode(manifest), indent=2).decode() + "\n"
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        _sweep(folder)
+        scratch = Path(tempfile.mkdtemp(prefix=_scratch_prefix(folder), dir=folder.parent))
+    except OSError as error:
+        raise EmitError(f"{folder}: cannot be written ({error.strerror})") from None
+    try:
+        for path, content in {**files, MANIFEST: text}.items():
+            _write(scratch, path, content)
+        scratch.chmod(0o755)
+        _replace(scratch, folder)
+    except OSError as error:
+        raise EmitError(
+            f"{folder}: cannot be written ({error.strerror}); the earlier content is untouched"
+        ) from None
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+def read_project(folder: Path) -> tuple[Manifest, dict[str, bytes]]:
+    """Read a project folder back and check every file against its hash.
+
+    Raises:
+        EmitError: it is not a project, a file is missing, or a file was changed.
+    """
+    manifest = _read_manifest(folder)
+    if manifest is None:
+        raise EmitError(f"{folder}: is not an hwaccel project; write one with hwaccel convert")
+    contents = {}
+    for path, digest in manifest.files.items():
+        _check_path(path, folder / MANIFEST)
+        try:
+            contents[path] = (folder / path).read_bytes()
+        except OSError as error:
+            raise EmitError(f"{folder / path}: cannot be read ({error.strerror})") from None
+        if _sha256(contents[path]) != digest:
+            raise EmitError(
+                f"{folder / path}: differs from its hash in {MANIFEST}; convert again, or keep "
+                "changes outside the project"
+            )
+    return manifest, contents
+
+
+def _read_manifest(folder: Path) -> Manifest | None:
+    try:
+        manifest = msgspec.json.decode((folder / MANIFEST).read_bytes(), type=Manifest)
+    except (OSError, msgspec.DecodeError, ValueError):
+        return None
+    return manifest if manifest.format == FORMAT and manifest.version == 1 else None
+
+
+def _check_ours(folder: Path) -> None:
+    if folder.is_symlink():
+        raise EmitError(f"{folder}: is a symbolic link; name the folder itself")
+    if not folder.exists():
+        return
+    if not folder.is_dir():
+        raise EmitError(f"{folder}: is a file, expected a folder; choose another name")
+    if any(folder.iterdir()) and _read_manifest(folder) is None:
+        raise EmitError(
+            f"{folder}: holds files that hwaccel did not write; choose an empty or new folder"
+        )
+
+
+def _check_path(path: str, where: Path) -> None:
+    parts = path.split("/")
+    if not path or any(p in ("", ".", "..") for p in parts) or "\\" in path or "\0" in path:
+        raise EmitError(f"{where}: {path!r} is not a path inside the project")
+
+
+def _write(root: Path, path: str, content: str) -> None:
+    _check_path(path, root)
+    target = root / path
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with target.open("w", encoding="utf-8", newline="\n") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _replace(scratch: Path, folder: Path) -> None:
+    """Put ``scratch`` in the place of ``folder``; afterwards ``scratch`` holds the old content."""
+    if not folder.exists():
+        scratch.rename(folder)
+        return
+    libc = ctypes.CDLL(None, use_errno=True)
+    if hasattr(libc, "renameat2"):
+        ends = os.fsencode(scratch), os.fsencode(folder)
+        if libc.renameat2(_AT_FDCWD, ends[0], _AT_FDCWD, ends[1], _RENAME_EXCHANGE) == 0:
+            return
+    # File systems without an exchange: two renames, and the old content survives in between.
+    aside = scratch.with_name(scratch.name + ".old")
+    folder.rename(aside)
+    scratch.rename(folder)
+    aside.rename(scratch)
+
+
+def _scratch_prefix(folder: Path) -> str:
+    return f".{folder.name}.hwaccel-"
+
+
+def _sweep(folder: Path) -> None:
+    """Remove what a killed writer left behind an hour ago or earlier."""
+    for path in folder.parent.glob(f"{_scratch_prefix(folder)}*"):
+        if path.is_dir() and not path.is_symlink() and time.time() - path.stat().st_mtime > 3600:
+            shutil.rmtree(path, ignore_errors=True)
+
+
+def _sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()

@@ -1,0 +1,296 @@
+"""``Lowering``: one float node at a time to IR nodes, with formats from calibration."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from hwaccel import ops
+from hwaccel.config import Config
+from hwaccel.errors import FrontendError, HwaccelError
+from hwaccel.frontend.calibrate import Observed, Progress
+from hwaccel.frontend.floatgraph import (
+    Add,
+    Affine,
+    AvgPool2d,
+    Conv2d,
+    Dense,
+    FakeQuant,
+    FloatGraph,
+    FloatNode,
+    FloatOp,
+    Floats,
+    MaxPool2d,
+    Relu,
+    Reshape,
+)
+from hwaccel.frontend.formats import (
+    MAX_SHIFT,
+    Method,
+    activation_type,
+    exact_frac,
+    quantize_weights,
+)
+from hwaccel.frontend.importer import identifier
+from hwaccel.frontend.placement import Placement
+from hwaccel.frontend.program import where
+from hwaccel.fxp import MAX_WIDTH, FixedType, IntArray, Rounding
+from hwaccel.ir import Graph, GraphBuilder, Op, TensorType
+
+# Bits of a bias below the last bit of what is made of the sum.
+_BIAS_GUARD = 4
+# A batch normalization that cannot be folded has no channel scales, so it gets a finer grid.
+_SCALE_EXTRA = 2
+
+
+class Lowering:
+    """Builds the graph; ``_now`` names the value readers see, ``_exact`` that before rounding."""
+
+    def __init__(
+        self,
+        graph: FloatGraph,
+        placement: Placement,
+        seen: Mapping[str, Observed],
+        config: Config,
+    ) -> None:
+        self._graph = graph
+        self._placement = placement
+        self._seen = seen
+        self._config = config
+        self._builder = GraphBuilder(identifier(config.name or graph.name))
+        self._now: dict[str, str] = {}
+        self._exact: dict[str, str] = {}
+
+    def run(self, progress: Progress | None) -> Graph:
+        """Return the finished graph."""
+        for value in self._graph.inputs:
+            type = self._input_type(value.name, value.shape)
+            self._now[value.name] = self._builder.input(value.name, type)
+        total = len(self._graph.nodes)
+        for done, node in enumerate(self._graph.nodes):
+            if progress is not None:
+                progress(done, total, "quantizing")
+            self._node(node)
+        outputs = tuple(self._output(name) for name in self._graph.outputs)
+        if progress is not None:
+            progress(total, total, "quantizing")
+        return self._builder.build(*outputs)
+
+    # --- formats ----------------------------------------------------------------------------
+
+    def _input_type(self, name: str, shape: tuple[int, ...]) -> TensorType:
+        stated = self._placement.inputs.get(name)
+        if self._config.input is not None:
+            return TensorType.full(shape, FixedType.parse(self._config.input))
+        if stated is not None:
+            return TensorType(shape, stated.frac, stated.lo, stated.hi)
+        seen = self._seen[name]
+        fixed = activation_type(
+            seen,
+            self._config.activation_bits,
+            signed=seen.lo < 0,
+            method=self._config.calibration,
+            where=f"input {name}",
+        )
+        return TensorType.full(shape, fixed)
+
+    def _format(self, name: str, type: TensorType, bits: int, path: str) -> FixedType:
+        signed = type.lo < 0 and name not in self._placement.rectified
+        seen = self._seen[name]
+        if seen.lo == seen.hi == 0:
+            # Nothing was seen, so nothing that can occur is clipped.
+            low, high = (float(v) * 2.0**-type.frac for v in (type.lo, type.hi))
+            seen = Observed(low, high, np.array([low, high]))
+        method = self._config.calibration
+        return activation_type(seen, bits, signed=signed, method=method, where=where(path))
+
+    def _activation_bits(self, path: str) -> int:
+        return self._config.layer(path).activation_bits or self._config.activation_bits
+
+    def _target_frac(self, node: FloatNode) -> int:
+        """Return the finest fraction to which the result of ``node`` will be rounded."""
+        name = self._placement.ends[node.name]
+        stated = self._placement.fracs.get(name)
+        if name not in self._placement.rounded and stated is not None:
+            return stated
+        bits = self._activation_bits(node.path)
+        signed = self._seen[name].lo < 0 and name not in self._placement.rectified
+        method = self._config.calibration
+        return activation_type(
+            self._seen[name], max(bits, 2), signed=signed, method=method, where=""
+        ).frac
+
+    # --- building ---------------------------------------------------------------------------
+
+    def _node(self, node: FloatNode) -> None:
+        inputs = tuple(self._now[name] for name in node.inputs)
+        try:
+            result = _LOWER[node.op.__class__](self, node, node.op, *inputs)
+            self._now[node.name] = self._exact[node.name] = result
+            if node.name in self._placement.rounded:
+                self._now[node.name] = self._round(node, result)
+        except FrontendError:
+            raise
+        except HwaccelError as error:
+            raise FrontendError(f"{where(node.path)}: {node.op.kind}: {error}") from None
+
+    def add(self, node: FloatNode, op: Op, *inputs: str, suffix: str = "") -> str:
+        """Add an IR node on behalf of ``node``."""
+        name = identifier(f"{node.path}_{suffix}") if suffix else node.name
+        return self._builder.add(name, op, *inputs, path=node.path)
+
+    def type(self, name: str) -> TensorType:
+        """Return the type of an IR value."""
+        return self._builder.type(name)
+
+    def _round(self, node: FloatNode, value: str) -> str:
+        path = self._placement.rounded[node.name]
+        bits = self._activation_bits(path)
+        type = self.type(value)
+        if type.fixed.width <= bits:
+            return value
+        return self._requant(value, self._format(node.name, type, bits, path), path)
+
+    def _requant(self, value: str, fixed: FixedType, path: str) -> str:
+        rounding = Rounding(self._config.rounding)
+        op = ops.Requant(self.type(value).frac - fixed.frac, fixed.lo, fixed.hi, rounding)
+        return self._builder.add(identifier(f"{path}_requant"), op, value, path=path)
+
+    def _output(self, name: str) -> str:
+        value = self._exact[name]
+        bits, type = self._config.output_bits, self.type(value)
+        if bits is None or type.fixed.width <= bits:
+            return value
+        path = next(node.path for node in self._graph.nodes if node.name == name)
+        return self._requant(value, self._format(name, type, bits, path), path)
+
+    # --- ops --------------------------------------------------------------------------------
+
+    @property
+    def method(self) -> Method:
+        """How scales are chosen."""
+        return self._config.calibration
+
+    def weight_bits(self, path: str) -> int:
+        """Return the bits of the weights of module ``path``."""
+        return self._config.layer(path).weight_bits or self._config.weight_bits
+
+    def bias_bits(self, node: FloatNode, bias: Floats, acc_frac: int) -> int:
+        """Return the fraction bits that the bias needs below those of the accumulator.
+
+        The bias is exact unless it has bits more than ``_BIAS_GUARD`` below the last bit of what
+        the sum is rounded to.
+        """
+        wanted = min(int(exact_frac(bias[None, :])[0]), self._target_frac(node) + _BIAS_GUARD)
+        return max(0, wanted - acc_frac)
+
+    def linear_fields(
+        self, node: FloatNode, x: str, weight: Floats, bias: Floats
+    ) -> dict[str, Any]:
+        """Return weight, shift, bias and weight_frac of a linear op."""
+        made = quantize_weights(weight, self.weight_bits(node.path), self.method)
+        acc_frac = self.type(x).frac + made.frac
+        extra = min(self.bias_bits(node, bias, acc_frac), MAX_SHIFT - int(made.shift.max()))
+        return {
+            "weight": IntArray(made.ints),
+            "shift": IntArray(made.shift + extra),
+            "bias": _integers(node, bias, acc_frac + extra),
+            "weight_frac": made.frac + extra,
+        }
+
+    def average(self, node: FloatNode, op: AvgPool2d, x: str) -> str:
+        """Sum, then multiply by an integer close to ``2^k / divisor`` unless that is a power of 2.
+
+        With ``k`` below, the product is so close to the quotient that both round to the same
+        integer, except at exact ties, where they may differ by one unit.
+        """
+        odd = op.divisor // (op.divisor & -op.divisor)
+        gain = (op.divisor // odd).bit_length() - 1
+        pool = ops.SumPool2d(op.kernel, op.stride, op.padding, gain)
+        total = self.add(node, pool, x, suffix="" if odd == 1 else "sum")
+        if odd == 1:
+            return total
+        type = self.type(total)
+        # Quotients that are no ties are at least 2^-finer / odd away from one.
+        finer = max(0, 1 + self._target_frac(node) - type.frac)
+        k = (type.magnitude * odd).bit_length() - 1 + finer
+        mult = round((1 << k) / odd)
+        channels = type.channels
+        scale = ops.Scale(IntArray([mult] * channels), IntArray([0] * channels), k)
+        return self.add(node, scale, total)
+
+
+def _integers(node: FloatNode, values: Floats, frac: int) -> IntArray:
+    scaled = np.rint(np.ldexp(values, frac))
+    if np.abs(scaled).max(initial=0) >= 2.0**MAX_WIDTH:
+        raise FrontendError(
+            f"{where(node.path)}: {node.op.kind}: a bias of {np.abs(values).max():g} is too large "
+            f"beside weights and inputs counted in steps of 2^-{frac}; rescale the layer"
+        )
+    return IntArray(scaled.astype(np.int64))
+
+
+def _dense(low: Lowering, node: FloatNode, op: Dense, x: str) -> str:
+    return low.add(node, ops.Dense(**low.linear_fields(node, x, op.weight, op.bias)), x)
+
+
+def _conv2d(low: Lowering, node: FloatNode, op: Conv2d, x: str) -> str:
+    fields = low.linear_fields(node, x, op.weight, op.bias)
+    made = ops.Conv2d(
+        **fields, stride=op.stride, padding=op.padding, dilation=op.dilation, groups=op.groups
+    )
+    return low.add(node, made, x)
+
+
+def _affine(low: Lowering, node: FloatNode, op: Affine, x: str) -> str:
+    bits = low.weight_bits(node.path) + _SCALE_EXTRA
+    row = op.scale[None, :]
+    # One row: a scale op has no shift per channel, so all channels share one fraction.
+    made = quantize_weights(row, bits, low.method)
+    acc_frac = low.type(x).frac + made.frac
+    extra = low.bias_bits(node, op.offset, acc_frac)
+    add = _integers(node, op.offset, acc_frac + extra)
+    return low.add(node, ops.Scale(IntArray(made.ints[0] << extra), add, made.frac + extra), x)
+
+
+def _add(low: Lowering, node: FloatNode, op: Add, a: str, b: str) -> str:
+    return low.add(node, ops.Add.of(low.type(a), low.type(b)), a, b)
+
+
+def _avgpool(low: Lowering, node: FloatNode, op: AvgPool2d, x: str) -> str:
+    return low.average(node, op, x)
+
+
+def _maxpool(low: Lowering, node: FloatNode, op: MaxPool2d, x: str) -> str:
+    return low.add(node, ops.MaxPool2d(op.kernel, op.stride, op.padding, op.dilation), x)
+
+
+def _relu(low: Lowering, node: FloatNode, op: Relu, x: str) -> str:
+    return low.add(node, ops.Relu(), x)
+
+
+def _reshape(low: Lowering, node: FloatNode, op: Reshape, x: str) -> str:
+    return low.add(node, ops.Reshape(op.shape), x)
+
+
+def _fake_quant(low: Lowering, node: FloatNode, op: FakeQuant, x: str) -> str:
+    type = low.type(x)
+    shift = type.frac - op.frac
+    if shift <= 0 and op.lo <= type.lo << -shift and type.hi << -shift <= op.hi:
+        return x
+    return low.add(node, ops.Requant(shift, op.lo, op.hi), x)
+
+
+_LOWER: dict[type[FloatOp], Callable[..., str]] = {
+    Dense: _dense,
+    Conv2d: _conv2d,
+    Affine: _affine,
+    Add: _add,
+    AvgPool2d: _avgpool,
+    MaxPool2d: _maxpool,
+    Relu: _relu,
+    Reshape: _reshape,
+    FakeQuant: _fake_quant,
+}

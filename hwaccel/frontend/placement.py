@@ -1,0 +1,111 @@
+"""Decide where precision is lost: which values are rounded, and on whose account."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from hwaccel.frontend.floatgraph import FakeQuant, FloatGraph, FloatNode, Relu, Role
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """Where values are rounded.
+
+    ``ends`` maps each op that widens to the value at which its group ends, and ``rounded`` each
+    value that gets a requant to the module path whose bits it takes. Of ``rectified`` values no
+    reader sees the negative part. ``inputs`` are the inputs whose format the model itself
+    states, and ``fracs`` the finest format it states behind each value.
+    """
+
+    ends: dict[str, str]
+    rounded: dict[str, str]
+    rectified: frozenset[str]
+    inputs: dict[str, FakeQuant]
+    fracs: dict[str, int]
+
+
+def place(graph: FloatGraph) -> Placement:
+    """Place requants at the end of each group: an op that widens, with the relu behind it.
+
+    None is placed where nothing needs one: behind the value are only outputs and fake
+    quantization, reached through ops that keep the format or add exactly.
+    """
+    flow = _Flow(graph)
+    widening = [n for n in graph.nodes if n.op.role in (Role.SUM, Role.MULTIPLY)]
+    ends = {node.name: flow.group_end(node) for node in widening}
+    rounded = {
+        ends[node.name]: node.path for node in widening if flow.needs_requant(ends[node.name])
+    }
+    return Placement(ends, rounded, flow.rectified(), flow.stated_inputs(), flow.stated_fracs())
+
+
+class _Flow:
+    def __init__(self, graph: FloatGraph) -> None:
+        self._graph = graph
+        self._consumers = graph.consumers()
+        self._outputs = set(graph.outputs)
+        self._settled: dict[str, bool] = {}
+        self._needs: dict[str, bool] = {}
+        self._rectified: dict[str, bool] = {}
+        self._fracs: dict[str, list[int]] = {}
+        # Consumers come after their operands, so backwards every answer is ready when asked for.
+        for name in reversed([*(v.name for v in graph.inputs), *(n.name for n in graph.nodes)]):
+            readers = self._consumers[name]
+            inner = bool(readers) and name not in self._outputs
+            self._settled[name] = inner and all(map(self._reader_settles, readers))
+            self._needs[name] = any(map(self._reader_needs, readers))
+            self._rectified[name] = inner and all(map(self._reader_rectifies, readers))
+            self._fracs[name] = [frac for reader in readers for frac in self._reader_fracs(reader)]
+
+    def _reader_settles(self, reader: FloatNode) -> bool:
+        if reader.op.role is Role.QUANTIZE:
+            return True
+        return reader.op.role is not Role.MULTIPLY and self._settled[reader.name]
+
+    def _reader_needs(self, reader: FloatNode) -> bool:
+        if reader.op.role is Role.KEEP:
+            return self._needs[reader.name]
+        if reader.op.role is Role.SUM:
+            return not self._settled[reader.name]
+        return reader.op.role is Role.MULTIPLY
+
+    def _reader_rectifies(self, reader: FloatNode) -> bool:
+        # Rounding, clipping at zero, maxima and reshapes commute.
+        if isinstance(reader.op, Relu):
+            return True
+        return reader.op.role is Role.KEEP and self._rectified[reader.name]
+
+    def _reader_fracs(self, reader: FloatNode) -> list[int]:
+        if isinstance(reader.op, FakeQuant):
+            return [reader.op.frac]
+        return [] if reader.op.role is Role.MULTIPLY else self._fracs[reader.name]
+
+    def rectified(self) -> frozenset[str]:
+        """Return the values whose negative part no reader sees, and the results of relu."""
+        relus = {node.name for node in self._graph.nodes if isinstance(node.op, Relu)}
+        return frozenset(relus | {name for name, yes in self._rectified.items() if yes})
+
+    def stated_fracs(self) -> dict[str, int]:
+        """Return the finest fraction of fake quantization behind each value, where there is any."""
+        return {name: max(fracs) for name, fracs in self._fracs.items() if fracs}
+
+    def needs_requant(self, name: str) -> bool:
+        """Tell whether some reader would be needlessly wide."""
+        return self._needs[name]
+
+    def group_end(self, node: FloatNode) -> str:
+        """Return the value at which the group that ``node`` begins is rounded."""
+        readers = self._consumers[node.name]
+        alone = len(readers) == 1 and node.name not in self._outputs
+        return readers[0].name if alone and isinstance(readers[0].op, Relu) else node.name
+
+    def stated_inputs(self) -> dict[str, FakeQuant]:
+        """Return the inputs that are fake-quantized in one way before anything else reads them."""
+        stated = {}
+        for value in self._graph.inputs:
+            ops = [reader.op for reader in self._consumers[value.name]]
+            quants = [op for op in ops if isinstance(op, FakeQuant)]
+            formats = {(op.frac, op.lo, op.hi) for op in quants}
+            if len(formats) == 1 and len(quants) == len(ops) and value.name not in self._outputs:
+                stated[value.name] = quants[0]
+        return stated

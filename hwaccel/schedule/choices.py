@@ -1,0 +1,97 @@
+"""The choices a plan is made of, as a small document that can be saved and edited."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import msgspec
+
+from hwaccel.config import Config
+from hwaccel.errors import ScheduleError
+from hwaccel.ir import Graph
+from hwaccel.ir.hardware import Fold
+from hwaccel.schedule.blocks import Segment
+from hwaccel.schedule.buffers import fork_copies, size_buffers, with_buffer
+from hwaccel.schedule.fold import choose_folds
+from hwaccel.schedule.plan import Plan, build_plan
+
+Depth = Annotated[int, msgspec.Meta(ge=1, le=1 << 24)]
+
+
+class Choices(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Folding (outputs, inputs per cycle) of each node and depth of each memory, in beats.
+
+    ``rings`` and ``fifos`` are keyed by segment, ``buffers`` by the forked stream they end.
+    """
+
+    version: int = 1
+    folds: dict[str, tuple[Depth, Depth]]
+    rings: dict[str, Depth]
+    fifos: dict[str, Depth]
+    buffers: dict[str, Depth]
+
+
+def schedule(graph: Graph, config: Config) -> Plan:
+    """Choose folding and buffer sizes for ``graph``.
+
+    Raises:
+        ScheduleError: no legal choice meets the configuration.
+    """
+    return size_buffers(build_plan(graph, choose_folds(graph, config)))
+
+
+def choices_of(plan: Plan) -> Choices:
+    """Return what distinguishes ``plan`` from other plans of its graph."""
+    computing = [s for s in plan.segments if s.nodes]
+    return Choices(
+        folds={name: (fold.pe, fold.simd) for name, fold in plan.folds.items()},
+        rings={s.name: s.issuer.depth for s in computing if s.issuer},
+        fifos={s.name: s.depth for s in computing},
+        buffers={s.inputs[0]: s.depth for s in plan.segments if not s.nodes},
+    )
+
+
+def plan_from(graph: Graph, choices: Choices) -> Plan:
+    """Return the plan that ``choices`` describes.
+
+    Raises:
+        ScheduleError: a name is unknown, a fold is not legal, a depth is too small, or the
+            design would deadlock.
+    """
+    types = graph.types()
+    folds = {}
+    for node in graph.nodes:
+        if node.name not in choices.folds:
+            raise ScheduleError(f"{node.where}: has no folding in the plan; convert again")
+        fold = Fold(*choices.folds[node.name])
+        ins = tuple(types[name] for name in node.inputs)
+        if not node.op.elementwise and fold not in node.op.folds(*ins):
+            raise ScheduleError(f"{node.where}: {fold} is not a legal folding; convert again")
+        folds[node.name] = fold
+    plan = build_plan(graph, folds)
+    for segment in plan.segments:
+        plan = plan.replaced(segment, _sized(segment, choices))
+    copies = fork_copies(plan)
+    for stream in choices.buffers:
+        if stream not in copies:
+            raise ScheduleError(f"{stream}: is not a forked stream of this graph; convert again")
+    for stream in copies:
+        if stream in choices.buffers:
+            plan = with_buffer(plan, stream, choices.buffers[stream])
+    plan.timing(2)  # raises when the design would deadlock
+    return plan
+
+
+def _sized(segment: Segment, choices: Choices) -> Segment:
+    depth = choices.fifos.get(segment.name)
+    if depth is None:
+        raise ScheduleError(f"{segment.name}: has no FIFO depth in the plan; convert again")
+    segment = segment.with_depth(depth)
+    if segment.issuer is None:
+        return segment
+    least, ring = segment.issuer.min_depth(), choices.rings.get(segment.name, 0)
+    if ring < least:
+        raise ScheduleError(
+            f"{segment.name}: ring of {ring} beats is too small, the window needs {least}"
+        )
+    return segment.with_ring(ring)

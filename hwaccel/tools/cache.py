@@ -1,0 +1,17 @@
+"""Where things that are dear to make are kept between runs."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+
+def user_cache(name: str) -> Path:
+    """Return the folder ``name`` of this user's cache for hwaccel; it need not exist yet.
+
+    ``XDG_CACHE_HOME`` decides where it is set, otherwise the custom of the platform.
+    """
+    home = Path.home() / ("Library/Caches" if sys.platform == "darwin" else ".cache")
+    chosen = os.environ.get("XDG_CACHE_HOME", "")
+    return (Path(chosen) if Path(chosen).is_absolute() else home) / "hwaccel" / name

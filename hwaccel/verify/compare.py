@@ -1,0 +1,99 @@
+"""Say where two executors first disagree: tensor, frame, element, and how to see it again."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hwaccel.errors import MismatchError
+from hwaccel.ir import TensorType
+
+Ints = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Mismatch:
+    """The first element, in C order, at which two batches differ; ``count`` of ``size`` do."""
+
+    frame: int
+    index: tuple[int, ...]
+    expected: int
+    found: int
+    count: int
+    size: int
+
+    def beat(self, shape: tuple[int, ...], lanes: int) -> int:
+        """Return the beat of the frame that carries the element: pixels in rows, channels inside."""
+        pixel = int(np.ravel_multi_index(self.index[1:], shape[1:])) if len(shape) > 1 else 0
+        return (pixel * shape[0] + self.index[0]) // lanes
+
+
+def first_mismatch(expected: Ints, found: Ints) -> Mismatch | None:
+    """Compare batches ``(N, *shape)`` of the same shape; return ``None`` when they are equal."""
+    wrong = expected != found
+    if not wrong.any():
+        return None
+    at = tuple(int(i) for i in np.unravel_index(int(wrong.argmax()), wrong.shape))
+    return Mismatch(
+        at[0], at[1:], int(expected[at]), int(found[at]), int(wrong.sum()), wrong.size
+    )
+
+
+def require_equal(
+    expected: Ints,
+    found: Ints,
+    type: TensorType,
+    name: str,
+    *,
+    lanes: int = 0,
+    cycles: NDArray[np.int64] | None = None,
+    seed: int | None = None,
+    command: str = "",
+) -> None:
+    """Do nothing when batches ``(N, *shape)`` of tensor ``name`` are equal.
+
+    ``lanes`` elements per beat place the element in the stream, ``cycles`` of shape ``(N, beats)``
+    in time; ``seed`` and ``command`` say how to repeat the run.
+
+    Raises:
+        MismatchError: shapes or elements differ; the line names the first one in C order.
+    """
+    if expected.shape != found.shape:
+        raise MismatchError(f"{name}: expected shape {expected.shape}, found {found.shape}")
+    wrong = first_mismatch(expected, found)
+    if wrong is None:
+        return
+    place = ", ".join(str(i) for i in wrong.index)
+    facts = [
+        f"{name}: frame {wrong.frame}, index ({place}): expected {_both(wrong.expected, type)}, "
+        f"found {_both(wrong.found, type)}",
+        f"{wrong.count} of {wrong.size} elements differ",
+    ]
+    facts += _stream_facts(wrong, type, lanes, cycles, seed)
+    if command:
+        facts.append(f"repeat with: {command}")
+    raise MismatchError("; ".join(facts))
+
+
+def _stream_facts(
+    wrong: Mismatch,
+    type: TensorType,
+    lanes: int,
+    cycles: NDArray[np.int64] | None,
+    seed: int | None,
+) -> list[str]:
+    facts = []
+    if lanes:
+        beat = wrong.beat(type.shape, lanes)
+        when = f", cycle {cycles[wrong.frame, beat]}" if cycles is not None else ""
+        facts.append(f"beat {beat}{when}")
+    if seed is not None:
+        facts.append(f"seed {seed}")
+    return facts
+
+
+def _both(integer: int, type: TensorType) -> str:
+    """Return the integer and the number it stands for, the latter to 12 digits."""
+    return f"{integer} ({integer * 2.0**-type.frac:.12g})"

@@ -1,0 +1,92 @@
+"""One way in for every simulation: pick the simulator, run, compare every bit."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from hwaccel.emit.netlist import Netlist
+from hwaccel.errors import ConfigError, MismatchError
+from hwaccel.ir import Graph
+from hwaccel.verify.beats import Ints
+from hwaccel.verify.compare import require_equal
+from hwaccel.verify.fastsim import build_fast
+from hwaccel.verify.result import SimResult
+from hwaccel.verify.rtl import simulate as simulate_cocotb
+
+SIMULATORS = ("verilator", "icarus", "fast")
+# Chance of a pause per cycle on the fast path; cocotb benches draw patterns of the same names.
+_CHANCES = {"none": 0.0, "some": 0.25, "heavy": 0.8, "bursts": 0.5}
+
+
+def simulate(
+    files: Mapping[str, str],
+    netlist: Netlist,
+    xs: Sequence[Ints],
+    expected: Sequence[Ints],
+    *,
+    simulator: str,
+    idle: str = "none",
+    backpressure: str = "none",
+    seed: int = 1,
+    waves: Path | None = None,
+    workdir: Path | None = None,
+    hint: str = "",
+) -> SimResult:
+    """Simulate and compare with ``expected``; see ``Design.simulate``."""
+    if simulator not in SIMULATORS:
+        raise ConfigError(f"simulator {simulator!r} is not one of {', '.join(SIMULATORS)}")
+    for label, name in (("idle", idle), ("backpressure", backpressure)):
+        if name not in _CHANCES:
+            raise ConfigError(f"{label} {name!r} is not one of {', '.join(_CHANCES)}")
+    if simulator == "fast":
+        if waves is not None:
+            raise ConfigError("the fast path writes no waves; use verilator or icarus")
+        result = _fast(files, netlist, xs, _CHANCES[idle], _CHANCES[backpressure], seed, workdir)
+    else:
+        result = simulate_cocotb(
+            files,
+            netlist,
+            xs,
+            simulator="icarus" if simulator == "icarus" else "verilator",
+            idle=idle,
+            backpressure=backpressure,
+            seed=seed,
+            waves=waves,
+            workdir=workdir,
+        )
+    names = [edge.value for edge in netlist.outputs]
+    for name, want, found, edge in zip(
+        names, expected, result.outputs, netlist.outputs, strict=True
+    ):
+        require_equal(want, found, edge.type, name, what=result.simulator, seed=seed, repeat=hint)
+    if result.frame_error:
+        raise MismatchError(f"{netlist.name}: frame_error is high after correct frames")
+    return result
+
+
+def _fast(
+    files: Mapping[str, str],
+    netlist: Netlist,
+    xs: Sequence[Ints],
+    idle: float,
+    backpressure: float,
+    seed: int,
+    workdir: Path | None,
+) -> SimResult:
+    if workdir is not None:
+        model = build_fast(files, netlist, workdir)
+        return model.run(xs, idle=idle, backpressure=backpressure, seed=seed)
+    with tempfile.TemporaryDirectory(prefix="hwaccel-") as folder:
+        model = build_fast(files, netlist, Path(folder))
+        return model.run(xs, idle=idle, backpressure=backpressure, seed=seed)
+
+
+def compare_all(
+    graph: Graph, expected: Sequence[Ints], found: Sequence[Ints], *, what: str
+) -> None:
+    """Raise ``MismatchError`` unless every output equals the golden one in every bit."""
+    types = graph.types()
+    for name, want, have in zip(graph.outputs, expected, found, strict=True):
+        require_equal(want, have, types[name], name, what=what)

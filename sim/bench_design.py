@@ -1,0 +1,190 @@
+"""Bench of whole designs: AXI-Stream in, AXI-Stream out, everything checked and timed.
+
+The job is a JSON file named by ``HWACCEL_JOB``::
+
+    {"result": "result.json",
+     "benches": [{"prefix": "",            # of clk, rst, frame_error and all stream ports
+                  "frames": 4,
+                  "inputs":  [{"port": "s_axis", "beats": 64, "bits": 8, "data": "in0.bin"}],
+                  "outputs": [{"port": "m_axis", "beats": 10, "bits": 24, "data": "out0.bin",
+                               "expected": "expected0.bin"}],        # or null: do not compare
+                  "runs":    [{"idle": "none", "backpressure": "some", "seed": 1}]}],
+     "patience": 200000}
+
+Every bench is a design of its own under the top; every run sends the same frames with other
+stalls, after a reset. The files of a run's outputs get the run's number before their suffix.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+import cocotb
+from cocotb.clock import Clock
+from cocotb.triggers import ClockCycles, First, Timer
+from scoreboard import BenchError, Scoreboard
+from stalls import pauses
+from streams import PERIOD_NS, PERIOD_STEPS, Sink, Source, cycle, read_beats, write_beats
+
+RESET_CYCLES = 4
+# Cycles between two looks at the progress.
+GLANCE = 2000
+# Cycles for which nothing more may come after the last beat.
+TAIL = 256
+
+
+class Bench:
+    """Wires sources, sinks and scoreboards to one design; ``run`` sends all frames once."""
+
+    def __init__(self, dut: Any, spec: dict[str, Any], patience: int) -> None:
+        prefix = spec["prefix"]
+        self._spec = spec
+        self._patience = patience
+        self._clk = getattr(dut, f"{prefix}clk")
+        self._rst = getattr(dut, f"{prefix}rst")
+        self._frame_error = getattr(dut, f"{prefix}frame_error")
+        ends = (self._clk, self._rst)
+        self._sources = [Source(dut, prefix + i["port"], *ends) for i in spec["inputs"]]
+        self._sinks = [Sink(dut, prefix + o["port"], *ends) for o in spec["outputs"]]
+        self._frames = [self._read(edge, "data") for edge in spec["inputs"]]
+        self._expected = [
+            self._read(edge, "expected") if edge["expected"] else None for edge in spec["outputs"]
+        ]
+
+    @staticmethod
+    def _read(edge: dict[str, Any], what: str) -> list[list[int]]:
+        return read_beats(Path(edge[what]), edge["beats"], edge["bits"] // 8)
+
+    async def run(self, stalls: dict[str, Any]) -> dict[str, Any]:
+        """Reset, send all frames, wait for all results; return the times."""
+        boards = [
+            Scoreboard(edge["port"], edge["beats"], self._spec["frames"], expected)
+            for edge, expected in zip(self._spec["outputs"], self._expected, strict=True)
+        ]
+        await self._reset(stalls)
+        started = time.perf_counter()
+        failure = ""
+        try:
+            await self._wait(boards)
+            await self._stay_quiet(boards)
+        except BenchError as error:
+            failure = str(error)
+        times = self._times(boards)
+        difference = next((b.difference for b in boards if b.difference), None)
+        return times | {
+            "seconds": time.perf_counter() - started,
+            "failure": failure,
+            "difference": difference and vars(difference),
+            "frames": [board.frames for board in boards],
+        }
+
+    async def _reset(self, stalls: dict[str, Any]) -> None:
+        self._rst.value = 1
+        await ClockCycles(self._clk, RESET_CYCLES)
+        for source, frames in zip(self._sources, self._frames, strict=True):
+            source.start(frames, pauses(stalls["idle"], stalls["seed"], source.port))
+        for sink in self._sinks:
+            sink.start(pauses(stalls["backpressure"], stalls["seed"], sink.port))
+        self._rst.value = 0
+
+    async def _wait(self, boards: list[Scoreboard]) -> None:
+        """Collect every frame; look now and then whether anything still moves."""
+        tasks = [
+            cocotb.start_soon(self._collect(sink, board))
+            for sink, board in zip(self._sinks, boards, strict=True)
+        ]
+        moved, since = -1, cycle()
+        while not all(task.done() for task in tasks):
+            open_tasks = [task for task in tasks if not task.done()]
+            await First(*open_tasks, Timer(GLANCE * PERIOD_STEPS, "step"))
+            count = sum(len(end.taken) for end in (*self._sources, *self._sinks))
+            if count != moved:
+                moved, since = count, cycle()
+            elif cycle() - since > self._patience:
+                for task in open_tasks:
+                    task.cancel()
+                raise BenchError(f"nothing moved for {cycle() - since} cycles; {self._places()}")
+        for task in tasks:
+            if (failure := task.result()) is not None:
+                raise failure
+
+    @staticmethod
+    async def _collect(sink: Sink, board: Scoreboard) -> BenchError | None:
+        """Fill the scoreboard; stop at the first wrong beat."""
+        while not board.complete and board.difference is None:
+            frame = await sink.receive()
+            at = len(board.frames) * len(frame)
+            try:
+                board.add(frame, sink.taken[at:])
+            except BenchError as error:
+                return error
+            if sink.unknown is not None:
+                beat, bits = sink.unknown
+                return BenchError(f"{sink.port}: beat {beat} is unknown: {bits}")
+        return None
+
+    async def _stay_quiet(self, boards: list[Scoreboard]) -> None:
+        """Check that no beat comes after the last frame, and that no frame was out of place."""
+        if any(board.difference for board in boards):
+            return
+        before = [len(sink.taken) for sink in self._sinks]
+        for sink in self._sinks:
+            sink.stop_pausing()
+        await ClockCycles(self._clk, TAIL)
+        for sink, count in zip(self._sinks, before, strict=True):
+            if len(sink.taken) != count:
+                raise BenchError(f"{sink.port}: a beat came after the last frame")
+        if int(self._frame_error.value):
+            raise BenchError("frame_error is high, though tlast was on the last beat of each frame")
+
+    def _places(self) -> str:
+        ends = [*zip(self._sources, self._spec["inputs"], strict=True)]
+        ends += [*zip(self._sinks, self._spec["outputs"], strict=True)]
+        total = self._spec["frames"]
+        return ", ".join(
+            f"{end.port} at beat {len(end.taken)} of {total * edge['beats']}" for end, edge in ends
+        )
+
+    def _times(self, boards: list[Scoreboard]) -> dict[str, Any]:
+        """Return cycles counted from the first offered beat."""
+        origin = min((s.offered[0] for s in self._sources if s.offered), default=0)
+        ends = [
+            [sink.taken[(f + 1) * edge["beats"] - 1] - origin for f in range(len(board.frames))]
+            for sink, board, edge in zip(self._sinks, boards, self._spec["outputs"], strict=True)
+        ]
+        return {
+            "offered": [[t - origin for t in source.offered] for source in self._sources],
+            "taken": [[t - origin for t in source.taken] for source in self._sources],
+            "sent": [[t - origin for t in sink.taken] for sink in self._sinks],
+            "finished": [max(frame) for frame in zip(*ends, strict=False)],
+            "origin": origin,
+        }
+
+
+@cocotb.test(timeout_time=100, timeout_unit="sec")
+async def send_all_frames(dut: Any) -> None:
+    """Run every bench of the job, with every set of stalls."""
+    job = json.loads(Path(os.environ["HWACCEL_JOB"]).read_text(encoding="utf-8"))
+    results = []
+    for spec in job["benches"]:
+        bench = Bench(dut, spec, job["patience"])
+        clk = getattr(dut, spec["prefix"] + "clk")
+        getattr(dut, spec["prefix"] + "rst").value = 1
+        await Timer(PERIOD_NS, "ns")
+        clock = Clock(clk, PERIOD_NS, "ns")
+        clock.start()
+        runs = []
+        for number, stalls in enumerate(spec["runs"]):
+            run = await bench.run(stalls)
+            for edge, frames in zip(spec["outputs"], run.pop("frames"), strict=True):
+                file = Path(edge["data"])
+                numbered = file.with_suffix(f".{number}{file.suffix}")
+                write_beats(numbered, frames, edge["bits"] // 8)
+            runs.append(run)
+        clock.stop()
+        results.append(runs)
+    Path(job["result"]).write_text(json.dumps(results), encoding="utf-8")
