@@ -205,7 +205,7 @@ class Design:
     def simulate(
         self,
         *xs: ArrayLike,
-        simulator: Literal["verilator", "icarus", "fast"] = "verilator",
+        simulator: str = "verilator",
         idle: str = "none",
         backpressure: str = "none",
         seed: int = 1,
@@ -222,13 +222,8 @@ class Design:
             MismatchError: the hardware and the golden model differ.
             ToolError: a tool is missing, the design deadlocked, or the run failed.
         """
-        from hwaccel.verify.run import simulate
-
-        return simulate(
-            self.verilog(),
-            self.netlist,
+        return self.simulate_raw(
             self.golden.quantize(*xs),
-            self.golden.raw(*self.golden.quantize(*xs)),
             simulator=simulator,
             idle=idle,
             backpressure=backpressure,
@@ -237,20 +232,75 @@ class Design:
             workdir=workdir,
         )
 
-    def csim(self, *xs: ArrayLike, workdir: Path | None = None) -> tuple[Ints, ...]:
-        """Compile the HLS C++ with g++, run it on frames given as numbers, compare every bit.
+    def simulate_raw(
+        self,
+        xs: Sequence[Ints],
+        *,
+        simulator: str = "verilator",
+        idle: str = "none",
+        backpressure: str = "none",
+        seed: int = 1,
+        waves: Path | None = None,
+        workdir: Path | None = None,
+        command: str = "",
+    ) -> SimResult:
+        """Do what ``simulate`` does for integer frames; ``command`` is named in a mismatch."""
+        from hwaccel.verify.run import simulate
+
+        return simulate(
+            self.verilog(),
+            self.netlist,
+            xs,
+            self.golden.raw(*xs),
+            simulator=simulator,
+            idle=idle,
+            backpressure=backpressure,
+            seed=seed,
+            waves=waves,
+            workdir=workdir,
+            command=command,
+        )
+
+    def execute(self, what: str, xs: Sequence[Ints]) -> tuple[Ints, ...]:
+        """Return the integer outputs of another executor for integer frames.
+
+        ``hls`` compiles the HLS C++ with g++, ``cuda-host`` the CUDA arithmetic for the host,
+        ``torch`` runs the golden model on torch tensors, on a CUDA device when there is one.
+
+        Raises:
+            ToolError: a compiler, its headers or torch is missing.
+        """
+        if what == "hls":
+            from hwaccel.verify.csim import csim
+
+            return csim(self.hls(), self.graph, xs)
+        if what == "cuda-host":
+            from hwaccel.gpu.cuda import host_run
+
+            return host_run(self.cuda(), self.graph, xs)
+        if what == "torch":
+            from hwaccel.gpu.torch_path import torch_run
+
+            return torch_run(self.graph, xs)
+        raise ConfigError(f"executor {what!r} is not one of hls, cuda-host, torch")
+
+    def csim(self, *xs: ArrayLike) -> Floats | tuple[Floats, ...]:
+        """Run the HLS C++ under g++ on frames given as numbers and compare every bit.
 
         Raises:
             MismatchError: the C++ and the golden model differ.
             ToolError: the compiler or the headers are missing.
         """
-        from hwaccel.verify.run import compare_all
-        from hwaccel.verify.csim import csim
+        from hwaccel.verify.compare import require_equal
 
         ints = self.golden.quantize(*xs)
-        found = csim(self.hls(), self.graph, ints)
-        compare_all(self.graph, self.golden.raw(*ints), found, what="HLS C++")
-        return found
+        found = self.execute("hls", ints)
+        types = self.graph.types()
+        for name, want, have in zip(
+            self.graph.outputs, self.golden.raw(*ints), found, strict=True
+        ):
+            require_equal(want, have, types[name], f"HLS C++: {name}")
+        return self.golden.read(found)
 
     def hls(self) -> dict[str, str]:
         """Return the HLS C++ files by name."""

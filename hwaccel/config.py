@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -56,16 +57,26 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
         return self.layers.get(path, LayerConfig())
 
 
+def override(config: Config, changes: Mapping[str, object]) -> Config:
+    """Return ``config`` with every change that is not ``None``, validated.
+
+    Raises:
+        ConfigError: a value is illegal; the message names the field.
+    """
+    fields = {key: value for key, value in changes.items() if value is not None}
+    try:
+        return msgspec.convert({**msgspec.to_builtins(config), **fields}, Config)
+    except msgspec.ValidationError as error:
+        raise ConfigError(f"config: {error}") from None
+
+
 def checked(config: Config) -> Config:
     """Return ``config`` after validating every field against its limits.
 
     Raises:
         ConfigError: a field has the wrong type or is out of range; the message names it.
     """
-    try:
-        return msgspec.convert(msgspec.to_builtins(config), Config)
-    except msgspec.ValidationError as error:
-        raise ConfigError(f"config: {error}") from None
+    return override(config, {})
 
 
 def read_config(path: Path) -> Config:

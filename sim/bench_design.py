@@ -45,6 +45,7 @@ class Bench:
         self._spec = spec
         self._patience = patience
         self._clk = getattr(dut, f"{prefix}clk")
+        self._clock = Clock(self._clk, PERIOD_NS, "ns")
         self._rst = getattr(dut, f"{prefix}rst")
         self._frame_error = getattr(dut, f"{prefix}frame_error")
         ends = (self._clk, self._rst)
@@ -59,7 +60,24 @@ class Bench:
     def _read(edge: dict[str, Any], what: str) -> list[list[int]]:
         return read_beats(Path(edge[what]), edge["beats"], edge["bits"] // 8)
 
-    async def run(self, stalls: dict[str, Any]) -> dict[str, Any]:
+    async def run_all(self) -> list[dict[str, Any]]:
+        """Do all runs of the job, one after the other, and write their outputs."""
+        # From the first edge on, so that no end samples what no reset has defined.
+        self._rst.value = 1
+        await Timer(PERIOD_NS, "ns")
+        self._clock.start()
+        runs = []
+        for number, stalls in enumerate(self._spec["runs"]):
+            run = await self._run(stalls)
+            for edge, frames in zip(self._spec["outputs"], run.pop("frames"), strict=True):
+                file = Path(edge["data"])
+                numbered = file.with_suffix(f".{number}{file.suffix}")
+                write_beats(numbered, frames, edge["bits"] // 8)
+            runs.append(run)
+        self._clock.stop()
+        return runs
+
+    async def _run(self, stalls: dict[str, Any]) -> dict[str, Any]:
         """Reset, send all frames, wait for all results; return the times."""
         boards = [
             Scoreboard(edge["port"], edge["beats"], self._spec["frames"], expected)
@@ -98,19 +116,23 @@ class Bench:
             for sink, board in zip(self._sinks, boards, strict=True)
         ]
         moved, since = -1, cycle()
-        while not all(task.done() for task in tasks):
-            open_tasks = [task for task in tasks if not task.done()]
-            await First(*open_tasks, Timer(GLANCE * PERIOD_STEPS, "step"))
-            count = sum(len(end.taken) for end in (*self._sources, *self._sinks))
-            if count != moved:
-                moved, since = count, cycle()
-            elif cycle() - since > self._patience:
-                for task in open_tasks:
-                    task.cancel()
-                raise BenchError(f"nothing moved for {cycle() - since} cycles; {self._places()}")
-        for task in tasks:
-            if (failure := task.result()) is not None:
-                raise failure
+        try:
+            while any(not task.done() for task in tasks):
+                running = [task.complete for task in tasks if not task.done()]
+                await First(*running, Timer(GLANCE * PERIOD_STEPS, "step"))
+                for task in tasks:
+                    if task.done() and task.result() is not None:
+                        raise task.result()
+                if any(board.difference for board in boards):
+                    return
+                count = sum(len(end.taken) for end in (*self._sources, *self._sinks))
+                if count != moved:
+                    moved, since = count, cycle()
+                elif cycle() - since > self._patience:
+                    raise BenchError(f"nothing moved for {cycle() - since} cycles{self._places()}")
+        finally:
+            for task in tasks:
+                task.cancel()
 
     @staticmethod
     async def _collect(sink: Sink, board: Scoreboard) -> BenchError | None:
@@ -119,7 +141,7 @@ class Bench:
             frame = await sink.receive()
             at = len(board.frames) * len(frame)
             try:
-                board.add(frame, sink.taken[at:])
+                board.add(frame, sink.taken[at : at + len(frame)])
             except BenchError as error:
                 return error
             if sink.unknown is not None:
@@ -145,8 +167,9 @@ class Bench:
         ends = [*zip(self._sources, self._spec["inputs"], strict=True)]
         ends += [*zip(self._sinks, self._spec["outputs"], strict=True)]
         total = self._spec["frames"]
-        return ", ".join(
-            f"{end.port} at beat {len(end.taken)} of {total * edge['beats']}" for end, edge in ends
+        return "".join(
+            f", {end.port} at beat {len(end.taken)} of {total * edge['beats']}"
+            for end, edge in ends
         )
 
     def _times(self, boards: list[Scoreboard]) -> dict[str, Any]:
@@ -169,22 +192,5 @@ class Bench:
 async def send_all_frames(dut: Any) -> None:
     """Run every bench of the job, with every set of stalls."""
     job = json.loads(Path(os.environ["HWACCEL_JOB"]).read_text(encoding="utf-8"))
-    results = []
-    for spec in job["benches"]:
-        bench = Bench(dut, spec, job["patience"])
-        clk = getattr(dut, spec["prefix"] + "clk")
-        getattr(dut, spec["prefix"] + "rst").value = 1
-        await Timer(PERIOD_NS, "ns")
-        clock = Clock(clk, PERIOD_NS, "ns")
-        clock.start()
-        runs = []
-        for number, stalls in enumerate(spec["runs"]):
-            run = await bench.run(stalls)
-            for edge, frames in zip(spec["outputs"], run.pop("frames"), strict=True):
-                file = Path(edge["data"])
-                numbered = file.with_suffix(f".{number}{file.suffix}")
-                write_beats(numbered, frames, edge["bits"] // 8)
-            runs.append(run)
-        clock.stop()
-        results.append(runs)
+    results = [await Bench(dut, spec, job["patience"]).run_all() for spec in job["benches"]]
     Path(job["result"]).write_text(json.dumps(results), encoding="utf-8")

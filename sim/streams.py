@@ -10,12 +10,16 @@ edges: a beat is *offered* from the first edge at which ``tvalid`` can be sample
 from __future__ import annotations
 
 import logging
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from cocotb.simtime import get_sim_time
 from cocotbext.axi import AxiStreamBus, AxiStreamFrame, AxiStreamSink, AxiStreamSource
+
+# cocotbext-axi 0.1.28 still speaks to cocotb 2 in the words of cocotb 1.
+warnings.filterwarnings("ignore", category=DeprecationWarning, module=r"cocotbext\.")
 
 PERIOD_NS = 10
 PERIOD_STEPS = PERIOD_NS * 1000  # the precision is 1 ps

@@ -1,16 +1,20 @@
 """Random legal graphs of all ops, for property tests.
 
-``graphs()`` is a hypothesis strategy. Structure is drawn by hypothesis, so that failures shrink;
-weights come from a drawn seed. What passes look for is made likely: zero rows and columns,
-trailing zeros, ones, forks, equal nodes, dead nodes, narrow clips, wraps.
+``random_graph(seed, nodes)`` is a prefix of ``random_graph(seed, nodes + 1)`` but for outputs, so
+``graphs()``, the hypothesis strategy, shrinks to the shortest prefix that fails. What passes look
+for is made likely: zero rows and columns, trailing zeros, ones, forks, equal nodes, dead nodes,
+narrow clips, wraps, flattens before dense layers.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 from hypothesis import strategies as st
+from numpy.random import Generator
 from numpy.typing import NDArray
 
 from hwaccel.errors import HwaccelError
@@ -28,189 +32,22 @@ from hwaccel.ops import (
     SumPool2d,
 )
 
-Draw = Callable[..., "object"]
+T = TypeVar("T")
 Ints = NDArray[np.int64]
+Step = tuple[Op, tuple[str, ...]]
 
 # Wider values are requantized before anything else happens to them.
-_WIDEST = 24
+WIDEST = 24
 
 
-@st.composite
-def tensor_types(draw, shape: tuple[int, ...] | None = None) -> TensorType:
-    if shape is None:
-        ranks = {1: 12, 2: 5, 3: 5}
-        rank = draw(st.sampled_from([3, 3, 3, 1, 1, 2]))
-        first = draw(st.integers(1, 4 if rank > 1 else 12))
-        shape = (first, *(draw(st.integers(1, ranks[rank])) for _ in range(rank - 1)))
-    lo = draw(st.integers(-200, 200))
-    span = draw(st.sampled_from([0, 1, 3, 15, 100, 255]))
-    return TensorType(shape, draw(st.integers(-3, 10)), lo, lo + span)
+def graphs(max_nodes: int = 12) -> st.SearchStrategy[Graph]:
+    """Random graphs of up to ``max_nodes`` nodes."""
+    return st.builds(random_graph, st.integers(0, 1 << 32), st.integers(1, max_nodes))
 
 
-@st.composite
-def graphs(draw, max_nodes: int = 9) -> Graph:
-    builder = GraphBuilder("random")
-    values = [
-        builder.input("x", draw(tensor_types())) for _ in range(draw(st.sampled_from([1, 1, 1, 2])))
-    ]
-    made: list[tuple[str, Op, tuple[str, ...]]] = []
-    for number in range(draw(st.integers(1, max_nodes))):
-        if made and draw(st.integers(0, 9)) == 0:
-            name, op, inputs = draw(st.sampled_from(made))
-        else:
-            recent = values[-1] if draw(st.integers(0, 3)) else draw(st.sampled_from(values))
-            name, op, inputs = draw(_nodes(builder, values, recent))
-        try:
-            values.append(builder.add(name, op, *inputs, path=f"layer.{number}"))
-        except HwaccelError:
-            continue
-        made.append((name, op, inputs))
-    outputs = [values[-1]]
-    if draw(st.integers(0, 3)) == 0:
-        outputs.append(draw(st.sampled_from(values)))
-    graph = builder.build(*dict.fromkeys(outputs))
-    verify(graph)
-    return graph
-
-
-@st.composite
-def _nodes(draw, builder: GraphBuilder, values: list[str], x: str):
-    type = builder.type(x)
-    if type.fixed.width > _WIDEST:
-        return "requant", draw(_requants(type, narrow=True)), (x,)
-    kinds = ["relu", "relu", "requant", "requant", "scale", "reshape"]
-    kinds += ["dense"] * 4 if len(type.shape) == 1 else []
-    kinds += ["conv2d"] * 4 + ["maxpool2d"] * 3 + ["sumpool2d"] if len(type.shape) == 3 else []
-    partners = [v for v in values if builder.type(v).shape == type.shape]
-    partners = [v for v in partners if abs(builder.type(v).frac - type.frac) <= 12]
-    kinds += ["add"] * 3 if len(partners) > 1 else []
-    kind = draw(st.sampled_from(kinds))
-    rng = np.random.default_rng(draw(st.integers(0, 10_000)))
-    if kind == "add":
-        other = draw(st.sampled_from(partners))
-        pair = (x, other) if draw(st.booleans()) else (other, x)
-        return kind, Add.of(*(builder.type(v) for v in pair)), pair
-    makers = {
-        "relu": lambda: Relu(),
-        "requant": lambda: draw(_requants(type)),
-        "scale": lambda: draw(_scales(type, rng)),
-        "reshape": lambda: draw(_reshapes(type)),
-        "dense": lambda: draw(_denses(type, rng)),
-        "conv2d": lambda: draw(_convs(type, rng)),
-        "maxpool2d": lambda: draw(_pools(type, MaxPool2d)),
-        "sumpool2d": lambda: draw(_pools(type, SumPool2d)),
-    }
-    return kind, makers[kind](), (x,)
-
-
-@st.composite
-def _requants(draw, x: TensorType, narrow: bool = False) -> Requant:
-    shift = x.fixed.width - 6 if narrow else draw(st.integers(-3, 8))
-    rounding = draw(st.sampled_from(Rounding))
-    if draw(st.integers(0, 3)) == 0:
-        fixed = FixedType(draw(st.booleans()), draw(st.integers(1, 10)), 0)
-        return Requant(shift, fixed.lo, fixed.hi, rounding, draw(st.sampled_from(Overflow)))
-    lo = draw(st.sampled_from([-128, -8, -5, -1, 0, 0, 0, 2]))
-    span = draw(st.sampled_from([0, 1, 7, 15, 127, 255, 1000]))
-    return Requant(shift, lo, lo + span, rounding)
-
-
-def _weights(rng: np.random.Generator, shape: tuple[int, ...]) -> Ints:
-    """Small integers with zero rows, zero columns and trailing zeros."""
-    half = 1 << int(rng.integers(0, 6))
-    weight = rng.integers(-half, half + 1, shape) << int(rng.choice([0, 0, 1, 3]))
-    if rng.random() < 0.5:
-        weight[rng.random(shape[0]) < 0.4] = 0
-    if rng.random() < 0.5:
-        weight[:, rng.random(shape[1]) < 0.4] = 0
-    return weight
-
-
-def _offsets(rng: np.random.Generator, count: int) -> Ints:
-    half = int(rng.choice([0, 3, 60, 1000]))
-    return rng.integers(-half, half + 1, count) << int(rng.choice([0, 0, 2]))
-
-
-def _shifts(rng: np.random.Generator, count: int) -> Ints:
-    return rng.integers(0, int(rng.choice([1, 1, 3])), count) + int(rng.choice([0, 0, 1]))
-
-
-@st.composite
-def _scales(draw, x: TensorType, rng: np.random.Generator) -> Scale:
-    c = x.channels
-    mult = draw(
-        st.sampled_from(
-            [
-                np.ones(c, dtype=np.int64),
-                rng.integers(-1, 3, c),
-                rng.integers(-30, 31, c),
-                rng.integers(0, 4, c) << 2,
-            ]
-        )
-    )
-    add = draw(st.sampled_from([np.zeros(c, dtype=np.int64), _offsets(rng, c)]))
-    return Scale(IntArray(mult), IntArray(add), draw(st.sampled_from([0, 0, 2, 5])))
-
-
-@st.composite
-def _reshapes(draw, x: TensorType) -> Reshape:
-    flat = (x.size,)
-    shapes = [flat, flat, flat, x.shape]
-    if len(x.shape) == 1:
-        shapes += [(c, x.size // c, 1) for c in (1, 2, 3, 4) if x.size % c == 0]
-        shapes += [(x.size // 4, 2, 2)] if x.size % 4 == 0 else []
-    if len(x.shape) == 3:
-        shapes += [(x.shape[0], x.shape[1] * x.shape[2]), (x.shape[0] * x.shape[1], 1, x.shape[2])]
-    shape = draw(st.sampled_from(shapes))
-    return Reshape(shape, len(shape) == 1 and draw(st.booleans()))
-
-
-@st.composite
-def _denses(draw, x: TensorType, rng: np.random.Generator) -> Dense:
-    outputs = draw(st.integers(1, 6))
-    weight = _weights(rng, (outputs, x.channels))
-    return Dense(
-        IntArray(weight),
-        IntArray(_shifts(rng, outputs)),
-        IntArray(_offsets(rng, outputs)),
-        draw(st.integers(-1, 4)),
-    )
-
-
-@st.composite
-def _convs(draw, x: TensorType, rng: np.random.Generator) -> Conv2d:
-    channels, height, width = x.shape
-    groups = draw(st.sampled_from([g for g in (1, 1, 1, 2, channels) if channels % g == 0]))
-    outputs = groups * draw(st.integers(1, 3))
-    pads = draw(st.sampled_from([(0, 0, 0, 0), (0, 0, 0, 0), (1, 1, 1, 1), (0, 1, 2, 0)]))
-    kernel = (
-        draw(st.integers(1, min(3, height + pads[0] + pads[2]))),
-        draw(st.integers(1, min(3, width + pads[1] + pads[3]))),
-    )
-    return Conv2d(
-        IntArray(_weights(rng, (outputs, channels // groups, *kernel))),
-        IntArray(_shifts(rng, outputs)),
-        IntArray(_offsets(rng, outputs)),
-        draw(st.integers(-1, 4)),
-        (draw(st.integers(1, 2)), draw(st.integers(1, 2))),
-        pads,
-        (1, 1),
-        groups,
-    )
-
-
-@st.composite
-def _pools(draw, x: TensorType, cls: type[MaxPool2d] | type[SumPool2d]) -> Op:
-    _, height, width = x.shape
-    pads = draw(st.sampled_from([(0, 0, 0, 0), (0, 0, 0, 0), (0, 0, 1, 1), (1, 0, 0, 1)]))
-    kernel = (
-        draw(st.integers(1 + max(pads[0], pads[2]), max(1 + max(pads[0], pads[2]), min(3, height)))),
-        draw(st.integers(1 + max(pads[1], pads[3]), max(1 + max(pads[1], pads[3]), min(3, width)))),
-    )
-    stride = (draw(st.integers(1, 2)), draw(st.integers(1, 2)))
-    if cls is MaxPool2d:
-        return MaxPool2d(kernel, stride, pads)
-    return SumPool2d(kernel, stride, pads, draw(st.integers(0, 2)))
+def random_graph(seed: int, nodes: int) -> Graph:
+    rng = np.random.default_rng(seed)
+    return _Random(rng).graph(nodes)
 
 
 def batches(graph: Graph, seed: int, count: int = 12) -> tuple[Ints, ...]:
@@ -224,3 +61,174 @@ def batches(graph: Graph, seed: int, count: int = 12) -> tuple[Ints, ...]:
         x[2 : count // 2] = rng.choice([t.lo, t.hi], (count // 2 - 2, *t.shape))
         result.append(x)
     return tuple(result)
+
+
+@dataclass
+class _Random:
+    rng: Generator
+
+    def pick(self, items: Sequence[T]) -> T:
+        return items[int(self.rng.integers(len(items)))]
+
+    def chance(self, probability: float) -> bool:
+        return bool(self.rng.random() < probability)
+
+    def upto(self, lo: int, hi: int) -> int:
+        return int(self.rng.integers(lo, hi + 1))
+
+    # --- graphs ----------------------------------------------------------------------------------
+
+    def graph(self, nodes: int) -> Graph:
+        builder = GraphBuilder("random")
+        values = [builder.input("x", self.type()) for _ in range(self.pick([1, 1, 1, 2]))]
+        made: list[Step] = []
+        for number in range(nodes):
+            recent = values[-1] if self.chance(0.75) else self.pick(values)
+            step = self.pick(made) if made and self.chance(0.08) else None
+            op, inputs = step or self.step(builder, values, recent)
+            try:
+                values.append(builder.add(op.name, op, *inputs, path=f"layer.{number}"))
+            except HwaccelError:
+                continue
+            made.append((op, inputs))
+        outputs = [values[-1], *([self.pick(values)] if self.chance(0.2) else [])]
+        graph = builder.build(*dict.fromkeys(outputs))
+        verify(graph)
+        return graph
+
+    def type(self) -> TensorType:
+        rank = self.pick([3, 3, 3, 3, 1, 1, 2])
+        sides = {1: (), 2: (self.upto(1, 5),), 3: (self.upto(1, 5), self.upto(1, 5))}[rank]
+        lo, span = self.pick([0, 0, -8, -128, self.upto(-200, 200)]), self.pick([0, 1, 3, 15, 255])
+        shape = (self.upto(1, 4 if sides else 12), *sides)
+        return TensorType(shape, self.upto(-3, 10), lo, lo + span)
+
+    def step(self, builder: GraphBuilder, values: list[str], x: str) -> Step:
+        type = builder.type(x)
+        if type.fixed.width > WIDEST:
+            return self.requant(type, type.fixed.width - 6), (x,)
+        kinds = ["relu", "requant", "requant", "scale", "reshape"]
+        if len(type.shape) == 1:
+            kinds += ["dense"] * 5
+        if len(type.shape) == 3:
+            kinds += ["reshape"] + ["conv2d"] * 4 + ["maxpool2d"] * 3 + ["sumpool2d"]
+        partners = [
+            v
+            for v in values
+            if builder.type(v).shape == type.shape and abs(builder.type(v).frac - type.frac) <= 12
+        ]
+        kinds += ["add"] * 2 if len(partners) > 1 else []
+        kind = self.pick(kinds)
+        if kind == "add":
+            pair = [x, self.pick(partners)]
+            self.rng.shuffle(pair)
+            return Add.of(*(builder.type(v) for v in pair)), tuple(pair)
+        return getattr(self, kind)(type), (x,)
+
+    # --- ops -------------------------------------------------------------------------------------
+
+    def relu(self, x: TensorType) -> Relu:
+        return Relu()
+
+    def requant(self, x: TensorType, shift: int | None = None) -> Requant:
+        shift = self.upto(-3, 8) if shift is None else shift
+        rounding, overflow = self.pick(list(Rounding)), Overflow.SATURATE
+        if self.chance(0.3):
+            fixed = FixedType(self.chance(0.5), self.upto(1, 10), 0)
+            return Requant(shift, fixed.lo, fixed.hi, rounding, self.pick(list(Overflow)))
+        lo = self.pick([-128, -8, -5, -1, 0, 0, 0, 2])
+        return Requant(
+            shift, lo, lo + self.pick([0, 1, 7, 15, 127, 255, 1000]), rounding, overflow
+        )
+
+    def scale(self, x: TensorType) -> Scale:
+        c = x.channels
+        mult = self.pick(
+            [
+                np.ones(c, dtype=np.int64),
+                self.rng.integers(-1, 3, c),
+                self.rng.integers(-30, 31, c),
+                self.rng.integers(0, 4, c) << 2,
+            ]
+        )
+        add = self.pick([np.zeros(c, dtype=np.int64), self.offsets(c)])
+        return Scale(IntArray(mult), IntArray(add), self.pick([0, 0, 2, 5]))
+
+    def reshape(self, x: TensorType) -> Reshape:
+        flat = (x.size,)
+        shapes: list[tuple[int, ...]] = [flat] * 8 + [x.shape]
+        if len(x.shape) == 1:
+            shapes = [flat] + [(c, x.size // c, 1) for c in (1, 2, 3, 4) if x.size % c == 0]
+            shapes += [(x.size // 4, 2, 2)] * 4 if x.size % 4 == 0 else []
+        if len(x.shape) == 3:
+            c, h, w = x.shape
+            shapes += [(c, h * w), (c * h, 1, w)]
+        shape = self.pick(shapes)
+        return Reshape(shape, len(shape) == 1 and self.chance(0.3))
+
+    def dense(self, x: TensorType) -> Dense:
+        outputs = self.upto(1, 8)
+        return Dense(
+            IntArray(self.weights((outputs, x.channels))),
+            IntArray(self.shifts(outputs)),
+            IntArray(self.offsets(outputs)),
+            self.upto(-1, 4),
+        )
+
+    def conv2d(self, x: TensorType) -> Conv2d:
+        channels, height, width = x.shape
+        groups = self.pick([g for g in (1, 1, 1, 2, channels) if channels % g == 0])
+        outputs = groups * self.upto(1, 1 if groups > 1 and self.chance(0.7) else 4)
+        pads = self.pick([(0, 0, 0, 0), (0, 0, 0, 0), (1, 1, 1, 1), (0, 1, 2, 0)])
+        dilation = (self.pick([1, 1, 2]), self.pick([1, 1, 2]))
+        kernel = (
+            self.upto(1, min(3, (height + pads[0] + pads[2] - 1) // dilation[0] + 1)),
+            self.upto(1, min(3, (width + pads[1] + pads[3] - 1) // dilation[1] + 1)),
+        )
+        return Conv2d(
+            IntArray(self.weights((outputs, channels // groups, *kernel))),
+            IntArray(self.shifts(outputs)),
+            IntArray(self.offsets(outputs)),
+            self.upto(-1, 4),
+            (self.upto(1, 2), self.upto(1, 2)),
+            pads,
+            dilation,
+            groups,
+        )
+
+    def maxpool2d(self, x: TensorType) -> MaxPool2d:
+        return MaxPool2d(*self.window(x))
+
+    def sumpool2d(self, x: TensorType) -> SumPool2d:
+        return SumPool2d(*self.window(x), self.upto(0, 2))
+
+    def window(
+        self, x: TensorType
+    ) -> tuple[tuple[int, int], tuple[int, int], tuple[int, int, int, int]]:
+        _, height, width = x.shape
+        pads = self.pick([(0, 0, 0, 0), (0, 0, 0, 0), (0, 0, 1, 1), (1, 0, 0, 1)])
+        least = 1 + max(pads[0], pads[2]), 1 + max(pads[1], pads[3])
+        kernel = (
+            self.upto(least[0], max(least[0], min(3, height))),
+            self.upto(least[1], max(least[1], min(3, width))),
+        )
+        return kernel, (self.upto(1, 2), self.upto(1, 2)), pads
+
+    # --- numbers ---------------------------------------------------------------------------------
+
+    def weights(self, shape: tuple[int, ...]) -> Ints:
+        """Small integers with zero rows, zero columns and trailing zeros."""
+        half = 1 << self.upto(0, 5)
+        weight = self.rng.integers(-half, half + 1, shape) << self.pick([0, 0, 1, 3])
+        if self.chance(0.5):
+            weight[self.rng.random(shape[0]) < 0.4] = 0
+        if self.chance(0.5):
+            weight[:, self.rng.random(shape[1]) < 0.4] = 0
+        return weight
+
+    def offsets(self, count: int) -> Ints:
+        half = self.pick([0, 3, 60, 1000])
+        return self.rng.integers(-half, half + 1, count) << self.pick([0, 0, 3])
+
+    def shifts(self, count: int) -> Ints:
+        return self.rng.integers(0, self.pick([1, 1, 3]), count) + self.pick([0, 0, 1])

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 
 from hwaccel.errors import FrontendError
 from hwaccel.frontend.floatgraph import FloatGraph, Floats
-from hwaccel.frontend.program import where
+from hwaccel.frontend.program import reason, where
 
 Progress = Callable[[int, int, str], None]
 
@@ -118,7 +118,12 @@ def _run(
     for name in env.keys() & collectors.keys():
         collectors[name].take(env[name])
     for i, node in enumerate(graph.nodes):
-        result = node.op.run(*(env[name] for name in node.inputs))
+        try:
+            result = node.op.run(*(env[name] for name in node.inputs))
+        except RuntimeError as error:
+            raise FrontendError(
+                f"{where(node.path)}: {node.op.kind}: {reason(error)}; export the model again"
+            ) from None
         if not torch.isfinite(result).all():
             raise FrontendError(
                 f"{where(node.path)}: {node.op.kind} gives infinity or NaN on the calibration "

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import io
+import logging
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+import warnings
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, redirect_stdout
 from typing import Any, TypeAlias
 
 import torch
 from numpy.typing import NDArray
-from torch.export.graph_signature import InputKind, OutputKind
+from torch.export.graph_signature import InputKind, OutputKind, OutputSpec, TensorArgument
 
 from hwaccel.errors import FrontendError
-from hwaccel.frontend.program import Arg, Call, Constant, Placeholder, Program, Ref, shown
+from hwaccel.frontend.program import Arg, Call, Constant, Placeholder, Program, Ref, reason, shown
 
 # Fake tensors cost nothing, and a batch of this size shows which calls touch the batch axis.
 _BATCH = 7
+_RESULTS = (torch.Tensor, tuple, list)
 
 Example: TypeAlias = "NDArray[Any] | torch.Tensor | Sequence[NDArray[Any] | torch.Tensor]"
 
@@ -32,23 +36,16 @@ def export(model: torch.nn.Module, example: Example) -> Program:
     arrays = _examples(example)
     dtype = next((p.dtype for p in model.parameters() if p.is_floating_point()), torch.float32)
     inputs = tuple(torch.zeros(_BATCH, *array.shape[1:], dtype=dtype) for array in arrays)
-    with _evaluating(model):
+    with _evaluating(model), _quiet():
         try:
             exported = torch.export.export(model, inputs)
         except Exception as error:
-            shapes = ", ".join(str(tuple(array.shape)) for array in arrays)
-            raise FrontendError(
-                f"{type(model).__name__}: torch.export failed for an example of shape {shapes}: "
-                f"{_reason(error)}; check the example's shape and the model's forward"
-            ) from None
+            raise _failure(model, inputs, error) from None
     modules = tuple(path for path, _ in model.named_modules(remove_duplicate=False))
-    return read(exported, type(model).__name__, modules)
+    return _read(exported, type(model).__name__, modules)
 
 
-def read(
-    exported: torch.export.ExportedProgram, name: str, modules: tuple[str, ...] = ()
-) -> Program:
-    """Turn an exported program that is already in memory into plain data."""
+def _read(exported: torch.export.ExportedProgram, name: str, modules: tuple[str, ...]) -> Program:
     signature = exported.graph_signature
     tensors = {**exported.state_dict, **exported.constants}
     targets = {spec.arg.name: spec for spec in signature.input_specs}
@@ -61,15 +58,8 @@ def read(
         else:
             constants[node.name] = Constant(str(spec.target), tensors[spec.target].detach())
     calls = tuple(_calls(exported.graph))
-    paths = {prefix for call in calls for prefix in _prefixes(call.path)}
-    outputs = tuple(
-        spec.arg.name
-        for spec in signature.output_specs
-        if spec.kind is OutputKind.USER_OUTPUT and getattr(spec.arg, "name", None)
-    )
-    return Program(
-        name, tuple(inputs), constants, calls, outputs, modules or tuple(sorted({"", *paths}))
-    )
+    outputs = tuple(_output(spec) for spec in signature.output_specs)
+    return Program(name, tuple(inputs), constants, calls, outputs, modules)
 
 
 def _examples(example: Example) -> tuple[Any, ...]:
@@ -108,9 +98,33 @@ def _evaluating(model: torch.nn.Module) -> Iterator[None]:
             vars(module).update(attributes)
 
 
-def _reason(error: Exception) -> str:
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return shown(lines[0]) if lines else type(error).__name__
+def _failure(
+    model: torch.nn.Module, inputs: tuple[torch.Tensor, ...], error: Exception
+) -> FrontendError:
+    name = type(model).__name__
+    if "data-dependent" in str(error):
+        return FrontendError(
+            f"{name}: forward decides by the values of tensors, which a fixed circuit cannot; "
+            "remove the branch or the loop"
+        )
+    shapes = " and ".join(str(tuple(x.shape[1:])) for x in inputs)
+    return FrontendError(
+        f"{name}: forward does not run on {_BATCH} frames of shape {shapes}: {reason(error)}; "
+        "check the shape of the example, whose first axis is the batch"
+    )
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep torch from logging, warning and printing what is reported as an error anyway."""
+    before = logging.root.manager.disable
+    logging.disable(logging.CRITICAL)
+    try:
+        with warnings.catch_warnings(), redirect_stdout(io.StringIO()):
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logging.disable(before)
 
 
 def _shape(value: Any) -> tuple[int, ...]:
@@ -127,6 +141,16 @@ def _placeholder(node: torch.fx.Node) -> Placeholder:
     return Placeholder(node.name, _shape(value))
 
 
+def _output(spec: OutputSpec) -> str:
+    if spec.kind is not OutputKind.USER_OUTPUT:
+        raise FrontendError(
+            f"the model changes {shown(str(spec.target))} in forward; keep no state between frames"
+        )
+    if not isinstance(spec.arg, TensorArgument):
+        raise FrontendError("the model returns something that is no tensor; return tensors only")
+    return str(spec.arg.name)
+
+
 def _calls(graph: torch.fx.Graph) -> Iterator[Call]:
     for node in graph.nodes:
         if node.op == "call_function":
@@ -134,10 +158,10 @@ def _calls(graph: torch.fx.Graph) -> Iterator[Call]:
 
 
 def _call(node: torch.fx.Node) -> Iterator[Call]:
-    target = str(node.target)
-    if getattr(node.target, "__name__", "") == "getitem":
-        return
     value = node.meta.get("val")
+    if getattr(node.target, "__name__", "") == "getitem" or not isinstance(value, _RESULTS):
+        # Parts of results have names already; checks and arithmetic on sizes are not needed.
+        return
     path = _path(node.meta.get("nn_module_stack"))
     if isinstance(value, tuple | list):
         parts = {user.args[1]: user.name for user in node.users}
@@ -145,8 +169,8 @@ def _call(node: torch.fx.Node) -> Iterator[Call]:
         shapes = tuple(_shape(v) if isinstance(v, torch.Tensor) else () for v in value)
     else:
         results = (node.name,)
-        shapes = (_shape(value) if isinstance(value, torch.Tensor) else (),)
-    yield Call(target, _arguments(node), results, shapes, path)
+        shapes = (_shape(value),)
+    yield Call(str(node.target), _arguments(node), results, shapes, path)
 
 
 def _arguments(node: torch.fx.Node) -> Mapping[str, Arg]:
@@ -180,7 +204,7 @@ def _path(stack: Mapping[str, Any] | None) -> str:
     return re.sub(r"@\d+$", "", path)
 
 
-def _prefixes(path: str) -> Iterator[str]:
-    parts = path.split(".")
-    for i in range(len(parts)):
-        yield ".".join(parts[: i + 1])
+def module_prefixes(paths: Iterable[str]) -> tuple[str, ...]:
+    """Return ``paths`` and all modules that contain them."""
+    parts = [path.split(".") for path in paths]
+    return tuple(sorted({".".join(p[:n]) for p in parts for n in range(len(p) + 1)}))

@@ -8,23 +8,42 @@ from typing import Any
 import torch
 
 from hwaccel.errors import FrontendError
-from hwaccel.frontend.program import Arg, Call, Constant, Ref, overload, short, shown, where
+from hwaccel.frontend.program import (
+    Arg,
+    Call,
+    Constant,
+    Ref,
+    overload,
+    reason,
+    references,
+    short,
+    where,
+)
 
 # Functions of their operands and nothing else. Programs may come from untrusted files, so this
 # is a list of what may run, not of what may not; nothing here allocates more than broadcasting.
 _NAMES = """
-abs add alias amax amin cat ceil clamp clamp_max clamp_min clone contiguous cos detach div eq erf
-exp exp2 expand fake_quantize_per_channel_affine fake_quantize_per_tensor_affine flatten floor ge
-gt index_select le lift_fresh_copy linalg_vector_norm log log2 lt max maximum mean min minimum mul
-ne neg norm permute pow reciprocal relu reshape round rsqrt rsub select sigmoid sign sin slice sqrt
-squeeze stack sub sum t tanh to transpose unsqueeze view where _to_copy _weight_norm
+_to_copy _weight_norm abs add alias amax amin argmax bitwise_not cat ceil clamp clamp_max
+clamp_min clone contiguous cos detach div eq erf exp exp2 expand fake_quantize_per_channel_affine
+fake_quantize_per_tensor_affine flatten floor floor_divide ge gt index_select le lift_fresh_copy
+linalg_norm linalg_vector_norm log log2 logical_and logical_not logical_or lt max maximum mean min
+minimum mul ne neg norm numpy_T permute pow prod reciprocal relu remainder reshape round rsqrt
+rsub select sigmoid sign sin slice softmax sqrt squeeze stack std sub sum t tanh to transpose
+trunc unsqueeze var view where
 """
-_PURE = frozenset(_NAMES.split())
+_PURE = frozenset([*_NAMES.split(), "zeros_like", "ones_like", "full_like"])
+# Functions of sizes and numbers; what they would allocate is asked first.
+_FACTORIES = frozenset(["arange", "full", "ones", "scalar_tensor", "zeros"])
+_MAX_ELEMENTS = 1 << 26
 
 
-def is_pure(target: str) -> bool:
-    """Tell whether ``target`` may be computed on constants."""
-    return target.startswith("aten.") and not target.endswith("out") and short(target) in _PURE
+def is_constant(call: Call, constants: Mapping[str, Constant]) -> bool:
+    """Tell whether ``call`` may be computed on ``constants`` right away."""
+    name = short(call.target)
+    if not call.target.startswith("aten.") or call.target.endswith("out"):
+        return False
+    names = [n for arg in call.args.values() for n in references(arg)]
+    return all(n in constants for n in names) and name in (_PURE if names else _FACTORIES)
 
 
 def fold(call: Call, constants: Mapping[str, Constant]) -> Constant:
@@ -44,15 +63,21 @@ def fold(call: Call, constants: Mapping[str, Constant]) -> Constant:
                 keywords[argument.name] = value
             else:
                 positional.append(value)
+        if not names and _elements(op, positional, keywords) > _MAX_ELEMENTS:
+            raise MemoryError(f"more than {_MAX_ELEMENTS} elements")
         with torch.no_grad():
             result = op(*positional, **keywords)  # type: ignore[misc]
     except Exception as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise FrontendError(
-            f"{where(call.path)}: {call.target} on {', '.join(map(shown, names))} cannot be "
-            f"computed: {shown(reason)}; store the final weights in the model"
+            f"{where(call.path)}: {short(call.target)} cannot be computed on constants: "
+            f"{reason(error)}; store the final values in the model"
         ) from None
-    return Constant(names[0], result)
+    return Constant(names[0] if names else short(call.target), result)
+
+
+def _elements(op: Any, positional: list[Any], keywords: dict[str, Any]) -> int:
+    """Return the size of what a factory would make, without making it."""
+    return int(op(*positional, **{**keywords, "device": "meta"}).numel())
 
 
 def _bound(arg: Arg, constants: Mapping[str, Constant], names: list[str]) -> Any:

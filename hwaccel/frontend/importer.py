@@ -8,7 +8,8 @@ from collections.abc import Callable
 import numpy as np
 import torch
 
-from hwaccel.errors import FrontendError
+from hwaccel.errors import FrontendError, HwaccelError
+from hwaccel.frontend.advice import advice
 from hwaccel.frontend.floatgraph import (
     FloatGraph,
     FloatNode,
@@ -17,8 +18,8 @@ from hwaccel.frontend.floatgraph import (
     FloatValue,
     Reshape,
 )
-from hwaccel.frontend.fold import fold, is_pure
-from hwaccel.frontend.program import Arg, Call, Constant, Program, Ref, short, shown, where
+from hwaccel.frontend.fold import fold, is_constant
+from hwaccel.frontend.program import Arg, Call, Constant, Program, Ref, reason, short, shown, where
 
 _MAX_NAME = 60
 Handler = Callable[["Importer", Call], str]
@@ -38,10 +39,14 @@ class Importer:
     """
 
     def __init__(self, program: Program) -> None:
+        if not program.inputs:
+            raise FrontendError(f"{shown(program.name)}: takes no input; a design needs one")
         self._program = program
-        self._batch = program.inputs[0].shape[0] if program.inputs else 0
+        self._batch = next(iter(program.inputs[0].shape), 0)
         self._shapes: dict[str, tuple[int, ...]] = {}
         self._values: dict[str, str] = {}
+        # The value of which another is a reshape, and the one whose memory it shares.
+        self._reshaped: dict[str, str] = {}
         self._roots: dict[str, str] = {}
         self._stale: dict[str, str] = {}
         self._constants = dict(program.constants)
@@ -73,9 +78,9 @@ class Importer:
         return FrontendError(f"{where(call.path)}: {short(call.target)}: {reason}")
 
     def is_constant(self, call: Call, name: str) -> bool:
-        """Tell whether argument ``name`` is a parameter, a buffer or computed from these."""
+        """Tell whether argument ``name`` is a number, a parameter, or computed from these."""
         arg = call.args.get(name)
-        return isinstance(arg, Ref) and arg.name in self._constants
+        return _is_number(arg) or (isinstance(arg, Ref) and arg.name in self._constants)
 
     def value(self, call: Call, name: str) -> str:
         """Return the float value that argument ``name`` is."""
@@ -169,10 +174,12 @@ class Importer:
 
     def reshape(self, call: Call, value: str, shape: tuple[int, ...]) -> str:
         """Return ``value`` in another shape; the same value where nothing changes."""
-        if shape == self._shapes[value]:
-            return value
-        result = self.add(call, Reshape(shape), value, shape=shape)
-        self._roots[result] = self._root(value)
+        source = self._reshaped.get(value, value)
+        if shape in (self._shapes[value], self._shapes[source]):
+            return value if shape == self._shapes[value] else source
+        result = self.add(call, Reshape(shape), source, shape=shape)
+        self._reshaped[result] = source
+        self._roots[result] = self._root(source)
         return result
 
     # --- images: a sequence (C, L) is computed as an image (C, 1, L) -------------------------
@@ -209,8 +216,8 @@ class Importer:
         if not shape or shape[0] != self._batch:
             raise self.refuse(
                 call,
-                f"the result has shape {shape}, expected ({self._batch}, ...): it touches the "
-                "batch axis; keep the first axis as it is, for example with torch.flatten(x, 1)",
+                f"turns {self._batch} frames into shape {shape}, so it touches the batch axis; "
+                "keep the first axis as it is, for example with torch.flatten(x, 1)",
             )
         if not 2 <= len(shape) <= 4:
             raise self.refuse(
@@ -249,14 +256,21 @@ class Importer:
         return FloatGraph(name, tuple(self._inputs), nodes, outputs, program.modules)
 
     def _call(self, call: Call, handlers: dict[str, Handler]) -> None:
-        refs = [name for arg in call.args.values() for name in _refs(arg)]
-        if refs and all(name in self._constants for name in refs) and is_pure(call.target):
+        if is_constant(call, self._constants):
             self._constants[call.results[0]] = fold(call, self._constants)
             return
         handler = handlers.get(call.target)
         if handler is None:
-            raise self.refuse(call, _ADVICE.get(short(call.target), _OTHERWISE))
-        result = handler(self, call)
+            raise self.refuse(call, advice(short(call.target)))
+        try:
+            result = handler(self, call)
+        except HwaccelError:
+            raise
+        except (ArithmeticError, LookupError, TypeError, ValueError) as error:
+            # Only a program from a file can hold arguments that PyTorch itself would refuse.
+            raise self.refuse(
+                call, f"arguments do not fit together ({reason(error)}); export the model again"
+            ) from None
         if call.target.split(".")[1].endswith("_"):
             self._rebind(call, result)
         self._values[call.results[0]] = result
@@ -271,7 +285,12 @@ class Importer:
                 self._stale[name] = short(call.target)
 
     def _output(self, name: str) -> str:
-        if name not in self._values or name in self._stale:
+        if name in self._stale:
+            raise FrontendError(
+                f"output {shown(name)} is a view of a tensor that {self._stale[name]} has changed "
+                "in place; use the version that is not in place"
+            )
+        if name not in self._values:
             raise FrontendError(
                 f"output {shown(name)} does not depend on the model's input; return computed values"
             )
@@ -292,12 +311,6 @@ def _is_number(arg: Arg) -> bool:
     return isinstance(arg, int | float)
 
 
-def _refs(arg: Arg) -> list[str]:
-    if isinstance(arg, Ref):
-        return [arg.name]
-    return [name for a in arg for name in _refs(a)] if isinstance(arg, tuple) else []
-
-
 def _needed(nodes: list[FloatNode], outputs: tuple[str, ...]) -> tuple[FloatNode, ...]:
     wanted, kept = set(outputs), []
     for node in reversed(nodes):
@@ -305,7 +318,3 @@ def _needed(nodes: list[FloatNode], outputs: tuple[str, ...]) -> tuple[FloatNode
             wanted.update(node.inputs)
             kept.append(node)
     return tuple(reversed(kept))
-
-
-_OTHERWISE = "is not supported; see docs/how-to/supported-models.md for what is"
-_ADVICE: dict[str, str] = {}

@@ -160,6 +160,10 @@ class Lowering:
 
     def _output(self, name: str) -> str:
         value = self._exact[name]
+        if any(value == self._now[v.name] for v in self._graph.inputs):
+            raise FrontendError(
+                f"output {name} is an input of the model in its own format; leave it out"
+            )
         bits, type = self._config.output_bits, self.type(value)
         if bits is None or type.fixed.width <= bits:
             return value

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from hwaccel.frontend.floatgraph import AvgPool2d, MaxPool2d, Padding, Pair
+from collections.abc import Callable
+
+from hwaccel.frontend.floatgraph import AvgPool2d, FloatOp, MaxPool2d, Padding, Pair
 from hwaccel.frontend.importer import Importer
 from hwaccel.frontend.program import Call
 
@@ -74,27 +76,44 @@ def adaptive_avg_pool(i: Importer, call: Call) -> str:
             "size; choose an output size that divides it",
         )
     kernel = (height // oh, width // ow)
-    return i.add_image(call, AvgPool2d(kernel, kernel, _NO_PADDING, kernel[0] * kernel[1]), x)
+    return i.add_image(call, _average(kernel, kernel[0] * kernel[1]), x)
 
 
 def mean(i: Importer, call: Call) -> str:
     """``mean`` over all or some of the axes behind the channels."""
+    return _over_axes(i, call, lambda kernel: _average(kernel, kernel[0] * kernel[1]))
+
+
+def total(i: Importer, call: Call) -> str:
+    """``sum`` over all or some of the axes behind the channels."""
+    return _over_axes(i, call, lambda kernel: _average(kernel, 1))
+
+
+def maximum(i: Importer, call: Call) -> str:
+    """``amax`` over all or some of the axes behind the channels."""
+    return _over_axes(i, call, lambda kernel: MaxPool2d(kernel, kernel, _NO_PADDING, (1, 1)))
+
+
+def _average(kernel: Pair, divisor: int) -> AvgPool2d:
+    return AvgPool2d(kernel, kernel, _NO_PADDING, divisor)
+
+
+def _over_axes(i: Importer, call: Call, make: Callable[[Pair], FloatOp]) -> str:
     value = i.value(call, "self")
     rank = len(i.shape(value)) + 1
     dims = call.integers("dim") if call.args.get("dim") is not None else ()
     axes = {d % rank for d in dims}
     if not axes or not axes <= {2, 3}:
         raise i.refuse(
-            call, f"dim is {dims}, expected axes behind the channels; use x.mean((2, 3))"
+            call, f"dim is {dims}, expected axes behind the channels; use height and width, (2, 3)"
         )
     x = i.image(call, value)
     channels, height, width = i.shape(x)
     # Counted from the end, so that a sequence's axis is a width.
     over = {axis - rank for axis in axes}
     kernel = (height if -2 in over else 1, width if -1 in over else 1)
-    op = AvgPool2d(kernel, kernel, _NO_PADDING, kernel[0] * kernel[1])
-    pooled = i.add(call, op, x, shape=(channels, height // kernel[0], width // kernel[1]))
-    return i.reshape(call, pooled, i.result_shape(call))
+    shape = (channels, height // kernel[0], width // kernel[1])
+    return i.reshape(call, i.add(call, make(kernel), x, shape=shape), i.result_shape(call))
 
 
 def pad(i: Importer, call: Call) -> str:
@@ -104,7 +123,7 @@ def pad(i: Importer, call: Call) -> str:
         kind = call.args.get("mode", "constant")
         raise i.refuse(
             call,
-            f"padding with mode {kind!r} is not supported; pad with zeros (padding_mode='zeros')",
+            f"padding mode {kind!r} is not supported; use padding_mode='zeros'",
         )
     if len(sizes) > 4 or min(sizes) < 0:
         raise i.refuse(
@@ -123,6 +142,14 @@ def reshape(i: Importer, call: Call) -> str:
 
 def same(i: Importer, call: Call) -> str:
     """Calls that return their operand."""
+    return i.first(call)
+
+
+def cast(i: Importer, call: Call) -> str:
+    """Change of the float type, which has no meaning in fixed point."""
+    dtype = call.args.get("dtype")
+    if dtype not in (None, "torch.float64", "torch.float32", "torch.float16", "torch.bfloat16"):
+        raise i.refuse(call, f"casts to {dtype}; use float types throughout")
     return i.first(call)
 
 

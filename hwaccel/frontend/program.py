@@ -12,7 +12,8 @@ import torch
 from hwaccel.errors import FrontendError
 
 _TARGET = re.compile(r"aten\.([A-Za-z_][A-Za-z0-9_]*)\.([A-Za-z_][A-Za-z0-9_]*)")
-_MAX_SHOWN = 80
+_MAX_NAME = 80
+_MAX_REASON = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,10 +99,10 @@ def overload(target: str) -> Any | None:
     return getattr(packet, match[2], None) if match and packet is not None else None
 
 
-def shown(text: str) -> str:
+def shown(text: str, limit: int = _MAX_NAME) -> str:
     """Return untrusted ``text`` fit for one line of a message."""
     line = text.encode("unicode_escape").decode("ascii") if not text.isprintable() else text
-    return line if len(line) <= _MAX_SHOWN else line[: _MAX_SHOWN - 3] + "..."
+    return line if len(line) <= limit else line[: limit - 3] + "..."
 
 
 def where(path: str) -> str:
@@ -113,3 +114,16 @@ def short(target: str) -> str:
     """Return the name users know: ``conv2d`` for ``aten.conv2d.default``."""
     parts = target.split(".")
     return shown(parts[1] if len(parts) == 3 and parts[0] == "aten" else target)
+
+
+def references(arg: Arg) -> list[str]:
+    """Return the names that an argument uses."""
+    if isinstance(arg, Ref):
+        return [arg.name]
+    return [name for a in arg for name in references(a)] if isinstance(arg, tuple) else []
+
+
+def reason(error: Exception) -> str:
+    """Return the first line of what an error says."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return shown(lines[0].rstrip("."), _MAX_REASON) if lines else type(error).__name__

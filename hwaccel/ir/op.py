@@ -83,6 +83,10 @@ class Op(ABC):
         """Return the interval of every result channel from those of the operand channels."""
         return uniform(self.infer(*ins))
 
+    def canonical(self, inputs: tuple[str, ...]) -> tuple[Op, tuple[str, ...]]:
+        """Return op and operands in the one order all equal computations share."""
+        return self, inputs
+
     @property
     def channelwise(self) -> bool:
         """Tell whether each channel of the result depends on that channel of the operands only."""

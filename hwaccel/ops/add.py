@@ -83,6 +83,11 @@ class Add(Op):
         """Any number of lanes that divides the channels."""
         return tuple(Fold(n, n) for n in divisors(ins[0].channels))
 
+    def canonical(self, inputs: tuple[str, ...]) -> tuple[Op, tuple[str, ...]]:
+        """Sort the operands: addition commutes."""
+        (a, a_shift), (b, b_shift) = sorted(zip(inputs, (self.a_shift, self.b_shift), strict=True))
+        return Add(a_shift, b_shift), (a, b)
+
     @property
     def channelwise(self) -> bool:
         """Always."""

@@ -5,14 +5,20 @@ from __future__ import annotations
 from hwaccel.ir import Graph
 from hwaccel.passes.base import Chapter, Observer, Pass, Pipeline, run_passes
 from hwaccel.passes.drop_dead import DropDead
+from hwaccel.passes.fold_batchnorm import FoldBatchnorm
 from hwaccel.passes.fuse_requant import FuseRequant
+from hwaccel.passes.merge_equal import MergeEqual
+from hwaccel.passes.narrow_types import NarrowTypes
+from hwaccel.passes.prune_channels import PruneChannels
 from hwaccel.passes.stream_flatten import StreamFlatten
 
 PIPELINE = Pipeline(
     (
-        Chapter("clean", (DropDead(),)),
-        Chapter("fuse", (FuseRequant(),)),
-        Chapter("narrow", (StreamFlatten(), DropDead())),
+        Chapter("clean", (DropDead(), MergeEqual())),
+        Chapter("fuse", (FoldBatchnorm(), FuseRequant())),
+        Chapter(
+            "narrow", (PruneChannels(), NarrowTypes(), FuseRequant(), StreamFlatten(), MergeEqual())
+        ),
     )
 )
 

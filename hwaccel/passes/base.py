@@ -48,22 +48,22 @@ class Pass(ABC):
 
 @dataclass(frozen=True, slots=True)
 class Chapter:
-    """Passes that run in order, again and again until none changes anything.
-
-    Each pass only ever simplifies, so a chapter comes to rest by itself; ``rounds`` bounds it
-    all the same.
-    """
+    """Passes that run in order, again and again until none changes anything."""
 
     name: str
     passes: tuple[Pass, ...]
-    rounds: int = 16
 
 
 @dataclass(frozen=True, slots=True)
 class Pipeline:
-    """Chapters in order."""
+    """Chapters in order, and again from the first until nothing changes.
+
+    Each pass only ever simplifies, so this comes to rest by itself; ``rounds`` bounds it all
+    the same.
+    """
 
     chapters: tuple[Chapter, ...]
+    rounds: int = 16
 
     def run(self, graph: Graph, *, observer: Observer | None = None) -> Graph:
         """Return the simplified graph.
@@ -73,12 +73,20 @@ class Pipeline:
         """
         runner = _Runner(observer)
         runner.start(graph)
-        for chapter in self.chapters:
-            for _ in range(chapter.rounds):
-                before = graph
-                graph = runner.sweep(graph, chapter.passes)
-                if graph is before:
-                    break
+        for _ in range(self.rounds):
+            before = graph
+            for chapter in self.chapters:
+                graph = self._rest(runner, graph, chapter)
+            if graph is before:
+                break
+        return graph
+
+    def _rest(self, runner: _Runner, graph: Graph, chapter: Chapter) -> Graph:
+        for _ in range(self.rounds):
+            before = graph
+            graph = runner.sweep(graph, chapter.passes)
+            if graph is before:
+                break
         return graph
 
 

@@ -99,6 +99,20 @@ class Edit:
             self._redirect(name, source)
         return True
 
+    def merge(self, first: str, second: str) -> bool:
+        """Let ``first`` take the place of an equal later node.
+
+        Returns ``False``, and changes nothing, where both are graph outputs.
+        """
+        if self.is_output(first) and self.is_output(second):
+            return False
+        del self._nodes[second]
+        if self.is_output(second):
+            self._rename(first, second)
+        else:
+            self._redirect(second, first)
+        return True
+
     def swap(self, first: str, second: str) -> None:
         """Exchange a node and its only reader, both of one operand."""
         a, b = self._nodes[first], self._nodes[second]
@@ -160,7 +174,7 @@ class Edit:
             )
             for name, node in self._nodes.items()
         }
-        self._types[new] = self.type(old)
+        self._stale.add(new)
         self._redirect(old, new)
 
     def _touch(self, *names: str) -> None:

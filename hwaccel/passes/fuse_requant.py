@@ -7,14 +7,16 @@ from typing import ClassVar
 
 from hwaccel.fxp import Overflow, Rounding
 from hwaccel.ir import Graph, Node, TensorType
-from hwaccel.ops import MaxPool2d, Relu, Requant
+from hwaccel.ops import MaxPool2d, Relu, Requant, Reshape
 from hwaccel.passes.base import Pass
 from hwaccel.passes.edit import Edit
 
 
 @dataclass(frozen=True, slots=True)
 class FuseRequant(Pass):
-    """Merge chains of ``relu`` and ``requant``; move them before ``maxpool2d`` where narrower.
+    """Merge chains of ``relu`` and ``requant``; do them before buffers where that is narrower.
+
+    Buffers are in ``maxpool2d`` (lines) and ``reshape`` (a frame, where elements move).
 
     Everything here is monotone: ``round`` in each mode, ``clip``, ``max(x, 0)``. A monotone
     function commutes with ``max`` and ``clip``, and ``round(0) = 0``; each rule below is one
@@ -29,7 +31,7 @@ class FuseRequant(Pass):
     def run(self, graph: Graph) -> Graph:
         """Apply every rule until none fires."""
         edit = Edit(graph)
-        edit.sweep(_identity, _relu_requant, _requant_relu, _requant_requant, _pool)
+        edit.sweep(_identity, _relu_requant, _requant_relu, _requant_requant, _buffer)
         return edit.graph()
 
 
@@ -75,7 +77,8 @@ def _requant_relu(edit: Edit, node: Node) -> bool:
     merged = replace(
         first.op, lo=max(first.op.lo, 0), hi=max(first.op.hi, 0), overflow=Overflow.SATURATE
     )
-    return _replace_pair(edit, first, node, merged)
+    edit.set(first.name, merged)
+    return edit.bypass(node.name)
 
 
 def _requant_requant(edit: Edit, node: Node) -> bool:
@@ -127,22 +130,26 @@ def merge(first: Requant, second: Requant, x: TensorType) -> Requant | None:
     return Requant(shift, ends.lo, ends.hi, rounding)
 
 
-def _pool(edit: Edit, node: Node) -> bool:
+def _buffer(edit: Edit, node: Node) -> bool:
     """``f(max(x...)) = max(f(x)...)`` for monotone ``f``: buffer the narrower of the two."""
     first = edit.node(node.inputs[0])
     if first is None or edit.only_reader(first.name) is None:
         return False
     before, after = (edit.type(name).fixed.width for name in (first.inputs[0], node.name))
     match first.op, node.op:
-        case MaxPool2d(), Relu() if after < before:
-            edit.swap(first.name, node.name)
-        case MaxPool2d(), Requant() if after < before and monotone(node.op, *edit.types(node)):
-            edit.swap(first.name, node.name)
-        case Requant(), MaxPool2d() if after > before and monotone(first.op, *edit.types(first)):
-            edit.swap(first.name, node.name)
+        case MaxPool2d(), Requant():
+            swaps = after < before and monotone(node.op, *edit.types(node))
+        case MaxPool2d() | Reshape(), Relu() | Requant():
+            swaps = after < before
+        case Requant(), MaxPool2d():
+            swaps = after > before and monotone(first.op, *edit.types(first))
+        case Requant(), Reshape():
+            swaps = after > before
         case _:
-            return False
-    return True
+            swaps = False
+    if swaps:
+        edit.swap(first.name, node.name)
+    return swaps
 
 
 def _replace_pair(edit: Edit, first: Node, second: Node, op: Requant) -> bool:

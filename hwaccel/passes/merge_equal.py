@@ -24,16 +24,17 @@ class MergeEqual(Pass):
     name: ClassVar[str] = "merge_equal"
 
     def run(self, graph: Graph) -> Graph:
-        """Walk forward, so that merged operands make their readers equal too."""
+        """Merge one pair after the other: merged operands make their readers equal too."""
         edit = Edit(graph)
-        seen: dict[tuple[Op, tuple[str, ...]], str] = {}
-        for name in [node.name for node in graph.nodes]:
-            node = edit.node(name)
-            if node is None:
-                continue
-            key = node.op.canonical(node.inputs)
-            first = seen.setdefault(key, name)
-            if first != name and edit.merge(first, name):
-                kept = name if edit.is_output(name) else first
-                seen = {k: kept if v == first else v for k, v in seen.items()}
+        while _merge_one(edit):
+            pass
         return edit.graph()
+
+
+def _merge_one(edit: Edit) -> bool:
+    seen: dict[tuple[Op, tuple[str, ...]], str] = {}
+    for node in edit.nodes:
+        first = seen.setdefault(node.op.canonical(node.inputs), node.name)
+        if first != node.name and edit.merge(first, node.name):
+            return True
+    return False

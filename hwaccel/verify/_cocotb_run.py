@@ -17,7 +17,7 @@ TIMESCALE = ("1ns", "1ps")
 
 
 def main(file: str) -> int:
-    """Build, test, or both, as the JSON file says; return the exit code."""
+    """Build if the JSON file says so, then test; return the exit code."""
     run = json.loads(Path(file).read_text(encoding="utf-8"))
     sys.path.insert(0, run["benches"])
     runner = get_runner(run["simulator"])
@@ -28,25 +28,22 @@ def main(file: str) -> int:
                 sources=run["sources"],
                 hdl_toplevel=run["top"],
                 build_dir=run["build_dir"],
-                build_args=run["build_args"],
                 timescale=TIMESCALE,
                 waves=run["waves"],
                 always=True,
             )
-        if run["test"]:
-            runner.test(
-                test_module=run["module"],
-                hdl_toplevel=run["top"],
-                hdl_toplevel_lang="verilog",
-                build_dir=run["build_dir"],
-                test_dir=run["test_dir"],
-                test_args=run["test_args"],
-                plusargs=run["plusargs"],
-                extra_env=run["env"],
-                seed=run["seed"],
-                timescale=TIMESCALE,
-                waves=run["waves"],
-            )
+        runner.test(
+            test_module=run["module"],
+            hdl_toplevel=run["top"],
+            hdl_toplevel_lang="verilog",
+            build_dir=run["build_dir"],
+            test_dir=run["test_dir"],
+            test_args=run["test_args"],
+            extra_env=run["env"],
+            seed=run["seed"],
+            timescale=TIMESCALE,
+            waves=run["waves"],
+        )
     except RuntimeError as failure:
         # The tool has said what is wrong; a traceback of the runner would hide it.
         print(failure, file=sys.stderr)

@@ -25,7 +25,7 @@ class Mismatch:
     size: int
 
     def beat(self, shape: tuple[int, ...], lanes: int) -> int:
-        """Return the beat of the frame that carries the element: pixels in rows, channels inside."""
+        """Return the beat of the frame that carries the element: channels inside pixels."""
         pixel = int(np.ravel_multi_index(self.index[1:], shape[1:])) if len(shape) > 1 else 0
         return (pixel * shape[0] + self.index[0]) // lanes
 
@@ -36,9 +36,7 @@ def first_mismatch(expected: Ints, found: Ints) -> Mismatch | None:
     if not wrong.any():
         return None
     at = tuple(int(i) for i in np.unravel_index(int(wrong.argmax()), wrong.shape))
-    return Mismatch(
-        at[0], at[1:], int(expected[at]), int(found[at]), int(wrong.sum()), wrong.size
-    )
+    return Mismatch(at[0], at[1:], int(expected[at]), int(found[at]), int(wrong.sum()), wrong.size)
 
 
 def require_equal(
@@ -47,33 +45,36 @@ def require_equal(
     type: TensorType,
     name: str,
     *,
+    what: str = "",
     lanes: int = 0,
     cycles: NDArray[np.int64] | None = None,
     seed: int | None = None,
-    command: str = "",
+    repeat: str = "",
 ) -> None:
     """Do nothing when batches ``(N, *shape)`` of tensor ``name`` are equal.
 
-    ``lanes`` elements per beat place the element in the stream, ``cycles`` of shape ``(N, beats)``
-    in time; ``seed`` and ``command`` say how to repeat the run.
+    ``what`` is who made ``found``. ``lanes`` elements per beat place the element in the stream,
+    ``cycles`` of shape ``(N, beats)`` in time. ``seed`` and the command ``repeat`` lead back to
+    the same run.
 
     Raises:
         MismatchError: shapes or elements differ; the line names the first one in C order.
     """
+    by = f" by {what}" if what else ""
     if expected.shape != found.shape:
-        raise MismatchError(f"{name}: expected shape {expected.shape}, found {found.shape}")
+        raise MismatchError(f"{name}: expected shape {expected.shape}, found {found.shape}{by}")
     wrong = first_mismatch(expected, found)
     if wrong is None:
         return
     place = ", ".join(str(i) for i in wrong.index)
     facts = [
         f"{name}: frame {wrong.frame}, index ({place}): expected {_both(wrong.expected, type)}, "
-        f"found {_both(wrong.found, type)}",
+        f"found {_both(wrong.found, type)}{by}",
         f"{wrong.count} of {wrong.size} elements differ",
     ]
     facts += _stream_facts(wrong, type, lanes, cycles, seed)
-    if command:
-        facts.append(f"repeat with: {command}")
+    if repeat:
+        facts.append(f"repeat with: {repeat}")
     raise MismatchError("; ".join(facts))
 
 

@@ -1,52 +1,39 @@
-"""Verilated models with cocotb inside, kept by content: the same Verilog is compiled once."""
+"""Verilated models with cocotb inside, kept by content: the same Verilog is compiled once.
+
+cocotb's own runner makes every signal of the design public and compiles Verilator's run-time
+library anew for each model. Here only the top's signals are public, which is all that a bench
+needs, and the library is compiled once: 3 instead of 60 seconds of CPU time for a small CNN.
+"""
 
 from __future__ import annotations
 
 import fcntl
 import hashlib
-import json
+import os
 import shutil
-import sys
 import tempfile
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+
+import cocotb_tools.config as cocotb_files
 
 from hwaccel import tools
-from hwaccel.errors import ToolError
 from hwaccel.tools.cache import user_cache
 
 BUILD_TIMEOUT_S = 900.0
 # Models kept; the ones not used for longest go first.
-KEPT = 64
+KEPT = 100
 
-RUNNER = Path(__file__).with_name("_cocotb_run.py")
-_FLAGS = ("--x-initial", "unique", "--x-assign", "unique", "-O3")
+_VERILATOR = ("--cc", "--exe", "--vpi", "--public-depth", "1", "--timescale", "1ns/1ps")
+# Start from random register values, so that what lacks a reset shows; see `random_start`.
+_RANDOM = ("--x-initial", "unique", "--x-assign", "unique")
+_MAKE = ("OPT_FAST=-O1", "OPT_SLOW=-O0", "OPT_GLOBAL=-O2")
 
 
-def run_cocotb(
-    run: Mapping[str, Any], folder: Path, log: Path, env: Mapping[str, str], timeout_s: float
-) -> None:
-    """Run cocotb's runner on ``run`` in a process of its own.
-
-    Raises:
-        ToolError: compiler or simulator failed or ran out of time; the line names the log.
-    """
-    file = folder / f"{log.stem}.json"
-    file.write_text(json.dumps(run, indent=1), encoding="utf-8")
-    quiet = {"PYTEST_CURRENT_TEST": "", "WAVES": "", "COCOTB_LOG_LEVEL": "WARNING"}
-    quiet["COCOTB_REWRITE_ASSERTION_FILES"] = ""
-    done = tools.run(
-        [sys.executable, "-P", RUNNER, file],
-        cwd=folder,
-        env={**quiet, **env},
-        log=log,
-        timeout_s=timeout_s,
-        check=False,
-    )
-    if done.returncode != 0:
-        raise ToolError(tools.failure(str(run["simulator"]), done, log))
+def random_start(seed: int) -> list[str]:
+    """Return the arguments with which a model starts from the register values of ``seed``."""
+    return ["+verilator+rand+reset+2", f"+verilator+seed+{seed % 0x7FFFFFFF + 1}"]
 
 
 def verilated(files: Mapping[str, str], top: str, *, waves: bool) -> Path:
@@ -60,42 +47,95 @@ def verilated(files: Mapping[str, str], top: str, *, waves: bool) -> Path:
     for tool in ("verilator", "make", "g++"):
         tools.require(tool)
     cache = user_cache("verilated")
-    folder = cache / _digest(files, top, waves)
-    cache.mkdir(parents=True, exist_ok=True)
-    with (cache / f"{folder.name}.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    options = [*_VERILATOR, *_RANDOM, *(["--trace"] if waves else [])]
+    runtime = _digest([*options, *_MAKE, _identity()])
+    sources = [word for item in sorted(files.items()) for word in item]
+    folder = cache / _digest([runtime, top, *sources])
+    with _locked(cache / f"{folder.name}.lock"):
         if not (folder / top).is_file():
-            _build(files, top, waves, folder)
+            _build(files, top, options, folder, cache / f"runtime-{runtime}")
             _prune(cache)
     with suppress(OSError):
-        folder.touch()
+        os.utime(folder)
     return folder
 
 
-def _build(files: Mapping[str, str], top: str, waves: bool, folder: Path) -> None:
+def _digest(words: Sequence[str]) -> str:
+    text = "\0".join(str(len(word)) + ":" + word for word in words)
+    return hashlib.sha256(text.encode()).hexdigest()[:24]
+
+
+def _identity() -> str:
+    """Return what the compiled code depends on besides its sources: the tools and cocotb."""
+    places = [str(tools.require(tool).path.resolve()) for tool in ("verilator", "g++")]
+    versions = [tools.version(tools.require(tool)) or "" for tool in ("verilator", "g++")]
+    return " ".join([*places, *versions, str(cocotb_files.libs_dir)])
+
+
+@contextmanager
+def _locked(file: Path) -> Iterator[None]:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with file.open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _build(
+    files: Mapping[str, str], top: str, options: Sequence[str], folder: Path, runtime: Path
+) -> None:
     """Compile in a scratch folder, then move the program to ``folder`` in one step."""
-    scratch = Path(tempfile.mkdtemp(prefix=f"{folder.name}-", dir=folder.parent))
+    log = folder.with_suffix(".log")
+    scratch = Path(tempfile.mkdtemp(prefix="build-", dir=folder.parent))
     try:
-        sources = []
-        for name, text in sorted(files.items()):
+        for name, text in files.items():
             (scratch / name).write_text(text, encoding="ascii")
-            sources.append(str(scratch / name))
-        run = {
-            "simulator": "verilator",
-            "benches": "",
-            "build": True,
-            "test": False,
-            "sources": sources,
-            "top": top,
-            "build_dir": str(scratch / "obj"),
-            "build_args": list(_FLAGS),
-            "waves": waves,
-        }
-        log = folder.parent / f"{folder.name}.log"
-        run_cocotb(run, scratch, log, _make_env(), BUILD_TIMEOUT_S)
+        _compile(scratch, sorted(files), top, options, runtime, log)
         (scratch / "out").mkdir()
         (scratch / "obj" / top).rename(scratch / "out" / top)
         shutil.rmtree(folder, ignore_errors=True)
         (scratch / "out").rename(folder)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _compile(
+    scratch: Path, names: Sequence[str], top: str, options: Sequence[str], runtime: Path, log: Path
+) -> None:
+    libraries = cocotb_files.libs_dir
+    link = f"-Wl,-rpath,{libraries} -L{libraries} -lcocotbvpi_verilator"
+    main = cocotb_files.share_dir / "lib" / "verilator" / "verilator.cpp"
+    verilator, env = tools.require("verilator"), tools.verilator_env()
+    where = ["-Mdir", "obj", "--top-module", top, "--prefix", "Vtop", "-o", top, "-LDFLAGS", link]
+    tools.run(
+        [*verilator.argv, *options, *where, str(main), *names],
+        cwd=scratch,
+        env=env,
+        log=log,
+        timeout_s=BUILD_TIMEOUT_S,
+    )
+    for kept in runtime.glob("*.o"):
+        shutil.copyfile(kept, scratch / "obj" / kept.name)
+    trace = f"VM_TRACE={int('--trace' in options)}"
+    make = [*tools.require("make").argv, "-C", "obj", "-f", "Vtop.mk", trace, *_MAKE]
+    jobs = str(os.cpu_count() or 1)
+    tools.run([*make, "-j", jobs], cwd=scratch, env=env, log=log, timeout_s=BUILD_TIMEOUT_S)
+    if not runtime.is_dir():
+        _keep_runtime(scratch / "obj", runtime)
+
+
+def _keep_runtime(objects: Path, runtime: Path) -> None:
+    """Keep the objects of Verilator's library; the model's own begin with its prefix."""
+    scratch = Path(tempfile.mkdtemp(prefix="runtime-", dir=runtime.parent))
+    for file in objects.glob("verilated*.o"):
+        shutil.copyfile(file, scratch / file.name)
+    with suppress(OSError):  # somebody else was first
+        scratch.rename(runtime)
+    shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _prune(cache: Path) -> None:
+    """Drop the models that were not used for longest."""
+    models = [path for path in cache.iterdir() if path.is_dir() and "-" not in path.name]
+    for old in sorted(models, key=lambda path: path.stat().st_mtime, reverse=True)[KEPT:]:
+        shutil.rmtree(old, ignore_errors=True)
+        old.with_suffix(".log").unlink(missing_ok=True)

@@ -8,7 +8,6 @@ from pathlib import Path
 
 from hwaccel.emit.netlist import Netlist
 from hwaccel.errors import ConfigError, MismatchError
-from hwaccel.ir import Graph
 from hwaccel.verify.beats import Ints
 from hwaccel.verify.compare import require_equal
 from hwaccel.verify.fastsim import build_fast
@@ -32,7 +31,7 @@ def simulate(
     seed: int = 1,
     waves: Path | None = None,
     workdir: Path | None = None,
-    hint: str = "",
+    command: str = "",
 ) -> SimResult:
     """Simulate and compare with ``expected``; see ``Design.simulate``."""
     if simulator not in SIMULATORS:
@@ -55,12 +54,14 @@ def simulate(
             seed=seed,
             waves=waves,
             workdir=workdir,
+            expected=expected,
+            command=command,
         )
-    names = [edge.value for edge in netlist.outputs]
-    for name, want, found, edge in zip(
-        names, expected, result.outputs, netlist.outputs, strict=True
-    ):
-        require_equal(want, found, edge.type, name, what=result.simulator, seed=seed, repeat=hint)
+    for want, found, edge in zip(expected, result.outputs, netlist.outputs, strict=True):
+        label = f"{result.simulator}: {edge.value}"
+        require_equal(
+            want, found, edge.type, label, lanes=edge.lanes, seed=seed, command=command
+        )
     if result.frame_error:
         raise MismatchError(f"{netlist.name}: frame_error is high after correct frames")
     return result
@@ -81,12 +82,3 @@ def _fast(
     with tempfile.TemporaryDirectory(prefix="hwaccel-") as folder:
         model = build_fast(files, netlist, Path(folder))
         return model.run(xs, idle=idle, backpressure=backpressure, seed=seed)
-
-
-def compare_all(
-    graph: Graph, expected: Sequence[Ints], found: Sequence[Ints], *, what: str
-) -> None:
-    """Raise ``MismatchError`` unless every output equals the golden one in every bit."""
-    types = graph.types()
-    for name, want, have in zip(graph.outputs, expected, found, strict=True):
-        require_equal(want, have, types[name], name, what=what)

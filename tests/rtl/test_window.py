@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import os
 import random
+import shutil
 import sys
 from dataclasses import asdict, replace
-from pathlib import Path
 
 import pytest
 from proofs import RTL, missing, run
+
+from hwaccel import tools
 
 SIM = RTL.parent / "sim"
 sys.path.append(str(SIM))
@@ -18,13 +20,11 @@ sys.path.append(str(SIM))
 pytest.importorskip("cocotb", reason="missing: cocotb")
 
 from bench_window import SLOT, Geometry  # noqa: E402
+from cocotb_tools.check_results import get_results  # noqa: E402
 from cocotb_tools.runner import get_runner  # noqa: E402
 
 SEED = 20
-SOURCES = [
-    *(RTL / "op" / f"{name}.v" for name in ("hwa_loop", "hwa_window_axis")),
-    *(RTL / "op" / f"{name}.v" for name in ("hwa_window_order", "hwa_window")),
-]
+SOURCES = sorted((RTL / "op").glob("hwa_window*.v")) + [RTL / "op" / "hwa_loop.v"]
 # Read beats and input beats of one frame, at most: keeps the run short.
 MOST_READS, MOST_BEATS = 700, 200
 
@@ -130,33 +130,118 @@ def cases(count: int = 90) -> list[Geometry]:
 def top(geometries: list[Geometry]) -> str:
     """Verilog of one window per geometry, side by side."""
     n = len(geometries)
-    instances = []
-    for i, g in enumerate(geometries):
-        values = ", ".join(f".{name}({_literal(v)})" for name, v in g.parameters().items())
-        slot = f"[{SLOT * i} +: {g.data_w}]"
-        above = SLOT - g.data_w
-        instances.append(
-            f"""
-    hwa_window #({values}) case_{i} (
-        .clk(clk), .rst(rst), .s_axis_tvalid(s_axis_tvalid[{i}]),
-        .s_axis_tready(s_axis_tready[{i}]), .s_axis_tdata(s_axis_tdata{slot}),
-        .grant(grant[{i}]), .take(take[{i}]), .out_valid(out_valid[{i}]),
-        .out_first(out_first[{i}]), .out_last(out_last[{i}]), .out_data(out_data{slot})
-    );"""
-            + (f"\n    assign out_data[{SLOT * i + g.data_w} +: {above}] = 0;" if above else "")
-        )
     return f"""`timescale 1ns / 1ps
 module window_top (
-    input wire clk, input wire rst,
-    input wire [{n - 1}:0] s_axis_tvalid, output wire [{n - 1}:0] s_axis_tready,
-    input wire [{SLOT * n - 1}:0] s_axis_tdata,
-    input wire [{n - 1}:0] grant, output wire [{n - 1}:0] take,
-    output wire [{n - 1}:0] out_valid, output wire [{n - 1}:0] out_first,
-    output wire [{n - 1}:0] out_last, output wire [{SLOT * n - 1}:0] out_data
-);{"".join(instances)}
+    input  wire clk,
+    input  wire rst,
+    input  wire [{n - 1}:0] s_axis_tvalid,
+    output wire [{n - 1}:0] s_axis_tready,
+    input  wire [{SLOT * n - 1}:0] s_axis_tdata,
+    input  wire [{n - 1}:0] grant,
+    output wire [{n - 1}:0] take,
+    output wire [{n - 1}:0] out_valid,
+    output wire [{n - 1}:0] out_first,
+    output wire [{n - 1}:0] out_last,
+    output wire [{SLOT * n - 1}:0] out_data
+);
+{"".join(_instance(i, g) for i, g in enumerate(geometries))}
 endmodule
 """
 
 
-def _literal(value: int) -> str:
-    return str(value) if value < 1 << 31 else f"64'd{value}"
+def _instance(i: int, g: Geometry) -> str:
+    values = ", ".join(
+        f".{name}(64'd{value})" if name == "PAD" else f".{name}({value})"
+        for name, value in g.parameters().items()
+    )
+    used, above = f"[{SLOT * i} +: {g.data_w}]", SLOT - g.data_w
+    rest = f"[{SLOT * i + g.data_w} +: {above}]"
+    ports = ("s_axis_tvalid", "s_axis_tready", "grant", "take", "out_valid", "out_first", "out_last")
+    wires = ", ".join(f".{port}({port}[{i}])" for port in ports)
+    return (
+        f"""
+    hwa_window #({values}) case_{i} (.clk(clk), .rst(rst), {wires},
+        .s_axis_tdata(s_axis_tdata{used}), .out_data(out_data{used}));"""
+        + f"""
+    assign out_data{rest} = {above}'d0;
+    wire unused_{i} = &{{1'b0, s_axis_tdata{rest}}};"""
+        * (above > 0)
+    )
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A folder with the top of all cases, and their list."""
+    (tmp_path / "top.v").write_text(top(cases()))
+    (tmp_path / "cases.json").write_text(json.dumps([asdict(g) for g in cases()]))
+    return tmp_path
+
+
+@pytest.mark.rtl
+@pytest.mark.parametrize("simulator", ["icarus", "verilator"])
+def test_every_cycle_is_as_the_contract_says(simulator, folder, monkeypatch):
+    program = {"icarus": "iverilog"}.get(simulator, simulator)
+    if missing(program):
+        pytest.skip(missing(program))
+    options = ["-g2005"]
+    if simulator == "verilator":
+        for name, value in tools.verilator_env().items():
+            monkeypatch.setenv(name, value)
+        # The bench looks at the ports of the top and at nothing below: a quarter of the C++.
+        options = ["--quiet", "--no-public-flat-rw", "--public-depth", "1"]
+        quick = "OPT_FAST=-O1 OPT_SLOW=-O0 OPT_GLOBAL=-O0"
+        monkeypatch.setenv("MAKEFLAGS", f"{os.environ.get('MAKEFLAGS', '')} {quick}".strip())
+    monkeypatch.setenv("PYTHONPATH", str(SIM), prepend=os.pathsep)
+    runner = get_runner(simulator)
+    runner.build(
+        sources=[*SOURCES, folder / "top.v"],
+        hdl_toplevel="window_top",
+        build_dir=folder,
+        build_args=options,
+        timescale=("1ns", "1ps"),
+    )
+    results = runner.test(
+        test_module="bench_window",
+        hdl_toplevel="window_top",
+        build_dir=folder,
+        test_dir=folder,
+        timescale=("1ns", "1ps"),
+        extra_env={"HWA_CASES": str(folder / "cases.json"), "HWA_SEED": str(SEED)},
+    )
+    ran, failed = get_results(results)
+    assert (ran, failed) == (5, 0)
+
+
+@pytest.mark.rtl
+@pytest.mark.parametrize(
+    "argv",
+    [
+        ["iverilog", "-g2005", "-Wall", "-s", "window_top", "-o", "out.vvp"],
+        ["verilator", "--lint-only", "--quiet", "-Wall", "-Wno-DECLFILENAME"],
+    ],
+    ids=lambda argv: argv[0],
+)
+def test_no_geometry_makes_a_tool_speak(argv, folder):
+    if missing(argv[0]):
+        pytest.skip(missing(argv[0]))
+    assert run([*argv, *map(str, SOURCES), "top.v"], folder) == (0, "")
+
+
+@pytest.mark.synth
+@pytest.mark.skipif(missing("yosys") != "", reason=missing("yosys"))
+@pytest.mark.parametrize(
+    ("depth", "cell", "count"), [(12, "TRELLIS_DPR16X4", 4), (520, "DP16KD", 1)]
+)
+def test_yosys_puts_the_ring_into_memory(depth, cell, count, tmp_path):
+    for path in SOURCES:
+        shutil.copy(path, tmp_path)
+    size = f"-set DATA_W 16 -set IN_H 32 -set IN_W 128 -set OUT_W 127 -set DEPTH {depth}"
+    script = (
+        f"read_verilog -defer {' '.join(path.name for path in SOURCES)}; "
+        f"chparam {size} hwa_window; synth_ecp5 -run begin:map_ffs -top hwa_window; "
+        f"select -assert-count {count} t:{cell}; select -assert-none t:$_DLATCH*; "
+        # A ring of registers would have thousands.
+        "select -assert-max 200 t:$_*DFF*"
+    )
+    code, text = run(["yosys", "-q", "-p", script], tmp_path)
+    assert code == 0, text

@@ -65,7 +65,6 @@ pixel:
                         const bool last = ky == P::kernel_height - 1 &&
                                           kx == P::kernel_width - 1 && g == G::group_beats - 1;
                         const typename P::in0_beat taken = taps.read();
-                        typename P::out_beat result = 0;
                     output:
                         for (int p = 0; p < pe; p++) {
 #pragma HLS UNROLL
@@ -80,10 +79,18 @@ pixel:
                                        weight[o][g * simd + s][ky][kx];
                             }
                             acc[p] = sum;
-                            set_lane(result, p,
-                                     typename P::out_t((sum << int(shift[o])) + bias[o]));
                         }
-                        if (last) y.write(result);
+                        if (last) {
+                            typename P::out_beat result = 0;
+                        finish:
+                            for (int p = 0; p < pe; p++) {
+#pragma HLS UNROLL
+                                const int o = channel + p;
+                                set_lane(result, p,
+                                         typename P::out_t((acc[p] << int(shift[o])) + bias[o]));
+                            }
+                            y.write(result);
+                        }
                     }
                 }
             }

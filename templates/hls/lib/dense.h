@@ -33,7 +33,6 @@ repeat:
 #pragma HLS PIPELINE II=1
             const typename P::in0_beat taken = repeat == 0 ? x.read() : vector[beat];
             vector[beat] = taken;
-            typename P::out_beat result = 0;
         output:
             for (int p = 0; p < pe; p++) {
 #pragma HLS UNROLL
@@ -46,9 +45,17 @@ repeat:
                     sum += get_lane<typename P::in0_t>(taken, s) * weight[o][beat * simd + s];
                 }
                 acc[p] = sum;
-                set_lane(result, p, typename P::out_t((sum << int(shift[o])) + bias[o]));
             }
-            if (beat == beats - 1) y.write(result);
+            if (beat == beats - 1) {
+                typename P::out_beat result = 0;
+            finish:
+                for (int p = 0; p < pe; p++) {
+#pragma HLS UNROLL
+                    const int o = repeat * pe + p;
+                    set_lane(result, p, typename P::out_t((acc[p] << int(shift[o])) + bias[o]));
+                }
+                y.write(result);
+            }
         }
     }
 }

@@ -1,0 +1,311 @@
+"""The command line: parse, call the API, print. Every failure is one line and exit code 2."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Optional
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from hwaccel import __version__
+from hwaccel.api import Design, load
+from hwaccel.config import Config, override, read_config
+from hwaccel.errors import HwaccelError
+
+app = typer.Typer(
+    name="hwaccel",
+    help="PyTorch to bit-exact, placed-and-routed hardware.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+out = Console()
+err = Console(stderr=True)
+
+Project = Annotated[Path, typer.Argument(help="Folder written by hwaccel convert.")]
+Frames = Annotated[int, typer.Option(min=1, help="Random frames to run.")]
+Seed = Annotated[int, typer.Option(min=0, help="Seed of frames and stalls.")]
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version.", is_eager=True)
+    ] = False,
+) -> None:
+    if version:
+        out.print(f"hwaccel {__version__}")
+        raise typer.Exit
+
+
+@contextmanager
+def _steps(title: str) -> Iterator[_Steps]:
+    """Show what is going on: a live line on a terminal, plain lines elsewhere."""
+    with Progress(
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        TimeElapsedColumn(),
+        console=err,
+        transient=True,
+        disable=not err.is_terminal,
+    ) as progress:
+        yield _Steps(progress, title)
+
+
+class _Steps:
+    def __init__(self, progress: Progress, title: str) -> None:
+        self._progress = progress
+        self._task = progress.add_task(title, total=None)
+
+    def __call__(self, text: str) -> None:
+        self._progress.update(self._task, description=text)
+        if self._progress.disable:
+            err.print(text, style="dim", highlight=False)
+
+
+@app.command()
+def convert(
+    model: Annotated[
+        str, typer.Argument(help="model.pt2 (torch.export.save) or package.module:factory.")
+    ],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Project folder to write.")] = Path(
+        "build"
+    ),
+    weights: Annotated[
+        Optional[Path], typer.Option(help="State dict for a factory (.pt, .safetensors).")
+    ] = None,
+    example: Annotated[
+        Optional[str], typer.Option(help="Input shape with batch, like 1x3x32x32, or a .npy file.")
+    ] = None,
+    calibration: Annotated[
+        Optional[Path], typer.Option(help=".npy file with representative inputs.")
+    ] = None,
+    config: Annotated[Optional[Path], typer.Option(help="TOML file of options.")] = None,
+    name: Annotated[Optional[str], typer.Option(help="Name of the top module.")] = None,
+    weight_bits: Annotated[Optional[int], typer.Option(help="Bits per weight.")] = None,
+    activation_bits: Annotated[Optional[int], typer.Option(help="Bits per activation.")] = None,
+    input_format: Annotated[
+        Optional[str], typer.Option("--input", help="Format of the input stream, like u8.8.")
+    ] = None,
+    target_interval: Annotated[
+        Optional[int], typer.Option(help="Clock cycles per frame to reach.")
+    ] = None,
+    multipliers: Annotated[Optional[int], typer.Option(help="Multipliers to spend.")] = None,
+    clock_mhz: Annotated[Optional[float], typer.Option(help="Clock to constrain for.")] = None,
+    dump_ir: Annotated[
+        Optional[Path], typer.Option(help="Folder for the graph after every pass.")
+    ] = None,
+) -> None:
+    """Turn a model into Verilog, HLS C++, CUDA, benches and constraints."""
+    from hwaccel import inputs
+    from hwaccel.api import convert as convert_model
+
+    overrides = {
+        "name": name,
+        "weight_bits": weight_bits,
+        "activation_bits": activation_bits,
+        "input": input_format,
+        "target_interval": target_interval,
+        "multipliers": multipliers,
+        "clock_mhz": clock_mhz,
+    }
+    chosen = override(read_config(config) if config else Config(), overrides)
+    with _steps("reading the model") as step:
+        loaded = inputs.read_model(model, weights)
+        shown = inputs.read_example(example) if example else None
+        data = inputs.read_array(calibration) if calibration else None
+        if data is None:
+            data = inputs.stand_in(loaded, shown)
+            err.print(
+                "no --calibration: formats follow 64 random frames, so accuracy will suffer",
+                style="yellow",
+            )
+        design = convert_model(
+            loaded, shown, calibration=data, config=chosen, progress=step, dump_ir=dump_ir
+        )
+        step("writing the project")
+        design.write(output)
+    _print_design(design, output)
+
+
+def _print_design(design: Design, folder: Path) -> None:
+    timing = design.plan.timing()
+    table = Table(title=f"{design.name} (design {design.hash})", title_justify="left")
+    for column in ("segment", "operation", "fold", "cycles", "format"):
+        table.add_column(column)
+    for segment in design.plan.segments:
+        nodes = [n for n in design.graph.nodes if n.name in segment.nodes]
+        if nodes:
+            table.add_row(
+                nodes[0].path or nodes[0].name,
+                " + ".join(n.op.name for n in nodes),
+                str(design.plan.folds[nodes[0].name]),
+                str(segment.cycles),
+                str(nodes[-1].output.type),
+            )
+    out.print(table)
+    out.print(
+        f"latency {timing.latency} cycles, one frame every {timing.interval} cycles "
+        f"(bottleneck: {design.plan.bottleneck.name}); written to {folder}/",
+        highlight=False,
+    )
+
+
+@app.command()
+def sim(
+    project: Project,
+    simulator: Annotated[
+        str, typer.Option(help="verilator, icarus, fast (compiled, no Python in the loop) or all.")
+    ] = "all",
+    frames: Frames = 16,
+    data: Annotated[Optional[Path], typer.Option(help=".npy file of inputs (numbers).")] = None,
+    idle: Annotated[str, typer.Option(help="Source pauses: none, some, heavy, bursts.")] = "none",
+    backpressure: Annotated[
+        str, typer.Option(help="Sink pauses: none, some, heavy, bursts.")
+    ] = "none",
+    seed: Seed = 1,
+    waves: Annotated[Optional[Path], typer.Option(help="Write waves to this file.")] = None,
+) -> None:
+    """Simulate the Verilog and compare every bit with the golden model."""
+    from hwaccel import stages
+
+    names = ("fast", "verilator", "icarus") if simulator == "all" else (simulator,)
+    with _steps("reading the project") as step:
+        design = load(project)
+        xs = stages.frames(design, frames, seed, data)
+        for one in names:
+            step(f"{one}: building and running {len(xs[0])} frames")
+            record = stages.simulate(
+                design, project, xs, one, idle=idle, backpressure=backpressure, seed=seed,
+                waves=waves,
+            )
+            out.print(stages.sim_line(record), highlight=False)
+
+
+@app.command()
+def csim(
+    project: Project,
+    what: Annotated[str, typer.Option(help="hls, cuda (its arithmetic on the host) or all.")] = "all",
+    frames: Frames = 16,
+    data: Annotated[Optional[Path], typer.Option(help=".npy file of inputs (numbers).")] = None,
+    seed: Seed = 1,
+) -> None:
+    """Compile the emitted C++ with g++, run it, compare every bit with the golden model."""
+    from hwaccel import stages
+
+    names = ("hls", "cuda-host") if what == "all" else ("cuda-host" if what == "cuda" else what,)
+    with _steps("reading the project") as step:
+        design = load(project)
+        xs = stages.frames(design, frames, seed, data)
+        for one in names:
+            step(f"{one}: compiling and running {len(xs[0])} frames")
+            record = stages.csim(design, project, xs, one)
+            out.print(
+                f"{record.what}: {record.frames} frames, {record.mismatches} mismatches, "
+                f"{record.seconds:.1f} s",
+                highlight=False,
+            )
+
+
+@app.command()
+def synth(
+    project: Project,
+    target: Annotated[str, typer.Option(help="ecp5-85k, ecp5-45k, ecp5-25k, xcup, ...")] = "ecp5-85k",
+    clock_mhz: Annotated[Optional[float], typer.Option(help="Clock to aim at.")] = None,
+    pnr: Annotated[bool, typer.Option(help="Place and route where nextpnr knows the target.")] = True,
+    seed: Annotated[int, typer.Option(help="Placement seed.")] = 1,
+) -> None:
+    """Synthesize with Yosys; place and route with nextpnr."""
+    from hwaccel import stages
+
+    with _steps("reading the project") as step:
+        design = load(project)
+        record = stages.synthesize(
+            design, project, target, clock_mhz=clock_mhz, pnr=pnr, seed=seed, progress=step
+        )
+    out.print(stages.synth_line(record), highlight=False)
+
+
+@app.command()
+def report(
+    project: Project,
+    output: Annotated[
+        Optional[Path], typer.Option("--output", "-o", help="HTML file (default: in the project).")
+    ] = None,
+) -> None:
+    """Write one self-contained HTML page about the project and its results."""
+    from hwaccel import stages
+
+    design = load(project)
+    path = stages.write_report(design, project, output or project / "report.html")
+    out.print(f"written to {path}", highlight=False)
+
+
+@app.command()
+def gpu(
+    project: Project,
+    batch: Annotated[int, typer.Option(min=1, help="Frames per batch.")] = 1024,
+    seed: Seed = 1,
+) -> None:
+    """Run the golden model as integer-exact torch, on a CUDA device when there is one."""
+    from hwaccel import stages
+
+    with _steps("running the golden model on torch"):
+        design = load(project)
+        record = stages.gpu(design, project, batch, seed)
+    out.print(
+        f"{record.device}: {record.frames} frames, {record.mismatches} mismatches, "
+        f"{record.frames_per_second:,.0f} frames/s; the hardware takes one every "
+        f"{design.plan.timing().interval} cycles",
+        highlight=False,
+    )
+
+
+@app.command()
+def doctor() -> None:
+    """Show which tools were found, where, and what each missing one would enable."""
+    from hwaccel import tools
+
+    table = Table()
+    for column in ("tool", "version", "where", "enables", "to install"):
+        table.add_column(column, overflow="fold")
+    for finding in tools.doctor():
+        table.add_row(
+            finding.name,
+            finding.version or ("-" if finding.found else "[red]missing[/]"),
+            str(finding.path or ""),
+            finding.enables,
+            finding.note or ("" if finding.found else finding.install),
+        )
+    out.print(table)
+
+
+def main() -> None:
+    """Run the command line; the entry point of the ``hwaccel`` script."""
+    try:
+        app(standalone_mode=False)
+    except HwaccelError as error:
+        _fail(str(error))
+    except (typer.Abort, KeyboardInterrupt):
+        _fail("interrupted; earlier output is untouched", 130)
+    except OSError as error:
+        _fail(f"{error.filename or 'file system'}: {error.strerror}")
+    except Exception as error:
+        # Usage errors of the parser, whose class is private, carry a formatted message.
+        message = getattr(error, "format_message", None)
+        if message is None:
+            raise
+        _fail(f"{message()}; see hwaccel --help")
+
+
+def _fail(message: str, code: int = 2) -> None:
+    line = " ".join(message.split())
+    err.print(f"[bold red]hwaccel:[/] ", end="", highlight=False)
+    err.print(line, markup=False, highlight=False, soft_wrap=True)
+    sys.exit(code)

@@ -1,0 +1,36 @@
+"""Ways out, for operators that people often use and that cannot be converted."""
+
+from __future__ import annotations
+
+_ADVICE = {
+    "leave it out: the largest score stays the largest; apply it outside": (
+        "softmax log_softmax _softmax _log_softmax sigmoid argmax topk"
+    ),
+    "use ReLU and fine-tune": (
+        "elu gelu hardsigmoid hardswish hardtanh hardtanh_ leaky_relu leaky_relu_ mish prelu "
+        "relu6 selu silu silu_ softplus tanh threshold"
+    ),
+    "use BatchNorm, which becomes constants": "layer_norm group_norm instance_norm rms_norm",
+    "use convolutions and linear layers": (
+        "lstm gru rnn_tanh rnn_relu scaled_dot_product_attention embedding bmm einsum conv3d "
+        "_native_multi_head_attention"
+    ),
+    "use Conv2d; upsampling is not supported": (
+        "conv_transpose1d conv_transpose2d upsample_nearest2d upsample_bilinear2d pixel_shuffle"
+    ),
+    "use add, or run the branches as separate outputs": "cat stack concat concatenate",
+    "use AvgPool2d, or MaxPool2d with a fixed kernel": (
+        "adaptive_max_pool1d adaptive_max_pool2d max lp_pool2d fractional_max_pool2d"
+    ),
+    "reorder the axes outside the model": "permute transpose t movedim flip roll",
+    "cut the input outside the model": "slice select index index_select split chunk narrow unbind",
+    "compare and select outside the model": "where gt lt ge le eq maximum minimum abs sign",
+    "switch observers off and keep no state between frames": "copy_ fill_ zero_",
+}
+_BY_NAME = {name: text for text, names in _ADVICE.items() for name in names.split()}
+
+
+def advice(name: str) -> str:
+    """Return why the operator ``name`` is refused, and the way out."""
+    way_out = _BY_NAME.get(name, "see docs/how-to/supported-models.md for what is")
+    return f"is not supported; {way_out}"

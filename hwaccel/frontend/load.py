@@ -1,0 +1,130 @@
+"""Models from outside: ``.pt2`` files, and ``package.module:factory`` with a weights file."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import pickle
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from hwaccel.errors import FrontendError
+from hwaccel.frontend.program import Program, reason, shown
+from hwaccel.frontend.pt2 import read_pt2
+
+_KINDS = "give a .pt2 file of torch.export.save, or package.module:factory with --weights"
+
+
+def load_model(source: str | Path, weights: Path | None = None) -> torch.nn.Module | Program:
+    """Return the model called ``source``, ready for ``trace``.
+
+    A ``.pt2`` file is data and is never run. ``package.module:factory`` is code and is: the
+    factory is a module, or takes no arguments and returns one; the current directory is searched
+    as Python would. ``weights`` is a state dict for it, ``.safetensors`` or of ``torch.save``,
+    read without unpickling objects.
+
+    Raises:
+        FrontendError: the model or its weights cannot be read; the message names the file.
+    """
+    text = str(source)
+    suffix = Path(text).suffix.lower()
+    if suffix == ".pt2":
+        if weights is not None:
+            raise FrontendError(f"{text}: holds its own weights; leave out {weights}")
+        return read_pt2(Path(text))
+    if suffix in (".onnx", ".pt", ".pth", ".ts", ".h5", ".safetensors", ".tflite"):
+        raise FrontendError(f"{text}: {suffix} models are not supported yet; {_KINDS}")
+    name, colon, attribute = text.partition(":")
+    if not colon or not name or not attribute:
+        raise FrontendError(f"{text!r} is no model; {_KINDS}")
+    model = _make(text, name, attribute)
+    if weights is not None:
+        _load_weights(model, weights)
+    return model
+
+
+def _make(text: str, name: str, attribute: str) -> torch.nn.Module:
+    if os.getcwd() not in sys.path:
+        sys.path.insert(0, os.getcwd())
+    try:
+        found: Any = importlib.import_module(name)
+        for part in attribute.split("."):
+            found = getattr(found, part)
+        model = found if isinstance(found, torch.nn.Module) else found()
+    except Exception as error:
+        raise FrontendError(
+            f"{text}: {type(error).__name__}: {reason(error)}; the name must be an importable "
+            "module and, after the colon, a model or a function without arguments that returns one"
+        ) from None
+    if not isinstance(model, torch.nn.Module):
+        raise FrontendError(
+            f"{text}: returned a {type(model).__name__}, expected a torch.nn.Module"
+        )
+    return model
+
+
+def _load_weights(model: torch.nn.Module, path: Path) -> None:
+    state = _state_dict(path)
+    expected = model.state_dict()
+    missing, unknown = (
+        sorted(expected.keys() - state.keys()),
+        sorted(state.keys() - expected.keys()),
+    )
+    for label, keys in (("lacks", missing), ("has unknown", unknown)):
+        if keys:
+            listed = ", ".join(map(shown, keys[:5])) + (", ..." if len(keys) > 5 else "")
+            raise FrontendError(
+                f"{path}: {label} {listed} ({len(keys)} of {len(expected)} tensors); "
+                "give the weights of this very model"
+            )
+    for key, tensor in expected.items():
+        if tuple(state[key].shape) != tuple(tensor.shape):
+            raise FrontendError(
+                f"{path}: {shown(key)} has shape {tuple(state[key].shape)}, the model expects "
+                f"{tuple(tensor.shape)}; give the weights of this very model"
+            )
+    model.load_state_dict(dict(state))
+
+
+def _state_dict(path: Path) -> Mapping[str, torch.Tensor]:
+    if not path.is_file():
+        raise FrontendError(f"{path}: no such file")
+    if path.suffix.lower() == ".safetensors":
+        return _safetensors(path)
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError:
+        raise FrontendError(
+            f"{path}: is damaged, or holds objects besides tensors, which are not unpickled; "
+            "save model.state_dict() alone with torch.save"
+        ) from None
+    except Exception as error:
+        raise FrontendError(
+            f"{path}: cannot be read as weights ({reason(error)}); "
+            "save model.state_dict() alone with torch.save"
+        ) from None
+    if not isinstance(state, Mapping) or not all(
+        isinstance(k, str) and isinstance(v, torch.Tensor) for k, v in state.items()
+    ):
+        raise FrontendError(
+            f"{path}: holds no state dict; save model.state_dict() alone with torch.save"
+        )
+    return state
+
+
+def _safetensors(path: Path) -> Mapping[str, torch.Tensor]:
+    try:
+        reader = importlib.import_module("safetensors.torch")
+    except ImportError:
+        raise FrontendError(
+            f"{path}: needs the package safetensors; pip install safetensors"
+        ) from None
+    try:
+        state: Mapping[str, torch.Tensor] = reader.load_file(path)
+    except Exception as error:
+        raise FrontendError(f"{path}: is damaged ({reason(error)}); save it again") from None
+    return state

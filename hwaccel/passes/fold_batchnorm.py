@@ -1,0 +1,138 @@
+"""Fold per-channel scales into the weights beside them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hwaccel.fxp import IntArray
+from hwaccel.ir import Graph, Node
+from hwaccel.ops import Conv2d, Dense, Scale
+from hwaccel.ops.family import signed_width, trailing_zeros
+from hwaccel.passes.base import Pass
+from hwaccel.passes.edit import Edit
+
+Ints = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class FoldBatchnorm(Pass):
+    """Make ``scale`` part of the ``dense``, ``conv2d`` or ``scale`` before or behind it.
+
+    Exact, because multiplication distributes:
+    ``((W x << s) + b) * m + a = ((W m) x << s) + (b m + a)``, and
+    ``W (m x + a) = (W m) x + W a``. The second needs every window inside the image where
+    ``a`` is not zero. Done where the new weights have at most ``bits`` bits, or no more than the
+    old ones; trailing zeros of a row may move into its shift to get there.
+
+    ``%d = dense(%x) {weight=[[3]], bias=[1]}; %y = scale(%d) {mult=[5], add=[2]}`` becomes
+    ``%y = dense(%x) {weight=[[15]], bias=[7]}``.
+    """
+
+    name: ClassVar[str] = "fold_batchnorm"
+
+    # Two 18 bit operands is what a multiplier of most FPGAs takes.
+    bits: int = 18
+
+    def run(self, graph: Graph) -> Graph:
+        """Fold every scale that can be."""
+        edit = Edit(graph)
+        edit.sweep(_drop_identity, self._fold_into_producer, self._fold_into_reader)
+        return edit.graph()
+
+    def _fold_into_producer(self, edit: Edit, node: Node) -> bool:
+        first = edit.node(node.inputs[0])
+        if not isinstance(node.op, Scale) or first is None:
+            return False
+        if edit.only_reader(first.name) is None:
+            return False
+        match first.op:
+            case Dense() | Conv2d():
+                folded: Dense | Conv2d | Scale | None = self._scaled(first.op, node.op)
+            case Scale():
+                folded = self._composed(first.op, node.op)
+            case _:
+                return False
+        if folded is None or not edit.legal(folded, *first.inputs):
+            return False
+        edit.set(first.name, folded)
+        return edit.bypass(node.name)
+
+    def _fold_into_reader(self, edit: Edit, node: Node) -> bool:
+        if not isinstance(node.op, Scale):
+            return False
+        reader = edit.only_reader(node.name)
+        if reader is None or not isinstance(reader.op, Dense | Conv2d):
+            return False
+        folded = self._prescaled(node.op, reader.op)
+        if folded is None or not edit.legal(folded, *node.inputs):
+            return False
+        edit.set(reader.name, folded, *node.inputs)
+        edit.drop(node.name)
+        return True
+
+    def _scaled(self, op: Dense | Conv2d, scale: Scale) -> Dense | Conv2d | None:
+        """Return ``scale(op(x))`` as one op."""
+        mult = scale.mult.a.reshape(-1, *[1] * (op.weight.a.ndim - 1))
+        bias = IntArray(op.bias.a * scale.mult.a + scale.add.a)
+        return self._weighted(op, op.weight.a * mult, bias, scale.mult_frac)
+
+    def _prescaled(self, scale: Scale, op: Dense | Conv2d) -> Dense | Conv2d | None:
+        """Return ``op(scale(x))`` as one op."""
+        mult, add = scale.mult.a, scale.add.a
+        if isinstance(op, Conv2d):
+            if add.any() and any(op.padding):
+                return None
+            # One row per output channel: the operand channels of its group.
+            per_out = op.weight.shape[0] // op.groups
+            mult, add = (
+                np.repeat(v.reshape(op.groups, -1), per_out, axis=0)[:, :, None, None]
+                for v in (mult, add)
+            )
+        sums = (op.weight.a * add).reshape(op.weight.shape[0], -1).sum(axis=1)
+        bias = IntArray(op.bias.a + (sums << op.shift.a))
+        return self._weighted(op, op.weight.a * mult, bias, scale.mult_frac)
+
+    def _composed(self, first: Scale, second: Scale) -> Scale | None:
+        mult = first.mult.a * second.mult.a
+        old = max(_width(first.mult.a), _width(second.mult.a))
+        if _width(mult) > max(self.bits, old):
+            return None
+        add = IntArray(first.add.a * second.mult.a + second.add.a)
+        return Scale(IntArray(mult), add, first.mult_frac + second.mult_frac)
+
+    def _weighted(
+        self, op: Dense | Conv2d, weight: Ints, bias: IntArray, frac: int
+    ) -> Dense | Conv2d | None:
+        limit = max(self.bits, _width(op.weight.a))
+        rows = weight.reshape(weight.shape[0], -1)
+        shift = op.shift.a.copy()
+        for i, row in enumerate(rows):
+            excess = _width(row) - limit
+            if excess > min(trailing_zeros(row), 31 - int(shift[i])):
+                return None
+            if excess > 0:
+                rows[i] >>= excess
+                shift[i] += excess
+        return replace(
+            op,
+            weight=IntArray(rows.reshape(weight.shape)),
+            shift=IntArray(shift),
+            bias=bias,
+            weight_frac=op.weight_frac + frac,
+        )
+
+
+def _width(values: Ints) -> int:
+    return signed_width(int(values.min()), int(values.max()))
+
+
+def _drop_identity(edit: Edit, node: Node) -> bool:
+    """``x * 1 + 0`` in the same units is ``x``."""
+    op = node.op
+    if not isinstance(op, Scale) or op.mult_frac != 0 or op.add.a.any():
+        return False
+    return bool((op.mult.a == 1).all()) and edit.bypass(node.name)

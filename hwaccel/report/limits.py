@@ -1,0 +1,63 @@
+"""What the numbers of a report do not say; what is wrong comes first."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from hwaccel.report.facts import Measured
+from hwaccel.report.text import count, megahertz, plural
+
+
+def limits_of(measured: Measured, frames: int, dropped: Sequence[str]) -> tuple[str, ...]:
+    """Return one sentence per limit. ``frames`` were scheduled; ``dropped`` names old records."""
+    limits = [*contradictions(measured), *_gaps(measured)]
+    if dropped:
+        limits.append(
+            f"Left out, measured on another design: {', '.join(dropped)}. Run these stages again."
+        )
+    limits += [
+        "Latency and interval are for a source and a sink that never wait; the schedule was run "
+        f"for {plural(frames, 'frame')}. Stalls from outside add their own cycles.",
+        "LUT, FF, DSP and RAM of single stages are estimates for a device with four-input LUTs, "
+        "made before synthesis; their sum need not equal a synthesis result.",
+    ]
+    return tuple(limits)
+
+
+def contradictions(measured: Measured) -> tuple[str, ...]:
+    """Return what was measured and should not be so."""
+    found = []
+    for line in measured.equality:
+        if line.mismatches:
+            values = plural(line.mismatches, "output value")
+            found.append(f"{line.executor}: {values} not equal to the golden model's.")
+    for timed in measured.timing:
+        if timed.agrees is False:
+            found.append(
+                f"{timed.simulator}: latency {count(timed.latency)} and interval "
+                f"{count(timed.interval)}, where the schedule says "
+                f"{count(timed.predicted_latency)} and {count(timed.predicted_interval)}."
+            )
+    for made in measured.synthesis:
+        if made.fmax_mhz is not None and made.fmax_mhz < made.clock_mhz:
+            found.append(
+                f"{made.target}: reaches {megahertz(made.fmax_mhz)} MHz of the "
+                f"{megahertz(made.clock_mhz)} MHz asked for."
+            )
+    return tuple(found)
+
+
+def _gaps(measured: Measured) -> list[str]:
+    gaps = []
+    if not measured.timing:
+        gaps.append("No simulation has been run: latency and interval are the schedule's alone.")
+    if not measured.synthesis:
+        gaps.append(
+            "Nothing has been synthesized: Fmax is not known, frames per second are for the clock "
+            "asked for, and LUT, FF, DSP and RAM are estimates."
+        )
+    elif not measured.synthesis[0].routed:
+        gaps.append("Nothing has been placed and routed: Fmax is not known.")
+    if not measured.accuracy:
+        gaps.append("No labelled data has been run: nothing is said about accuracy.")
+    return gaps

@@ -1,0 +1,220 @@
+"""What each stage found out, one JSON document per stage under ``<project>/results/``.
+
+A record holds what a tool did on the emitted files. Where a prediction stands beside a
+measurement its field says so in its name; nothing else in a record is predicted or estimated.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Literal, NamedTuple, TypeVar
+
+import msgspec
+
+from hwaccel.errors import EmitError
+
+FOLDER = "results"
+_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
+_MAX_BYTES = 1 << 22
+
+Count = Annotated[int, msgspec.Meta(ge=0, le=1 << 53)]
+Seconds = Annotated[float, msgspec.Meta(ge=0)]
+Megahertz = Annotated[float, msgspec.Meta(gt=0)]
+Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
+Text = Annotated[str, msgspec.Meta(max_length=1000)]
+
+
+class Record(
+    msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="record"
+):
+    """What every record says about itself.
+
+    ``design`` is the hash of the design that was measured; a report drops records of another
+    one. ``command`` repeats the measurement.
+    """
+
+    design: Text = ""
+    command: Text = ""
+
+
+class SimRecord(Record, kw_only=True, tag="sim"):
+    """A Verilog simulation. Times are in clock cycles; ``mismatches`` counts output values.
+
+    ``predicted_latency`` and ``predicted_interval`` are the schedule's for the same input
+    times; ``None`` where it makes no promise, as under back pressure. ``interval`` is ``None``
+    for a single frame.
+    """
+
+    simulator: Text
+    frames: Count
+    mismatches: Count
+    latency: Count
+    interval: Count | None = None
+    predicted_latency: Count | None = None
+    predicted_interval: Count | None = None
+    cycles: Count = 0
+    seconds: Seconds = 0.0
+    idle: Text = "none"
+    backpressure: Text = "none"
+    seed: int = 0
+    tool_versions: dict[Text, Text] = {}
+
+    @property
+    def stalled(self) -> bool:
+        """Tell whether source or sink made the design wait."""
+        return (self.idle, self.backpressure) != ("none", "none")
+
+
+class CsimRecord(Record, kw_only=True, tag="csim"):
+    """Another executor compared with the golden model; ``mismatches`` counts output values."""
+
+    what: Literal["hls", "cuda-host", "cuda", "torch", "netlist"]
+    frames: Count
+    mismatches: Count
+    seconds: Seconds = 0.0
+    tool_versions: dict[Text, Text] = {}
+
+
+class SynthRecord(Record, kw_only=True, tag="synth"):
+    """A synthesis run, placed and routed where ``routed``; Fmax from its timing analysis.
+
+    ``lut4_equivalents`` counts every LUT4 site taken: logic, carries and distributed memory.
+    """
+
+    target: Text
+    luts: Count
+    lut4_equivalents: Count
+    ffs: Count
+    dsps: Count
+    block_rams: Count
+    carries: Count = 0
+    distributed_rams: Count = 0
+    fmax_mhz: Megahertz | None = None
+    clock_mhz: Megahertz
+    routed: bool
+    seconds: Seconds = 0.0
+    tool_versions: dict[Text, Text] = {}
+
+
+class AccuracyRow(NamedTuple):
+    """Correct answers of one executor."""
+
+    label: Text
+    correct: Count
+    frames: Count
+
+
+class AccuracyRecord(Record, kw_only=True, tag="accuracy"):
+    """How often each executor is right, on the same labelled frames."""
+
+    rows: tuple[AccuracyRow, ...]
+    data: Text = ""
+
+    def __post_init__(self) -> None:
+        for label, correct, frames in self.rows:
+            if not correct <= frames or not frames:
+                raise ValueError(f"{label!r}: {correct} of {frames} frames cannot be correct")
+
+
+class TrainRecord(Record, kw_only=True, tag="train"):
+    """A training step: ``sparsity`` is the share of weights that are zero after it."""
+
+    what: Text
+    epochs: Count
+    seconds: Seconds = 0.0
+    sparsity: Share | None = None
+    device: Text = ""
+
+
+AnyRecord = SimRecord | CsimRecord | SynthRecord | AccuracyRecord | TrainRecord
+_R = TypeVar("_R", bound=Record)
+
+
+@dataclass(frozen=True, slots=True)
+class Results:
+    """The records of a project by name, in the order of their names."""
+
+    records: Mapping[str, AnyRecord] = field(default_factory=dict)
+
+    def of(self, kind: type[_R]) -> tuple[_R, ...]:
+        """Return the records of one kind."""
+        return tuple(r for r in self.records.values() if isinstance(r, kind))
+
+    def measured_on(self, design: str) -> Results:
+        """Return the records that belong to ``design`` or do not name a design."""
+        return Results({n: r for n, r in self.records.items() if r.design in ("", design)})
+
+
+def save_result(folder: Path, name: str, record: AnyRecord) -> Path:
+    """Write ``<folder>/results/<name>.json`` in one step and return its path.
+
+    ``folder`` is the project; ``name`` says which run it was (``sim-verilator``). An earlier
+    record of that name is replaced, and survives a failure.
+
+    Raises:
+        EmitError: the name or a field is not legal, or the file cannot be written.
+    """
+    if not _NAME.fullmatch(name):
+        raise EmitError(
+            f"{name!r} is not a name for a result; use up to 64 of a-z, 0-9, '.', '_' and '-'"
+        )
+    path = folder / FOLDER / f"{name}.json"
+    try:
+        data = msgspec.json.format(msgspec.json.encode(record), indent=2) + b"\n"
+        msgspec.json.decode(data, type=AnyRecord)
+    except (msgspec.MsgspecError, ValueError) as error:
+        raise EmitError(f"{path}: the record is not legal ({error})") from None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _replace(path, data)
+    except OSError as error:
+        raise EmitError(f"{path}: cannot be written ({error.strerror})") from None
+    return path
+
+
+def _replace(path: Path, data: bytes) -> None:
+    handle, scratch = tempfile.mkstemp(prefix=f".{path.stem}-", suffix=".tmp", dir=path.parent)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(scratch, 0o644)
+        os.replace(scratch, path)
+    except BaseException:
+        Path(scratch).unlink(missing_ok=True)
+        raise
+
+
+def load_results(folder: Path) -> Results:
+    """Read every record of the project ``folder``; none when it has no results yet.
+
+    Raises:
+        EmitError: a file is not a record; the message names it.
+    """
+    found: dict[str, AnyRecord] = {}
+    try:
+        paths = sorted((folder / FOLDER).glob("*.json"))
+    except OSError as error:
+        raise EmitError(f"{folder / FOLDER}: cannot be read ({error.strerror})") from None
+    for path in paths:
+        if _NAME.fullmatch(path.stem):
+            found[path.stem] = _read(path)
+    return Results(found)
+
+
+def _read(path: Path) -> AnyRecord:
+    remedy = "delete it, or run the stage again"
+    try:
+        if path.stat().st_size > _MAX_BYTES:
+            raise EmitError(f"{path}: is larger than {_MAX_BYTES} bytes; {remedy}")
+        return msgspec.json.decode(path.read_bytes(), type=AnyRecord)
+    except OSError as error:
+        raise EmitError(f"{path}: cannot be read ({error.strerror}); {remedy}") from None
+    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
+        raise EmitError(f"{path}: is not a result of hwaccel ({error}); {remedy}") from None

@@ -1,0 +1,327 @@
+"""The tables of a report as text, ready for HTML and Markdown alike."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from hwaccel.report.facts import EqualityLine, Synthesis, TimingLine
+from hwaccel.report.model import Report
+from hwaccel.report.stages import Layer, Stage
+from hwaccel.report.text import NONE, count, duration, listed, megahertz, percent
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """A cell; ``note`` stands small below the text, ``span`` rows are covered downwards.
+
+    ``bar`` is a CSS width that shows the number once more, or empty.
+    """
+
+    text: str
+    note: str = ""
+    css: str = ""
+    span: int = 1
+    bar: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """A column heading; ``css`` applies to the whole column."""
+
+    text: str
+    css: str = ""
+
+
+Row = tuple[Cell, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Rows in groups that belong together; the first cell of a row names it."""
+
+    caption: str
+    head: tuple[Head, ...]
+    groups: tuple[tuple[Row, ...], ...]
+
+
+def _table(caption: str, head: str, rows: list[Row]) -> Table:
+    """Make a table of one group. ``head`` lists the columns; those with ``#`` hold numbers."""
+    names = [name.strip() for name in head.split("|")]
+    heads = tuple(Head(n.rstrip("#"), "number" if n.endswith("#") else "") for n in names)
+    return Table(caption, heads, (tuple(rows),))
+
+
+def _cells(heads: str, *texts: str) -> Row:
+    numbers = [name.strip().endswith("#") for name in heads.split("|")]
+    return tuple(
+        Cell(text, css="number" if number else "")
+        for text, number in zip(texts, numbers, strict=True)
+    )
+
+
+def accuracy_table(report: Report) -> Table:
+    """Return how often each executor is right."""
+    head = "Executor | Correct# | Frames# | Accuracy# | 95 % interval#"
+    rows = [
+        _cells(
+            head,
+            line.label,
+            count(line.correct),
+            count(line.frames),
+            percent(line.share, 2),
+            f"{100 * line.low:.1f} to {percent(line.high)}",
+        )
+        for line in report.measured.accuracy
+    ]
+    return _table("Accuracy on labelled frames, measured", head, rows)
+
+
+def equality_table(report: Report) -> Table:
+    """Return who was compared with the golden model."""
+    head = "Executor | Verdict | Frames# | Values that differ# | Time#"
+    rows = [
+        (
+            Cell(line.executor, line.note),
+            _verdict(line),
+            Cell(count(line.frames), css="number"),
+            Cell(count(line.mismatches), css="number"),
+            Cell(duration(line.seconds) if line.seconds else NONE, css="number"),
+        )
+        for line in report.measured.equality
+    ]
+    return _table("Every bit compared with the golden model, measured", head, rows)
+
+
+def _verdict(line: EqualityLine) -> Cell:
+    if line.mismatches:
+        return Cell("differs", css="bad")
+    return Cell("equal in every bit", css="good") if line.frames else Cell("nothing compared")
+
+
+def timing_table(report: Report) -> Table:
+    """Return the schedule's times and those of every simulation."""
+    head = (
+        "Source | Basis | Frames# | Latency# | Interval# | Latency predicted# | "
+        "Interval predicted# | Verdict"
+    )
+    predicted = report.predicted
+    rows = [
+        _cells(
+            head,
+            "Schedule, source and sink never wait",
+            "predicted, exact",
+            count(predicted.frames),
+            count(predicted.latency),
+            count(predicted.interval),
+            NONE,
+            NONE,
+            NONE,
+        )
+    ]
+    rows += [
+        (
+            Cell(line.simulator, line.stalls),
+            Cell("measured"),
+            *(
+                Cell(count(value), css="number")
+                for value in (
+                    line.frames,
+                    line.latency,
+                    line.interval,
+                    line.predicted_latency,
+                    line.predicted_interval,
+                )
+            ),
+            _agreement(line),
+        )
+        for line in report.measured.timing
+    ]
+    return _table("Clock cycles from the first input to the last output, and per frame", head, rows)
+
+
+def _agreement(line: TimingLine) -> Cell:
+    if line.agrees is None:
+        return Cell("no promise under stalls")
+    return Cell("equal to the cycle", css="good") if line.agrees else Cell("differs", css="bad")
+
+
+_LAYERS = (
+    "Layer | Op | Output | Weights# | Zeros# | Multiplications# | Fold# | Cycles# | Busy# | "
+    "≈ LUT# | ≈ FF# | ≈ DSP# | ≈ RAM#"
+)
+
+
+def layer_table(report: Report) -> Table:
+    """Return every layer, those of one stage in one group."""
+    groups = [_stage_rows(stage) for stage in report.stages]
+    groups.append((_total_row(report),))
+    heads = _table("", _LAYERS, []).head
+    caption = "Layers by stage; cycles are exact, ≈ marks estimates"
+    return Table(caption, heads, tuple(groups))
+
+
+def _stage_rows(stage: Stage) -> tuple[Row, ...]:
+    span, area = len(stage.layers), stage.estimated_area
+    busy = Cell(NONE, css="number", span=span)
+    if stage.cycles:
+        width = f"{100 * min(1.0, stage.busy):.1f}%"
+        busy = Cell(percent(stage.busy, 0), css="number", span=span, bar=width)
+    hot = "number hot" if stage.bottleneck else "number"
+    amounts = (area.luts, area.ffs, area.dsps, area.rams) if area else (None,) * 4
+    shared = (
+        Cell(count(stage.cycles) if stage.cycles else NONE, css=hot, span=span),
+        busy,
+        *(Cell(count(amount), css="number", span=span) for amount in amounts),
+    )
+    first, *others = (_layer_cells(layer) for layer in stage.layers)
+    return ((*first, *shared), *others)
+
+
+def _layer_cells(layer: Layer) -> Row:
+    return (
+        Cell(layer.name, layer.path),
+        Cell(layer.op),
+        Cell(layer.shape, layer.format),
+        *(
+            Cell(text, css="number")
+            for text in (
+                count(layer.weights) if layer.weights else NONE,
+                percent(layer.zeros / layer.weights) if layer.weights else NONE,
+                count(layer.multiplications) if layer.multiplications else NONE,
+                layer.fold or "wires",
+            )
+        ),
+    )
+
+
+def _total_row(report: Report) -> Row:
+    totals, area, slowest = report.totals, report.estimated.total, report.predicted.slowest_cycles
+    texts = (
+        f"Total of {count(totals.layers)} layers",
+        "",
+        "",
+        count(totals.weights),
+        percent(totals.zeros / totals.weights) if totals.weights else NONE,
+        count(totals.multiplications),
+        "",
+        count(slowest),
+        "",
+        *(count(amount) for amount in (area.luts, area.ffs, area.dsps, area.rams)),
+    )
+    notes = {0: "areas with all that stands between the stages", 7: "slowest stage"}
+    return tuple(
+        Cell(cell.text, notes.get(k, ""), f"{cell.css} total".strip())
+        for k, cell in enumerate(_cells(_LAYERS, *texts))
+    )
+
+
+def resource_table(report: Report) -> Table:
+    """Return the estimate beside every synthesis result, with shares of the device."""
+    made, area = report.measured.synthesis, report.estimated.total
+    heads = [Head("Resource"), Head("Estimated", "number")]
+    heads += [Head(f"{m.target}, {'routed' if m.routed else 'synthesized'}", "number") for m in made]
+    rows = [
+        ("LUT", area.luts, lambda m: (m.lut4_equivalents, m.device and m.device.lut4)),
+        ("· of these in logic", None, lambda m: (m.luts, None)),
+        ("· carry cells", None, lambda m: (m.carries, None)),
+        ("· distributed RAM cells", None, lambda m: (m.distributed_rams, None)),
+        ("Registers (FF)", area.ffs, lambda m: (m.ffs, m.device and m.device.ffs)),
+        ("Multipliers (DSP)", area.dsps, lambda m: (m.dsps, m.device and m.device.dsps)),
+        ("Block RAM", area.rams, lambda m: (m.block_rams, m.device and m.device.block_rams)),
+    ]
+    kept = [row for row in rows if made or row[1] is not None]
+    body = [_resource_row(label, value, of, made) for label, value, of in kept]
+    body += [_clock_row("Fmax", made, lambda m: m.fmax_mhz)] if made else []
+    body += [_clock_row("Clock asked for", made, lambda m: m.clock_mhz)] if made else []
+    return Table("Resources: estimated, and measured by synthesis", tuple(heads), (tuple(body),))
+
+
+def _resource_row(
+    label: str,
+    estimate: int | None,
+    of: Callable[[Synthesis], tuple[int, int | None]],
+    made: tuple[Synthesis, ...],
+) -> Row:
+    cells = [Cell(label), Cell("" if estimate is None else f"≈ {count(estimate)}", css="number")]
+    for result in made:
+        value, whole = of(result)
+        note = f"{percent(value / whole)} of {count(whole)}" if whole else ""
+        width = f"{100 * min(1.0, value / whole):.1f}%" if whole else ""
+        css = "number bad" if whole and value > whole else "number"
+        cells.append(Cell(count(value), note, css, bar=width))
+    return tuple(cells)
+
+
+def _clock_row(
+    label: str, made: tuple[Synthesis, ...], of: Callable[[Synthesis], float | None]
+) -> Row:
+    values = [of(m) for m in made]
+    texts = [NONE if value is None else f"{megahertz(value)} MHz" for value in values]
+    return (Cell(label), Cell("", css="number"), *(Cell(t, css="number") for t in texts))
+
+
+def buffer_table(report: Report) -> Table:
+    """Return every memory between the stages."""
+    head = "Stage or stream | Role | Depth in beats# | Beat in bits# | Bits#"
+    rows = [
+        _cells(head, b.name, b.role, count(b.depth), count(b.bits), count(b.total_bits))
+        for b in report.buffers
+    ]
+    total = sum(b.total_bits for b in report.buffers)
+    last = _cells(head, "Total", "", "", "", count(total))
+    heads = _table("", head, []).head
+    totals = tuple(Cell(c.text, css=f"{c.css} total".strip()) for c in last)
+    return Table("Rings and FIFOs", heads, (tuple(rows), (totals,)))
+
+
+def run_table(report: Report) -> Table:
+    """Return how every number was made."""
+    head = "Numbers | Basis | Command | Tools | Time#"
+    rows = [
+        _cells(
+            head,
+            "Latency, interval, cycles, timeline",
+            "predicted, exact",
+            "hwaccel convert",
+            "schedule of hwaccel",
+            NONE,
+        ),
+        _cells(
+            head,
+            "Area of stages",
+            "estimated",
+            "hwaccel convert",
+            "cost model of hwaccel",
+            NONE,
+        ),
+    ]
+    for run in report.runs:
+        time = duration(run.seconds) if run.seconds else NONE
+        tools = listed(run.tools)
+        rows.append(_cells(head, run.what, "measured", run.command or NONE, tools, time))
+    return _table("How each number was made", head, rows)
+
+
+def setting_table(report: Report) -> Table:
+    """Return configuration and versions."""
+    head = "Setting | Value"
+    rows = [_cells(head, name, value) for name, value in (*report.config, *report.versions)]
+    return _table("Configuration and versions", head, rows)
+
+
+def training_table(report: Report) -> Table:
+    """Return the steps that made the model."""
+    head = "Step | Epochs# | Zero weights after it# | Device | Time#"
+    rows = [
+        _cells(
+            head,
+            step.what,
+            count(step.epochs),
+            NONE if step.sparsity is None else percent(step.sparsity),
+            step.device or NONE,
+            duration(step.seconds) if step.seconds else NONE,
+        )
+        for step in report.measured.training
+    ]
+    return _table("How the model was trained, measured", head, rows)

@@ -1,0 +1,136 @@
+"""Run one stage on a project folder and keep its record there; the commands are thin above this."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hwaccel import tools
+from hwaccel.api import Design
+from hwaccel.errors import ConfigError
+from hwaccel.inputs import read_array
+from hwaccel.report.results import CsimRecord, SimRecord, SynthRecord, save_result
+from hwaccel.verify.compare import require_equal
+
+Ints = NDArray[np.int64]
+Progress = Callable[[str], None]
+
+
+def frames(design: Design, count: int, seed: int, data: Path | None) -> tuple[Ints, ...]:
+    """Return input integers: quantized from ``data``, or random over the whole input range.
+
+    Raises:
+        ConfigError: the file's shape does not fit.
+    """
+    types = [value.type for value in design.graph.inputs]
+    if data is not None:
+        array = read_array(data)
+        if len(types) != 1 or array.shape[1:] != types[0].shape:
+            shapes = ", ".join(str(t.shape) for t in types)
+            raise ConfigError(f"{data}: shape {array.shape} does not fit the inputs (N, *{shapes})")
+        return design.golden.quantize(array[:count])
+    rng = np.random.default_rng(seed)
+    return tuple(rng.integers(t.lo, t.hi + 1, (count, *t.shape)) for t in types)
+
+
+def simulate(
+    design: Design,
+    project: Path,
+    xs: Sequence[Ints],
+    simulator: str,
+    *,
+    idle: str = "none",
+    backpressure: str = "none",
+    seed: int = 1,
+    waves: Path | None = None,
+) -> SimRecord:
+    """Simulate, compare with golden, save and return the record."""
+    command = (
+        f"hwaccel sim {project} --simulator {simulator} --frames {len(xs[0])} "
+        f"--idle {idle} --backpressure {backpressure} --seed {seed}"
+    )
+    result = design.simulate_raw(
+        xs,
+        simulator=simulator,
+        idle=idle,
+        backpressure=backpressure,
+        seed=seed,
+        waves=waves,
+        workdir=project / "work",
+        command=command,
+    )
+    predicted = None
+    if backpressure == "none":
+        arrivals = dict(zip(design.plan.inputs, map(list, result.offered), strict=True))
+        predicted = design.plan.timing(len(xs[0]), arrivals)
+    record = SimRecord(
+        design=design.hash,
+        command=command,
+        simulator=simulator,
+        frames=len(xs[0]),
+        mismatches=0,
+        latency=result.latency,
+        interval=result.interval or None,
+        predicted_latency=predicted.latency if predicted else None,
+        predicted_interval=(predicted.interval or None) if predicted else None,
+        cycles=result.cycles,
+        seconds=result.seconds,
+        idle=idle,
+        backpressure=backpressure,
+        seed=seed,
+    )
+    suffix = "" if not record.stalled else f"-{idle}-{backpressure}"
+    save_result(project, f"sim-{simulator}{suffix}", record)
+    return record
+
+
+def sim_line(record: SimRecord) -> str:
+    """Return one line for the terminal."""
+    said = ""
+    if record.predicted_latency is not None:
+        said = f" (predicted {record.predicted_latency}, {record.predicted_interval or '-'})"
+    return (
+        f"{record.simulator}: {record.frames} frames, {record.mismatches} mismatches; latency "
+        f"{record.latency}, interval {record.interval or '-'} cycles{said}; "
+        f"{record.cycles / max(record.seconds, 1e-9):,.0f} cycles/s"
+    )
+
+
+def csim(design: Design, project: Path, xs: Sequence[Ints], what: str) -> CsimRecord:
+    """Run another executor, compare with golden, save and return the record."""
+    started = time.monotonic()
+    found = design.execute(what, xs)
+    seconds = time.monotonic() - started
+    types = design.graph.types()
+    expected = design.golden.raw(*xs)
+    for name, want, have in zip(design.graph.outputs, expected, found, strict=True):
+        require_equal(want, have, types[name], f"{what}: {name}")
+    record = CsimRecord(
+        design=design.hash,
+        command=f"hwaccel csim {project} --frames {len(xs[0])}",
+        what=what,  # type: ignore[arg-type]
+        frames=len(xs[0]),
+        mismatches=0,
+        seconds=seconds,
+    )
+    save_result(project, f"csim-{what}", record)
+    return record
+
+
+def synthesize(
+    design: Design,
+    project: Path,
+    target: str,
+    *,
+    clock_mhz: float | None = None,
+    pnr: bool = True,
+    seed: int = 1,
+    progress: Progress = lambda _: None,
+) -> SynthRecord:
+    """Synthesize, place and route, save and return the record."""
+    raise NotImplementedError

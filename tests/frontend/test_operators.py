@@ -1,0 +1,332 @@
+"""Every supported operator, in many legal spellings, equals PyTorch exactly."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional
+
+from tests.frontend.tools import (
+    EXACT,
+    Lambda,
+    answers,
+    check_exact,
+    convert,
+    frames,
+    golden,
+    on_grid,
+    ops,
+)
+
+
+def sized(values):
+    return "-".join(str(v).replace(" ", "") for v in values) if isinstance(values, tuple) else None
+
+
+@pytest.mark.parametrize("bias", [True, False])
+@pytest.mark.parametrize(("inputs", "outputs"), [(1, 1), (7, 3), (16, 10)])
+def test_linear(inputs, outputs, bias):
+    graph = check_exact(on_grid(nn.Linear(inputs, outputs, bias)), frames(inputs))
+    assert ops(graph) == ["dense"]
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda m, x: functional.linear(x, m.w, m.b),
+        lambda m, x: functional.linear(x, m.w),
+        lambda m, x: x @ m.w.T,
+        lambda m, x: torch.matmul(x, m.w.t()) + m.b,
+        lambda m, x: m.b + x.matmul(m.w.transpose(0, 1)),
+        lambda m, x: torch.mm(x, m.w.T),
+        lambda m, x: torch.addmm(m.b, x, m.w.T),
+    ],
+    ids=["linear", "no-bias", "matmul", "matmul-add", "add-matmul", "mm", "addmm"],
+)
+def test_linear_functional(function):
+    model = Lambda(function, w=torch.arange(-6.0, 6.0).reshape(3, 4) / 8, b=torch.ones(3) / 4)
+    graph = check_exact(model, frames(4))
+    assert ops(graph) == ["dense"]
+
+
+CONVOLUTIONS = [
+    # channels in, out, kernel, stride, padding, dilation, groups
+    (1, 1, 1, 1, 0, 1, 1),
+    (3, 4, 3, 1, 1, 1, 1),
+    (3, 4, 3, 2, 1, 1, 1),
+    (2, 3, (1, 4), 1, 0, 1, 1),
+    (2, 3, (3, 2), (2, 1), (1, 0), 1, 1),
+    (2, 2, 3, 1, 2, 2, 1),
+    (2, 2, (2, 3), (3, 2), (2, 1), (2, 1), 1),
+    (4, 6, 3, 1, 1, 1, 2),
+    (4, 4, 3, 1, 1, 1, 4),
+    (4, 8, 3, 2, 0, 1, 4),
+    (2, 2, 5, 1, 4, 1, 1),
+    (2, 3, 2, 1, "same", 1, 1),
+    (2, 3, (4, 3), 1, "same", (1, 2), 1),
+    (2, 3, 3, 2, "valid", 1, 1),
+    (1, 2, (6, 7), 1, 0, 1, 1),
+    (2, 2, 1, 3, 0, 1, 1),
+]
+
+
+@pytest.mark.parametrize(
+    ("channels", "outputs", "kernel", "stride", "padding", "dilation", "groups"),
+    CONVOLUTIONS,
+    ids=map(sized, CONVOLUTIONS),
+)
+def test_conv2d(channels, outputs, kernel, stride, padding, dilation, groups):
+    model = nn.Conv2d(channels, outputs, kernel, stride, padding, dilation, groups)
+    graph = check_exact(on_grid(model), frames(channels, 6, 7))
+    assert ops(graph) == ["conv2d"]
+
+
+def test_conv2d_without_bias_and_functional():
+    check_exact(on_grid(nn.Conv2d(2, 3, 3, bias=False)), frames(2, 4, 5))
+    model = Lambda(lambda m, x: functional.conv2d(x, m.w, padding=1), w=torch.ones(2, 3, 3, 3))
+    check_exact(model, frames(3, 4, 4))
+
+
+@pytest.mark.parametrize("padding", [0, 2, "same"])
+def test_conv1d_is_one_row(padding):
+    model = nn.Sequential(nn.Conv1d(2, 4, 3, padding=padding), nn.ReLU(), nn.MaxPool1d(2))
+    graph = check_exact(on_grid(model), frames(2, 9))
+    assert ops(graph) == ["reshape", "conv2d", "reshape", "relu", "reshape", "maxpool2d", "reshape"]
+
+
+MAX_POOLS = [
+    (arguments, size)
+    for arguments in [
+        {"kernel_size": 2},
+        {"kernel_size": 3, "stride": 1},
+        {"kernel_size": 3, "stride": 2, "padding": 1},
+        {"kernel_size": (2, 3), "stride": (3, 1), "padding": (1, 0)},
+        {"kernel_size": 2, "stride": 1, "dilation": 2},
+        {"kernel_size": 3, "stride": 2, "padding": 1, "dilation": (1, 2)},
+    ]
+    for size in [(6, 7), (5, 5)]
+]
+
+
+@pytest.mark.parametrize("ceil_mode", [False, True])
+@pytest.mark.parametrize(("arguments", "size"), MAX_POOLS)
+def test_max_pool2d(arguments, size, ceil_mode):
+    graph = check_exact(nn.MaxPool2d(**arguments, ceil_mode=ceil_mode), frames(3, *size))
+    assert ops(graph) == ["maxpool2d"]
+
+
+AVG_POOLS = [
+    {"kernel_size": 2},
+    {"kernel_size": 4, "stride": 2},
+    {"kernel_size": (1, 2), "stride": 1},
+    {"kernel_size": 2, "stride": 2, "padding": 1},
+    {"kernel_size": (4, 2), "stride": (1, 3), "padding": (2, 1)},
+    {"kernel_size": 3, "divisor_override": 8},
+    {"kernel_size": 3, "divisor_override": 1, "padding": 1, "stride": 2},
+    {"kernel_size": 2, "ceil_mode": True},
+    {"kernel_size": 2, "padding": 0, "count_include_pad": False},
+    {"kernel_size": 2, "padding": 1, "count_include_pad": False, "divisor_override": 4},
+]
+
+
+@pytest.mark.parametrize("arguments", AVG_POOLS, ids=str)
+def test_avg_pool2d_by_powers_of_two(arguments):
+    graph = check_exact(nn.AvgPool2d(**arguments), frames(3, 6, 8))
+    assert ops(graph) == ["sumpool2d"]
+
+
+@pytest.mark.parametrize(
+    ("module", "shape"),
+    [
+        (nn.AdaptiveAvgPool2d(1), (3, 4, 4)),
+        (nn.AdaptiveAvgPool2d((2, 1)), (3, 4, 4)),
+        (nn.AdaptiveAvgPool2d((None, 2)), (3, 4, 4)),
+        (nn.AdaptiveAvgPool2d(1), (5, 1, 1)),
+        (nn.AvgPool1d(4, 2), (2, 10)),
+        (nn.AdaptiveAvgPool1d(2), (2, 8)),
+        (Lambda(lambda m, x: x.mean((2, 3))), (3, 4, 2)),
+        (Lambda(lambda m, x: x.mean((-1, -2), keepdim=True)), (3, 4, 2)),
+        (Lambda(lambda m, x: x.mean(3)), (3, 3, 4)),
+        (Lambda(lambda m, x: x.mean(2, keepdim=True)), (3, 4, 3)),
+        (Lambda(lambda m, x: torch.mean(x, dim=-1)), (3, 8)),
+        (Lambda(lambda m, x: functional.adaptive_avg_pool2d(x, 2)), (3, 4, 8)),
+        (Lambda(lambda m, x: functional.avg_pool2d(x, 2)), (3, 4, 8)),
+    ],
+)
+def test_averages(module, shape):
+    check_exact(module, frames(*shape))
+
+
+@pytest.mark.parametrize(
+    ("function", "shape", "result"),
+    [
+        (lambda m, x: torch.flatten(x, 1), (2, 3, 4), (24,)),
+        (lambda m, x: x.flatten(2), (2, 3, 4), (2, 12)),
+        (lambda m, x: x.view(x.size(0), -1), (2, 3, 4), (24,)),
+        (lambda m, x: x.view(-1, 6, 4), (2, 3, 4), (6, 4)),
+        (lambda m, x: x.reshape(x.shape[0], 4, 3, 2), (24,), (4, 3, 2)),
+        (lambda m, x: x.unflatten(1, (2, 3)), (6,), (2, 3)),
+        (lambda m, x: x.unsqueeze(1), (5,), (1, 5)),
+        (lambda m, x: x.unsqueeze(-1).unsqueeze(-1), (5,), (5, 1, 1)),
+        (lambda m, x: x.squeeze(), (5, 1, 1), (5,)),
+        (lambda m, x: x.squeeze(3).squeeze(2), (5, 1, 1), (5,)),
+        (lambda m, x: x.squeeze((2, 3)), (5, 1, 1), (5,)),
+        (lambda m, x: nn.Flatten()(x), (2, 3), (6,)),
+    ],
+)
+def test_shapes(function, shape, result):
+    graph = check_exact(Lambda(lambda m, x: torch.relu(function(m, x))), frames(*shape))
+    assert graph.types()[graph.outputs[0]].shape == result
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda m, x: functional.relu(x),
+        lambda m, x: torch.relu(x),
+        lambda m, x: x.relu(),
+        lambda m, x: torch.relu_(x.clone()),
+        lambda m, x: functional.relu(x, inplace=True),
+        lambda m, x: x.clamp(min=0),
+        lambda m, x: x.clamp_min(0.0),
+        lambda m, x: torch.clamp(x, 0),
+    ],
+)
+def test_relu(function):
+    graph = check_exact(Lambda(function), frames(4, 3))
+    assert ops(graph) == ["relu"]
+
+
+@pytest.mark.parametrize(
+    "module",
+    [
+        nn.Dropout(0.5),
+        nn.Dropout2d(0.5),
+        nn.AlphaDropout(0.5),
+        nn.Identity(),
+        nn.Dropout(0.3, inplace=True),
+        Lambda(lambda m, x: functional.dropout(x, 0.5, m.training)),
+        Lambda(lambda m, x: functional.dropout2d(x, 0.5, m.training)),
+        Lambda(lambda m, x: x.contiguous().clone().detach()),
+    ],
+)
+def test_modules_that_do_nothing(module):
+    graph = check_exact(nn.Sequential(nn.ReLU(), module), frames(4, 3, 3))
+    assert ops(graph) == ["relu"]
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda m, a, b: a + b,
+        lambda m, a, b: torch.add(a, b),
+        lambda m, a, b: torch.add(a, b, alpha=1),
+        lambda m, a, b: a.clone().add_(b),
+    ],
+)
+def test_add(function):
+    graph = check_exact(Lambda(function), frames(3, 4), frames(3, 4, seed=2))
+    assert ops(graph) == ["add"]
+
+
+def test_add_of_a_value_with_itself():
+    graph = check_exact(Lambda(lambda m, x: x + x), frames(3, 4))
+    assert [len(set(node.inputs)) for node in graph.nodes] == [1]
+
+
+@pytest.mark.parametrize(
+    ("function", "shape"),
+    [
+        (lambda m, x: x * 0.5, (3, 4)),
+        (lambda m, x: 2 * x, (3,)),
+        (lambda m, x: x / 4, (3, 2, 2)),
+        (lambda m, x: x + 1.5, (3, 2, 2)),
+        (lambda m, x: x - 1, (3, 2, 2)),
+        (lambda m, x: 1 - x, (3, 2, 2)),
+        (lambda m, x: m.c - x, (3, 2, 2)),
+        (lambda m, x: x - m.c, (3, 2, 2)),
+        (lambda m, x: (x - m.c) / 0.5, (3, 2, 2)),
+        (lambda m, x: m.c * x, (3, 2, 2)),
+        (lambda m, x: x.mul_(m.c).add_(m.c).sub_(m.c).div_(2), (3, 2, 2)),
+    ],
+)
+def test_constants_per_channel(function, shape):
+    model = Lambda(function, c=torch.tensor([0.5, -1.0, 2.0]).reshape(3, 1, 1))
+    # Copies: in-place functions would change the frames.
+    check_exact(Lambda(lambda m, x: m.inner(x.clone()), inner=model), frames(*shape))
+
+
+@pytest.mark.parametrize("sizes", [(1, 1, 1, 1), (2, 0, 1, 3), (1, 2)])
+def test_zero_padding(sizes):
+    check_exact(Lambda(lambda m, x: functional.pad(x, sizes)), frames(2, 3, 4))
+
+
+def test_zero_pad_module_in_front_of_a_convolution():
+    model = on_grid(nn.Sequential(nn.ZeroPad2d((1, 0, 2, 1)), nn.Conv2d(2, 3, 3)))
+    check_exact(model, frames(2, 4, 4))
+
+
+def test_batch_norm_alone_is_a_scale():
+    norm = nn.BatchNorm2d(3, eps=0.0)
+    norm.running_var.copy_(torch.tensor([4.0, 1.0, 0.25]))
+    norm.running_mean.copy_(torch.tensor([0.5, -1.0, 2.0]))
+    on_grid(norm)
+    graph = check_exact(norm, frames(3, 2, 4))
+    assert ops(graph) == ["scale"]
+
+
+@pytest.mark.parametrize(
+    ("layer", "norm", "shape"),
+    [
+        (nn.Linear(4, 3), nn.BatchNorm1d(3, eps=0.0), (4,)),
+        (nn.Conv2d(2, 3, 3), nn.BatchNorm2d(3, eps=0.0), (2, 4, 4)),
+        (nn.Conv2d(2, 3, 3, bias=False), nn.BatchNorm2d(3, eps=0.0, affine=False), (2, 4, 4)),
+        (nn.Conv1d(2, 3, 3), nn.BatchNorm1d(3, eps=0.0), (2, 6)),
+    ],
+)
+def test_batch_norm_is_folded(layer, norm, shape):
+    norm.running_var.copy_(torch.tensor([4.0, 1.0, 0.25]))
+    norm.running_mean.copy_(torch.tensor([0.5, -1.0, 2.0]))
+    model = on_grid(nn.Sequential(layer, norm))
+    graph = check_exact(model, frames(*shape), config=EXACT_WIDE)
+    assert "scale" not in ops(graph)
+
+
+EXACT_WIDE = type(EXACT)(input="s8.4", weight_bits=12, activation_bits=12)
+
+
+def test_batch_norm_is_not_folded_where_the_sum_is_read_twice():
+    def forward(m, x):
+        y = m.conv(x)
+        return m.norm(y) + y
+
+    norm = nn.BatchNorm2d(3, eps=0.0)
+    model = on_grid(Lambda(forward, conv=nn.Conv2d(2, 3, 1), norm=norm))
+    x = frames(2, 3, 3)
+    graph = convert(model, [x], EXACT_WIDE)
+    assert ops(graph) == ["conv2d", "requant", "scale", "requant", "add"]
+
+
+def test_multiple_inputs_and_outputs():
+    def forward(m, a, b):
+        y = m.fc(torch.relu(a)) + b
+        return y, torch.relu(y), b + b
+
+    model = on_grid(Lambda(forward, fc=nn.Linear(4, 3)))
+    x = frames(4), frames(3)
+    graph = convert(model, x, EXACT_WIDE)
+    assert [value.type.shape for value in graph.inputs] == [(4,), (3,)]
+    # The first sum is rounded before it meets b, as nothing in the model says otherwise.
+    for found, expected in zip(golden(graph, x), answers(model, x), strict=True):
+        np.testing.assert_allclose(found, expected, atol=2**-6)
+
+
+def test_nested_outputs_are_flattened_in_order():
+    model = Lambda(lambda m, x: {"b": torch.relu(x), "a": (x + x,)})
+    graph = convert(model, [frames(3)])
+    x = frames(3)
+    low, double = golden(graph, [x])
+    np.testing.assert_array_equal(low, np.maximum(x, 0))
+    np.testing.assert_array_equal(double, 2 * x)

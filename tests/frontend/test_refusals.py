@@ -1,0 +1,337 @@
+"""What cannot be converted is refused in one line: where, what, and the way out."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional
+
+from hwaccel.errors import FrontendError
+from hwaccel.frontend.torch_export import trace
+from tests.frontend.tools import Lambda, convert, frames
+
+SUPPORTED = "see docs/how-to/supported-models.md for what is"
+
+
+def in_block(module: nn.Module) -> nn.Module:
+    """Return a model in which ``module`` has the path ``block.1``."""
+    return nn.Sequential(*[]) if module is None else Outer(module)
+
+
+class Outer(nn.Module):
+    def __init__(self, module: nn.Module) -> None:
+        super().__init__()
+        self.block = nn.Sequential(nn.ReLU(), module)
+
+    def forward(self, x):
+        return self.block(x)
+
+
+def refusal(model, *shapes) -> str:
+    with pytest.raises(FrontendError) as caught:
+        convert(model, [frames(*shape) for shape in shapes])
+    text = str(caught.value)
+    assert "\n" not in text
+    return text
+
+
+IMAGE = (3, 6, 6)
+
+MODULES = [
+    (
+        nn.Softmax(1),
+        (4,),
+        "softmax: is not supported; leave it out: the largest score stays the largest; apply it outside",
+    ),
+    (
+        nn.Sigmoid(),
+        (4,),
+        "sigmoid: is not supported; leave it out: the largest score stays the largest; apply it outside",
+    ),
+    (nn.ReLU6(), (4,), "hardtanh: is not supported; use ReLU and fine-tune"),
+    (nn.GELU(), (4,), "gelu: is not supported; use ReLU and fine-tune"),
+    (nn.LayerNorm(4), (4,), "layer_norm: is not supported; use BatchNorm, which becomes constants"),
+    (
+        nn.ConvTranspose2d(3, 2, 2),
+        IMAGE,
+        "conv_transpose2d: is not supported; use Conv2d; upsampling is not supported",
+    ),
+    (nn.Bilinear(4, 4, 2), None, None),
+    (
+        nn.Conv2d(3, 4, 3, padding=1, padding_mode="circular"),
+        IMAGE,
+        "pad: padding mode 'circular' is not supported; use padding_mode='zeros'",
+    ),
+    (
+        nn.Conv2d(3, 4, 3, padding="same", padding_mode="reflect"),
+        IMAGE,
+        "pad: padding mode 'reflect' is not supported; use padding_mode='zeros'",
+    ),
+    (
+        nn.ConstantPad2d(1, 0.5),
+        IMAGE,
+        "pad: pads with 0.5, expected 0; use zeros",
+    ),
+    (
+        nn.AvgPool2d(3, padding=1, count_include_pad=False),
+        IMAGE,
+        "avg_pool2d: count_include_pad=False with padding divides border windows by another "
+        "number; use count_include_pad=True",
+    ),
+    (
+        nn.AvgPool2d(4, ceil_mode=True),
+        IMAGE,
+        "avg_pool2d: ceil_mode=True leaves partial windows at the border, which have another "
+        "divisor; use ceil_mode=False or a window that divides the input",
+    ),
+    (
+        nn.AvgPool2d(2, divisor_override=-4),
+        IMAGE,
+        "avg_pool2d: divisor_override is -4; use a positive one",
+    ),
+    (
+        nn.AdaptiveAvgPool2d((3, 4)),
+        IMAGE,
+        "adaptive_avg_pool2d: output 3x4 does not divide the input 6x6, so windows differ in "
+        "size; choose an output size that divides it",
+    ),
+    (
+        nn.AdaptiveMaxPool2d(2),
+        IMAGE,
+        "adaptive_max_pool2d: is not supported; use AvgPool2d, or MaxPool2d with a fixed kernel",
+    ),
+    (
+        nn.BatchNorm2d(3, track_running_stats=False),
+        IMAGE,
+        "batch_norm: uses batch statistics; train with track_running_stats=True, convert in eval "
+        "mode",
+    ),
+    (
+        nn.Linear(6, 2),
+        IMAGE,
+        "linear: takes vectors (N, features), found an operand of shape (3, 6, 6) without the "
+        "batch axis; flatten it, or use a 1x1 convolution to share weights along an axis",
+    ),
+    (
+        nn.Flatten(0),
+        IMAGE,
+        "flatten: turns 7 frames into shape (756,), so it touches the batch axis; keep the first "
+        "axis as it is, for example with torch.flatten(x, 1)",
+    ),
+]
+MODULES = [row for row in MODULES if row[1] is not None]
+
+
+@pytest.mark.parametrize(("module", "shape", "text"), MODULES, ids=lambda v: type(v).__name__)
+def test_modules(module, shape, text):
+    assert refusal(Outer(module), shape) == f"block.1: {text}"
+
+
+FUNCTIONS = [
+    (
+        lambda m, x: x.view(1, -1),
+        "view: turns 7 frames into shape (1, 756), so it touches the batch axis; keep the first axis as it is, for example with torch.flatten(x, 1)",
+    ),
+    (
+        lambda m, x: x.unsqueeze(1),
+        "unsqueeze: the result has 4 axes besides the batch, expected 1 to 3; reshape to (features,), (channels, length) or (channels, height, width)",
+    ),
+    (
+        lambda m, x: x.permute(0, 2, 3, 1),
+        "permute: is not supported; reorder the axes outside the model",
+    ),
+    (lambda m, x: x[:, :2], "slice: is not supported; cut the input outside the model"),
+    (
+        lambda m, x: torch.cat([x, x], 1),
+        "cat: is not supported; use add, or run the branches as separate outputs",
+    ),
+    (lambda m, x: torch.linalg.inv(x), f"linalg_inv: is not supported; {SUPPORTED}"),
+    (
+        lambda m, x: functional.dropout(x),
+        "dropout: is active although the model is in eval mode; pass training=self.training, or use nn.Dropout",
+    ),
+    (
+        lambda m, x: functional.max_pool2d(x, 2, return_indices=True)[1],
+        "max_pool2d_with_indices: return_indices=True is not supported; return the maximum only",
+    ),
+    (
+        lambda m, x: torch.fake_quantize_per_tensor_affine(x, 0.3, 0, 0, 255),
+        "fake_quantize_per_tensor_affine: scale 0.3 is not a power of two; round it to one and fine-tune the model",
+    ),
+    (
+        lambda m, x: torch.fake_quantize_per_tensor_affine(x, 0.5, 3, 0, 255),
+        "fake_quantize_per_tensor_affine: zero_point is 3, expected 0; use symmetric quantization",
+    ),
+    (
+        lambda m, x: x * x,
+        "mul: operand 'other' must be a parameter or a constant, found x; products of two computed values are not supported",
+    ),
+    (
+        lambda m, x: x / x,
+        "div: operand 'other' must be a parameter or a constant, found x; products of two computed values are not supported",
+    ),
+    (lambda m, x: x / 0, "div: divides by zero; repair the constant"),
+    (lambda m, x: x + float("inf"), "add: operand 'other' is inf; use a finite number"),
+    (
+        lambda m, x: x - x.relu(),
+        "sub: both operands are computed; negate the weights in front of one, and add",
+    ),
+    (
+        lambda m, x: torch.add(x, x, alpha=2),
+        "add: alpha is 2, expected 1; scale the weights instead",
+    ),
+    (
+        lambda m, x: x + x.mean((2, 3), keepdim=True),
+        "add: operands have shapes (3, 6, 6) and (3, 1, 1) without the batch axis; broadcasting is not supported, make them equal",
+    ),
+    (
+        lambda m, x: x + torch.ones(6),
+        "add: a constant of shape (6,) with an operand of shape (3, 6, 6) is not one number per channel; give it the shape (1, C, 1, 1)",
+    ),
+    (
+        lambda m, x: x.mean(1),
+        "mean: dim is (1,), expected axes behind the channels; use height and width, (2, 3)",
+    ),
+    (
+        lambda m, x: x.clamp(0, 6),
+        "clamp: only min=0 without max, which is relu, is supported; use ReLU",
+    ),
+    (lambda m, x: x.int(), "to: casts to torch.int32; use float types throughout"),
+    (
+        lambda m, x: functional.pad(x, (-1, 0)),
+        "pad: pads by (-1, 0); pad height and width only, by 0 or more, and crop nothing",
+    ),
+    (lambda m, x: functional.conv2d(torch.ones(7, 3, 6, 6), x[:, :, :3, :3].relu()), None),
+]
+FUNCTIONS = [row for row in FUNCTIONS if row[1] is not None]
+
+
+class Single(nn.Module):
+    """One input called ``x``."""
+
+    def __init__(self, function) -> None:
+        super().__init__()
+        self.function = function
+
+    def forward(self, x):
+        return self.function(self, x)
+
+
+@pytest.mark.parametrize(
+    ("function", "text"), FUNCTIONS, ids=[row[1].split(":")[0] for row in FUNCTIONS]
+)
+def test_functions(function, text):
+    assert refusal(Single(function), IMAGE) == f"the model's forward: {text}"
+
+
+def test_wrong_examples():
+    assert refusal(nn.Linear(5, 3), (4,)) == (
+        "Linear: forward does not run on 7 frames of shape (4,): a and b must have same reduction "
+        "dim, but got [7, 4] X [5, 3]; check the shape of the example, whose first axis is the "
+        "batch"
+    )
+    for example, text in [
+        (np.zeros(4), "example 0 has shape (4,), expected (N, ...); the first axis is the batch"),
+        (np.zeros((1, 0, 4)), "example 0 has shape (1, 0, 4); no axis may be empty"),
+        ([], "the example is empty; give one array or tensor per input"),
+        ([[1.0, 2.0]], "example 0 is a list; give one array or tensor per input"),
+        (None, "Linear: an example input is needed; give an array (N, ...)"),
+    ]:
+        with pytest.raises(FrontendError) as caught:
+            trace(nn.Linear(4, 3), example)
+        assert str(caught.value) == text
+
+
+def test_data_dependent_control_flow(capfd):
+    model = Single(lambda m, x: torch.relu(x) if x.sum() > 0 else x)
+    assert refusal(model, (4,)) == (
+        "Single: forward decides by the values of tensors, which a fixed circuit cannot; "
+        "remove the branch or the loop"
+    )
+    assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize(
+    ("function", "text"),
+    [
+        (lambda m, x: x, "output x is an input of the model, unchanged; leave it out"),
+        (
+            lambda m, x: (x.relu(), torch.ones(7, 3)),
+            "output ones does not depend on the model's input; return computed values",
+        ),
+        (
+            lambda m, x: (x.relu(), None),
+            "the model returns something that is no tensor; return tensors only",
+        ),
+        (lambda m, x: (), "the model returns no tensor; return at least one"),
+        (
+            lambda m, x: torch.fake_quantize_per_tensor_affine(x, 0.5, 0, 0, 7),
+            "output requant is an input of the model in its own format; leave it out",
+        ),
+    ],
+)
+def test_outputs(function, text):
+    model = Single(function)
+    with pytest.raises(FrontendError) as caught:
+        convert(model, [frames(3)], type(convert.__defaults__[0])())
+    assert str(caught.value) == text
+
+
+def test_unused_input():
+    model = Lambda(lambda m, x, y: torch.relu(x))
+    assert refusal(model, (3,), (3,)) == (
+        "input xs_1 reaches no output; remove it from the model's forward"
+    )
+
+
+def test_five_axes():
+    assert refusal(nn.ReLU(), (1, 4, 4, 4)) == (
+        "input input: shape (1, 4, 4, 4) without the batch axis has 4 axes, expected 1 to 3: "
+        "(features,), (channels, length) or (channels, height, width)"
+    )
+
+
+@pytest.mark.parametrize(("value", "word"), [(float("nan"), "nan"), (float("inf"), "inf")])
+def test_weights_that_are_no_numbers(value, word):
+    layer = nn.Linear(4, 3)
+    with torch.no_grad():
+        layer.weight[1, 2] = value
+    assert refusal(Outer(layer), (4,)) == (
+        f"block.1: block.1.weight holds {word} at index (1, 2); retrain or repair the weights"
+    )
+
+
+def test_negative_variance():
+    norm = nn.BatchNorm1d(4)
+    norm.running_var[1] = -1
+    assert refusal(Outer(norm), (4,)) == (
+        "block.1: batch_norm: running_var plus eps is not positive; repair the statistics"
+    )
+
+
+def test_in_place_change_under_a_view():
+    def forward(m, x):
+        y = x.relu()
+        view = y.flatten(1)
+        y.add_(1.0)
+        return view + 1.0
+
+    assert refusal(Single(forward), IMAGE) == (
+        "the model's forward: add: reads a view of a tensor that add_ has changed in place; "
+        "use the version that is not in place"
+    )
+
+
+def test_buffers_that_change():
+    class Counter(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.register_buffer("seen", torch.zeros(1))
+
+        def forward(self, x):
+            self.seen += 1
+            return x * self.seen
+
+    assert "keep no state between frames" in refusal(Counter(), (3,))

@@ -1,0 +1,263 @@
+"""Every pipe computes its formula, with the latency its header promises."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import shutil
+import sys
+from dataclasses import asdict
+
+import pytest
+from proofs import RTL, missing, run
+
+from hwaccel import tools
+
+SIM = RTL.parent / "sim"
+sys.path.append(str(SIM))
+
+pytest.importorskip("cocotb", reason="missing: cocotb")
+
+from bench_pipe import MODELS, Case  # noqa: E402
+from cocotb_tools.check_results import get_results  # noqa: E402
+from cocotb_tools.runner import get_runner  # noqa: E402
+
+SEED = 10
+PIPES = [path for folder in ("arith", "op") for path in sorted((RTL / folder).glob("*.v"))]
+SOURCES = [path for path in PIPES if "window" not in path.name] + [RTL / "mem" / "hwa_rom.v"]
+
+
+# Parameters of the pipes by position, as the grids below write them.
+NAMES = {
+    "hwa_mac": "PE SIMD X_W X_SIGNED W_W WORDS ACC_W OUT_W SHIFT_W BIAS_W CHANNEL_WORDS",
+    "hwa_mac_lanes": "LANES X_W X_SIGNED W_W WORDS ACC_W OUT_W SHIFT_W BIAS_W CHANNEL_WORDS",
+    "hwa_scale": "LANES IN_W IN_SIGNED MULT_W ADD_W OUT_W CHANNEL_WORDS",
+    "hwa_requant": "LANES IN_W IN_SIGNED OUT_W OUT_SIGNED SHIFT ROUNDING WRAP LO HI",
+    "hwa_relu": "LANES IN_W OUT_W",
+    "hwa_add": "LANES A_W A_SIGNED A_SHIFT B_W B_SIGNED B_SHIFT OUT_W",
+    "hwa_maxpool": "LANES W SIGNED",
+    "hwa_sumpool": "LANES IN_W IN_SIGNED OUT_W",
+}
+
+GRID = {
+    "hwa_mac": [
+        (1, 1, 1, 1, 1, 1, 6, 6, 0, 0, 1),
+        (1, 1, 1, 0, 1, 2, 5, 5, 0, 0, 1),
+        (2, 2, 8, 1, 8, 5, 21, 22, 0, 20, 3),
+        (1, 3, 8, 0, 4, 3, 18, 26, 3, 12, 2),
+        (3, 4, 4, 1, 6, 7, 16, 31, 4, 16, 4),
+        (4, 5, 3, 0, 2, 1, 12, 15, 2, 0, 1),
+        (2, 7, 1, 0, 8, 4, 15, 16, 0, 9, 1),
+        (2, 8, 2, 1, 1, 9, 9, 9, 0, 0, 5),
+        (1, 9, 16, 1, 16, 2, 40, 41, 0, 32, 2),
+        (1, 2, 18, 0, 18, 3, 42, 60, 5, 40, 7),
+        # Accumulator and result narrower than the sum, the result narrower than the bias.
+        (2, 4, 8, 1, 8, 3, 10, 20, 2, 10, 3),
+        (2, 2, 8, 0, 8, 3, 20, 9, 1, 14, 3),
+    ],
+    "hwa_mac_lanes": [
+        (1, 1, 1, 1, 1, 6, 6, 0, 0, 1),
+        (1, 1, 0, 1, 3, 5, 5, 0, 0, 1),
+        (4, 8, 1, 8, 9, 20, 22, 0, 20, 3),
+        (3, 8, 0, 4, 4, 17, 26, 3, 12, 2),
+        (2, 4, 1, 6, 5, 14, 31, 4, 16, 4),
+        (2, 16, 0, 16, 2, 37, 45, 2, 0, 6),
+        (5, 3, 1, 5, 7, 6, 7, 1, 9, 5),
+    ],
+    "hwa_scale": [
+        (1, 1, 1, 1, 1, 3, 1),
+        (1, 1, 0, 1, 2, 4, 2),
+        (4, 8, 1, 8, 16, 17, 3),
+        (3, 8, 0, 8, 4, 18, 5),
+        (2, 24, 1, 16, 36, 42, 4),
+        (1, 32, 0, 18, 20, 52, 2),
+        (2, 12, 1, 9, 24, 10, 1),
+    ],
+    "hwa_relu": [(1, 1, 1), (1, 2, 1), (4, 8, 7), (3, 8, 8), (2, 16, 20), (5, 33, 20)],
+    "hwa_add": [
+        (1, 1, 1, 0, 1, 1, 0, 2),
+        (1, 1, 0, 0, 1, 0, 0, 3),
+        (4, 8, 1, 0, 8, 1, 0, 9),
+        (3, 8, 0, 2, 8, 1, 0, 12),
+        (2, 5, 1, 0, 9, 0, 4, 15),
+        (2, 24, 1, 3, 16, 1, 7, 28),
+        (2, 4, 0, 0, 4, 0, 0, 5),
+        (1, 12, 1, 1, 12, 1, 0, 6),
+        (1, 3, 1, 0, 2, 0, 1, 30),
+    ],
+    "hwa_maxpool": [(1, 1, 0), (1, 1, 1), (4, 8, 1), (3, 8, 0), (2, 16, 1), (1, 40, 1)],
+    "hwa_sumpool": [(1, 1, 0, 4), (1, 1, 1, 5), (4, 8, 1, 12), (3, 8, 0, 12), (2, 16, 1, 9)],
+}
+
+
+def _requant_grid(rng: random.Random) -> list[tuple[int, ...]]:
+    """Every rounding at every kind of shift, with widths, signs and limits drawn."""
+    grid = []
+    for rounding in (0, 1, 2):
+        for shift in (-64, -5, 0, 1, 2, 3, 7, 8, 23, 24, 31, 100):
+            for wraps in (0, 1):
+                in_w = rng.choice((1, 2, 5, 8, 24, 62))
+                out_w = rng.choice((1, 2, 4, 8, 24, 62))
+                out_signed = rng.randrange(2)
+                most = (1 << (out_w - out_signed)) - 1
+                least = -most - 1 if out_signed else 0
+                lo, hi = sorted(rng.choice((least, most, rng.randint(least, most))) for _ in "ab")
+                if rng.random() < 0.5:
+                    lo, hi = least, most
+                lanes, in_signed = rng.choice((1, 1, 3)), rng.randrange(2)
+                grid.append(
+                    (lanes, in_w, in_signed, out_w, out_signed, shift, rounding, wraps, lo, hi)
+                )
+    # Widths at which every input is tried, and the usual case of a neural network.
+    for rounding in (0, 1, 2):
+        grid += [
+            (1, 6, 1, 3, 1, 2, rounding, 0, -4, 3),
+            (1, 6, 0, 4, 0, 1, rounding, 0, 0, 15),
+            (1, 5, 1, 6, 1, 3, rounding, 1, 0, 0),
+            (4, 24, 1, 8, 1, 9, rounding, 0, -128, 127),
+            (4, 24, 1, 8, 0, 9, rounding, 0, 0, 255),
+        ]
+    return grid
+
+
+def cases() -> list[Case]:
+    """All parameter sets, with ROMs that hold any bits at all."""
+    rng = random.Random(SEED)
+    found = []
+    for module in MODELS:
+        for values in GRID.get(module) or _requant_grid(rng):
+            p = dict(zip(NAMES[module].split(), values, strict=True))
+            found.append(Case(module, p, _roms(p, rng)))
+    return found
+
+
+def _roms(p: dict[str, int], rng: random.Random) -> dict[str, list[int]]:
+    sizes = {}
+    if "WORDS" in p:
+        count = p["LANES"] if "LANES" in p else p["PE"] * p["SIMD"]
+        sizes["WEIGHTS"] = (p["WORDS"], count, p["W_W"])
+    if "CHANNEL_WORDS" in p:
+        fields = ("SHIFT_W", "BIAS_W") if "SHIFT_W" in p else ("MULT_W", "ADD_W")
+        width = sum(p[field] for field in fields)
+        sizes["CHANNELS"] = (p["CHANNEL_WORDS"], p.get("LANES") or p["PE"], width)
+    return {
+        name: [_word(count, width, rng) for _ in range(words)]
+        for name, (words, count, width) in sizes.items()
+        if width
+    }
+
+
+def _word(count: int, width: int, rng: random.Random) -> int:
+    """Fields of any value; often the least or the greatest."""
+    extremes = [1 << (width - 1), (1 << (width - 1)) - 1]
+    fields = [rng.choice([rng.getrandbits(width), *extremes]) for _ in range(count)]
+    return sum(field << (width * i) for i, field in enumerate(fields))
+
+
+def top(found: list[Case]) -> str:
+    """Verilog of one pipe per case, side by side."""
+    n, places, instances = len(found), [0, 0], []
+    for i, case in enumerate(found):
+        model = case.model()
+        instances.append(_instance(i, case, *places))
+        places = [places[0] + model.in_bits, places[1] + model.out_bits]
+    return f"""`timescale 1ns / 1ps
+module pipes_top (
+    input  wire clk,
+    input  wire rst,
+    input  wire [{n - 1}:0] in_valid,
+    input  wire [{n - 1}:0] in_first,
+    input  wire [{n - 1}:0] in_last,
+    input  wire [{places[0] - 1}:0] in_data,
+    output wire [{n - 1}:0] out_valid,
+    output wire [{places[1] - 1}:0] out_data
+);
+{"".join(instances)}
+endmodule
+"""
+
+
+def _instance(i: int, case: Case, in_place: int, out_place: int) -> str:
+    model = case.model()
+    values = [f".{name}({_number(value)})" for name, value in case.parameters.items()]
+    values += [f'.{name}("{i}_{name}.hex")' for name in case.roms]
+    ports = [f".{name}({name}[{i}])" for name in ("in_valid", "out_valid")]
+    frame = [f".{name}({name}[{i}])" for name in ("in_first", "in_last")]
+    count = model.in_bits // sum(model.in_widths)
+    names = ["in_data"] if len(model.in_widths) == 1 else ["in_a_data", "in_b_data"]
+    for name, width in zip(names, model.in_widths, strict=True):
+        ports.append(f".{name}(in_data[{in_place} +: {count * width}])")
+        in_place += count * width
+    ports.append(f".out_data(out_data[{out_place} +: {model.out_bits}])")
+    rest = "" if model.framed else f"    wire unused_{i} = &{{1'b0, in_first[{i}], in_last[{i}]}};\n"
+    return f"""
+    {case.module} #({", ".join(values)}) case_{i} (
+        .clk(clk), .rst(rst), {", ".join(ports + frame * model.framed)}
+    );
+{rest}"""
+
+
+def _number(value: int) -> str:
+    return str(value) if abs(value) < 1 << 31 else f"{'-' * (value < 0)}64'sd{abs(value)}"
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A folder with the top of all cases, their ROMs and their list."""
+    found = cases()
+    (tmp_path / "top.v").write_text(top(found))
+    (tmp_path / "cases.json").write_text(json.dumps([asdict(case) for case in found]))
+    for i, case in enumerate(found):
+        for name, words in case.roms.items():
+            (tmp_path / f"{i}_{name}.hex").write_text("".join(f"{word:x}\n" for word in words))
+    return tmp_path
+
+
+@pytest.mark.rtl
+@pytest.mark.parametrize("simulator", ["icarus", "verilator"])
+def test_every_pipe_computes_its_formula_in_time(simulator, folder, monkeypatch):
+    program = {"icarus": "iverilog"}.get(simulator, simulator)
+    if missing(program):
+        pytest.skip(missing(program))
+    options = ["-g2005"]
+    if simulator == "verilator":
+        for name, value in tools.verilator_env().items():
+            monkeypatch.setenv(name, value)
+        # The bench looks at the ports of the top and at nothing below: a quarter of the C++.
+        options = ["--quiet", "--no-public-flat-rw", "--public-depth", "1"]
+        quick = "OPT_FAST=-O1 OPT_SLOW=-O0 OPT_GLOBAL=-O0"
+        monkeypatch.setenv("MAKEFLAGS", f"{os.environ.get('MAKEFLAGS', '')} {quick}".strip())
+    monkeypatch.setenv("PYTHONPATH", str(SIM), prepend=os.pathsep)
+    runner = get_runner(simulator)
+    runner.build(
+        sources=[*SOURCES, folder / "top.v"],
+        hdl_toplevel="pipes_top",
+        build_dir=folder,
+        build_args=options,
+        timescale=("1ns", "1ps"),
+    )
+    results = runner.test(
+        test_module="bench_pipe",
+        hdl_toplevel="pipes_top",
+        build_dir=folder,
+        test_dir=folder,
+        timescale=("1ns", "1ps"),
+        extra_env={"HWA_CASES": str(folder / "cases.json"), "HWA_SEED": str(SEED)},
+    )
+    assert get_results(results) == (3 * len(MODELS), 0)
+
+
+@pytest.mark.rtl
+@pytest.mark.parametrize(
+    "argv",
+    [
+        ["iverilog", "-g2005", "-Wall", "-s", "pipes_top", "-o", "out.vvp"],
+        ["verilator", "--lint-only", "--quiet", "-Wall", "-Wno-DECLFILENAME"],
+    ],
+    ids=lambda argv: argv[0],
+)
+def test_no_parameter_set_makes_a_tool_speak(argv, folder):
+    if missing(argv[0]):
+        pytest.skip(missing(argv[0]))
+    assert run([*argv, *map(str, SOURCES), "top.v"], folder) == (0, "")
