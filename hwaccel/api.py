@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -13,7 +13,7 @@ import msgspec
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from hwaccel import __version__, resources
+from hwaccel._version import __version__
 from hwaccel.config import Config, checked
 from hwaccel.emit.cuda import emit_cuda
 from hwaccel.emit.design import build_netlist
@@ -63,7 +63,9 @@ def convert(
         ConfigError: an option is impossible.
         ScheduleError: no legal hardware meets the configuration.
     """
-    from hwaccel.frontend import quantize, trace  # torch is needed here only
+    # torch is needed here only
+    from hwaccel.frontend.quant import quantize
+    from hwaccel.frontend.torch_export import trace
 
     config = checked(config or Config())
     say = progress or (lambda _: None)
@@ -71,6 +73,8 @@ def convert(
     traced = trace(model, example)
     say("calibrating and quantizing")
     graph = quantize(traced, example if calibration is None else calibration, config)
+    if config.name:
+        graph = replace(graph, name=config.name)
     return design_from(graph, config, progress=say, dump_ir=dump_ir)
 
 
@@ -189,9 +193,32 @@ class Design:
         """Return the Verilog files by name: top, library modules, memory images."""
         return emit_verilog(self.netlist, self.banner)
 
-    def files(self) -> dict[str, str]:
+    def files(self) -> dict[str, str | bytes]:
         """Return every file of the project by relative path."""
-        return _project_files(self)
+        root = {
+            "graph.json": save_graph(self.graph).decode(),
+            "graph.txt": print_graph(self.graph),
+            "plan.json": _pretty(choices_of(self.plan)),
+            "config.json": _pretty(self.config),
+        }
+        parts = {
+            "rtl": self.verilog(),
+            "hls": self.hls(),
+            "cuda": self.cuda(),
+            "constraints": constraint_files(self.name, self.config.clock_mhz),
+            "sim": self.testbench(),
+        }
+        nested = {f"{d}/{name}": text for d, files in parts.items() for name, text in files.items()}
+        return {**root, **nested}
+
+    def testbench(self, frames: int = 4, seed: int = 1) -> dict[str, str | bytes]:
+        """Return a cocotb bench with random frames and expected results, run by ``make``."""
+        from hwaccel.verify.bench import bench_files
+
+        rng = np.random.default_rng(seed)
+        types = [value.type for value in self.graph.inputs]
+        xs = [rng.integers(t.lo, t.hi + 1, (frames, *t.shape)) for t in types]
+        return bench_files(self.netlist, xs, self.golden.raw(*xs), self.banner)
 
     def write(self, folder: str | Path) -> Path:
         """Write the project folder, whole or not at all; see ``docs/reference/project.md``.
@@ -304,7 +331,7 @@ class Design:
 
     def hls(self) -> dict[str, str]:
         """Return the HLS C++ files by name."""
-        banner = "\n".join(f"// {line}" for line in self.banner)
+        banner = "\n".join(self.banner)
         return emit_hls(
             self.graph,
             self.plan.folds,
@@ -315,5 +342,22 @@ class Design:
 
     def cuda(self) -> dict[str, str]:
         """Return the CUDA C++ files by name."""
-        banner = "\n".join(f"// {line}" for line in self.banner)
+        banner = "\n".join(self.banner)
         return emit_cuda(self.graph, name=self.name, banner=banner)
+
+
+def _pretty(document: msgspec.Struct) -> str:
+    return msgspec.json.format(msgspec.json.encode(document), indent=2).decode() + "\n"
+
+
+def _dumper(folder: Path) -> Callable[[int, str, Graph], None]:
+    """Return an observer that writes the graph after every pass, like ``03-fuse_requant.txt``."""
+
+    def write(index: int, name: str, graph: Graph) -> None:
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            (folder / f"{index:02d}-{name}.txt").write_text(print_graph(graph), encoding="utf-8")
+        except OSError as error:
+            raise EmitError(f"{folder}: cannot be written ({error.strerror})") from None
+
+    return write

@@ -48,9 +48,8 @@ class Bench:
         self._clock = Clock(self._clk, PERIOD_NS, "ns")
         self._rst = getattr(dut, f"{prefix}rst")
         self._frame_error = getattr(dut, f"{prefix}frame_error")
-        ends = (self._clk, self._rst)
-        self._sources = [Source(dut, prefix + i["port"], *ends) for i in spec["inputs"]]
-        self._sinks = [Sink(dut, prefix + o["port"], *ends) for o in spec["outputs"]]
+        self._sources = [Source(dut, prefix + i["port"], self._clk) for i in spec["inputs"]]
+        self._sinks = [Sink(dut, prefix + o["port"], self._clk) for o in spec["outputs"]]
         self._frames = [self._read(edge, "data") for edge in spec["inputs"]]
         self._expected = [
             self._read(edge, "expected") if edge["expected"] else None for edge in spec["outputs"]
@@ -62,9 +61,6 @@ class Bench:
 
     async def run_all(self) -> list[dict[str, Any]]:
         """Do all runs of the job, one after the other, and write their outputs."""
-        # From the first edge on, so that no end samples what no reset has defined.
-        self._rst.value = 1
-        await Timer(PERIOD_NS, "ns")
         self._clock.start()
         runs = []
         for number, stalls in enumerate(self._spec["runs"]):
@@ -83,7 +79,7 @@ class Bench:
             Scoreboard(edge["port"], edge["beats"], self._spec["frames"], expected)
             for edge, expected in zip(self._spec["outputs"], self._expected, strict=True)
         ]
-        await self._reset(stalls)
+        origin = await self._reset(stalls)
         started = time.perf_counter()
         failure = ""
         try:
@@ -91,7 +87,7 @@ class Bench:
             await self._stay_quiet(boards)
         except BenchError as error:
             failure = str(error)
-        times = self._times(boards)
+        times = self._times(boards, origin)
         difference = next((b.difference for b in boards if b.difference), None)
         return times | {
             "seconds": time.perf_counter() - started,
@@ -100,14 +96,22 @@ class Bench:
             "frames": [board.frames for board in boards],
         }
 
-    async def _reset(self, stalls: dict[str, Any]) -> None:
+    async def _reset(self, stalls: dict[str, Any]) -> int:
+        """Reset; return the edge of cycle 0, the first one without.
+
+        The ends start one edge before the design, so that what they do shows from cycle 0 on.
+        """
+        for end in (*self._sources, *self._sinks):
+            end.hold()
         self._rst.value = 1
         await ClockCycles(self._clk, RESET_CYCLES)
         for source, frames in zip(self._sources, self._frames, strict=True):
             source.start(frames, pauses(stalls["idle"], stalls["seed"], source.port))
         for sink in self._sinks:
             sink.start(pauses(stalls["backpressure"], stalls["seed"], sink.port))
+        await ClockCycles(self._clk, 1)
         self._rst.value = 0
+        return cycle() + 1
 
     async def _wait(self, boards: list[Scoreboard]) -> None:
         """Collect every frame; look now and then whether anything still moves."""
@@ -172,9 +176,8 @@ class Bench:
             for end, edge in ends
         )
 
-    def _times(self, boards: list[Scoreboard]) -> dict[str, Any]:
-        """Return cycles counted from the first offered beat."""
-        origin = min((s.offered[0] for s in self._sources if s.offered), default=0)
+    def _times(self, boards: list[Scoreboard], origin: int) -> dict[str, Any]:
+        """Return cycles counted from the first one after reset."""
         ends = [
             [sink.taken[(f + 1) * edge["beats"] - 1] - origin for f in range(len(board.frames))]
             for sink, board, edge in zip(self._sinks, boards, self._spec["outputs"], strict=True)
@@ -184,7 +187,6 @@ class Bench:
             "taken": [[t - origin for t in source.taken] for source in self._sources],
             "sent": [[t - origin for t in sink.taken] for sink in self._sinks],
             "finished": [max(frame) for frame in zip(*ends, strict=False)],
-            "origin": origin,
         }
 
 

@@ -87,12 +87,13 @@ class _Data(_Handle):
 class Source:
     """Sends whole beats. A frame is a list of integers, one for each beat."""
 
-    def __init__(self, dut: Any, port: str, clock: Any, reset: Any) -> None:
+    def __init__(self, dut: Any, port: str, clock: Any) -> None:
         self.port = port
         bus = AxiStreamBus.from_prefix(dut, port)
-        self._axis = AxiStreamSource(bus, clock, reset, byte_lanes=1)
+        self._axis = AxiStreamSource(bus, clock, byte_lanes=1)
         self._axis.log.setLevel(logging.WARNING)
         self._valid = bus.tvalid = _Valid(bus.tvalid)
+        self.hold()
 
     @property
     def offered(self) -> list[int]:
@@ -104,26 +105,32 @@ class Source:
         """Edge at which each beat was taken."""
         return self._valid.taken
 
-    def start(self, frames: Sequence[Sequence[int]], pauses: Any) -> None:
-        """Forget the run before, then send ``frames`` as ``pauses`` allows."""
+    def hold(self) -> None:
+        """Offer nothing, and forget what was not sent."""
+        self._axis.assert_reset(True)
         self._axis.clear()
+
+    def start(self, frames: Sequence[Sequence[int]], pauses: Any) -> None:
+        """From the next edge on, offer ``frames`` as ``pauses`` allows."""
         self._valid.offered.clear()
         self._valid.taken.clear()
-        self._axis.set_pause_generator(pauses)
         self._axis.pause = False
+        self._axis.set_pause_generator(pauses)
         for frame in frames:
             self._axis.send_nowait(AxiStreamFrame(list(frame)))
+        self._axis.assert_reset(False)
 
 
 class Sink:
     """Takes frames, each a list of integers, one for each beat."""
 
-    def __init__(self, dut: Any, port: str, clock: Any, reset: Any) -> None:
+    def __init__(self, dut: Any, port: str, clock: Any) -> None:
         self.port = port
         bus = AxiStreamBus.from_prefix(dut, port)
-        self._axis = AxiStreamSink(bus, clock, reset, byte_lanes=1)
+        self._axis = AxiStreamSink(bus, clock, byte_lanes=1)
         self._axis.log.setLevel(logging.WARNING)
         self._data = bus.tdata = _Data(bus.tdata)
+        self.hold()
 
     @property
     def taken(self) -> list[int]:
@@ -135,13 +142,18 @@ class Sink:
         """First beat with an X or Z in it: its number and its bits."""
         return self._data.unknown
 
-    def start(self, pauses: Any) -> None:
-        """Forget the run before, then be ready as ``pauses`` allows."""
+    def hold(self) -> None:
+        """Take nothing, and forget what was not received."""
+        self._axis.assert_reset(True)
         self._axis.clear()
+
+    def start(self, pauses: Any) -> None:
+        """From the next edge on, be ready as ``pauses`` allows."""
         self._data.taken.clear()
         self._data.unknown = None
-        self._axis.set_pause_generator(pauses)
         self._axis.pause = False
+        self._axis.set_pause_generator(pauses)
+        self._axis.assert_reset(False)
 
     def stop_pausing(self) -> None:
         """Be ready from now on."""

@@ -49,6 +49,11 @@ class Table:
         return self.values.shape
 
     @property
+    def storage_bits(self) -> int:
+        """Width of the smallest C integer that holds every element."""
+        return next(bits for bits in (8, 16, 32, 64) if self.bits <= bits)
+
+    @property
     def flat(self) -> list[int]:
         """Elements in C order."""
         return [int(value) for value in self.values.a.ravel()]

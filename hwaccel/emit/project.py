@@ -31,8 +31,8 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     files: dict[str, str]
 
 
-def write_project(folder: Path, name: str, version: str, files: Mapping[str, str]) -> None:
-    """Write ``files`` (relative path to text) as the new content of ``folder``.
+def write_project(folder: Path, name: str, version: str, files: Mapping[str, str | bytes]) -> None:
+    """Write ``files`` (relative path to content) as the new content of ``folder``.
 
     The folder appears complete in one step: everything is written beside it and then exchanged
     with what was there. A crash, a full disk or a kill leaves the earlier content untouched.
@@ -42,7 +42,7 @@ def write_project(folder: Path, name: str, version: str, files: Mapping[str, str
     """
     folder = Path(os.path.abspath(folder))
     _check_ours(folder)
-    hashes = {path: _sha256(text.encode()) for path, text in sorted(files.items())}
+    hashes = {path: _sha256(_encoded(text)) for path, text in sorted(files.items())}
     manifest = Manifest(format=FORMAT, version=1, hwaccel=version, name=name, files=hashes)
     text = msgspec.json.format(msgspec.json.encode(manifest), indent=2).decode() + "\n"
     try:
@@ -115,12 +115,16 @@ def _check_path(path: str, where: Path) -> None:
         raise EmitError(f"{where}: {path!r} is not a path inside the project")
 
 
-def _write(root: Path, path: str, content: str) -> None:
+def _encoded(content: str | bytes) -> bytes:
+    return content.encode() if isinstance(content, str) else content
+
+
+def _write(root: Path, path: str, content: str | bytes) -> None:
     _check_path(path, root)
     target = root / path
     target.parent.mkdir(parents=True, exist_ok=True)
-    with target.open("w", encoding="utf-8", newline="\n") as file:
-        file.write(content)
+    with target.open("wb") as file:
+        file.write(_encoded(content))
         file.flush()
         os.fsync(file.fileno())
 

@@ -259,6 +259,10 @@ class Importer:
         if is_constant(call, self._constants):
             self._constants[call.results[0]] = fold(call, self._constants)
             return
+        in_place = short(call.target).endswith("_")
+        if in_place and self.is_constant(call, next(iter(call.args), "")):
+            changed = self._kind_of(next(iter(call.args.values())))
+            raise self.refuse(call, f"changes {changed} in place; keep no state between frames")
         handler = handlers.get(call.target)
         if handler is None:
             raise self.refuse(call, advice(short(call.target)))
@@ -271,7 +275,7 @@ class Importer:
             raise self.refuse(
                 call, f"arguments do not fit together ({reason(error)}); export the model again"
             ) from None
-        if call.target.split(".")[1].endswith("_"):
+        if in_place:
             self._rebind(call, result)
         self._values[call.results[0]] = result
 

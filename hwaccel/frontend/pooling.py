@@ -119,12 +119,11 @@ def _over_axes(i: Importer, call: Call, make: Callable[[Pair], FloatOp]) -> str:
 def pad(i: Importer, call: Call) -> str:
     """Padding with zeros at the borders of an image: windows of one pixel, summed."""
     sizes = call.integers("pad")
-    if call.args.get("mode", "constant") != "constant" or (call.args.get("value") or 0) != 0:
-        kind = call.args.get("mode", "constant")
-        raise i.refuse(
-            call,
-            f"padding mode {kind!r} is not supported; use padding_mode='zeros'",
-        )
+    mode, value = call.args.get("mode", "constant"), call.args.get("value") or 0
+    if mode != "constant":
+        raise i.refuse(call, f"padding mode {mode!r} is not supported; use padding_mode='zeros'")
+    if value != 0:
+        raise i.refuse(call, f"pads with {value}; pad with zeros")
     if len(sizes) > 4 or min(sizes) < 0:
         raise i.refuse(
             call, f"pads by {sizes}; pad height and width only, by 0 or more, and crop nothing"

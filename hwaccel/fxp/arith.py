@@ -45,7 +45,7 @@ def namespace(x: Array) -> Any:
 
 def is_float(x: Array) -> bool:
     """Tell whether ``x`` carries its integers in floating point."""
-    return "float" in str(x.dtype)
+    return x.dtype.kind == "f" if isinstance(x, np.ndarray) else "float" in str(x.dtype)
 
 
 def constant(values: NDArray[np.int64], like: Array) -> Array:

@@ -58,12 +58,15 @@ class InputRecord(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class NodeRecord(msgspec.Struct, forbid_unknown_fields=True):
-    """One op. Array fields hold the digest of a constant; the others their value."""
+    """One op. Array fields hold the digest of a constant; the others their value.
+
+    ``fields`` is checked against ``Attribute`` one by one, so that a message can name the field.
+    """
 
     name: Name
     op: Annotated[str, Meta(max_length=64)]
     inputs: Annotated[list[Name], Meta(max_length=16)]
-    fields: Annotated[dict[str, Attribute], Meta(max_length=64)]
+    fields: Annotated[dict[str, Any], Meta(max_length=64)]
     type: TypeRecord
     path: Annotated[str, Meta(max_length=4096)]
 
@@ -225,6 +228,11 @@ def _node(
     cls = ops.get(record.op)
     if cls is None:
         raise VerifyError(f"{where}.op: unknown op {record.op!r}; known are {', '.join(ops)}")
+    for name, attribute in record.fields.items():
+        try:
+            msgspec.convert(attribute, Attribute)
+        except msgspec.ValidationError as error:
+            raise VerifyError(f"{where}.fields.{name}: {error}") from None
     try:
         op = build(cls, record.fields, constants.get)
     except HwaccelError as error:

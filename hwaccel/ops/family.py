@@ -138,8 +138,8 @@ def carried(vector: IntArray, dtype: str) -> NDArray[np.generic]:
 def affine(x: Array, matrix: IntArray, shift: IntArray, bias: IntArray) -> Array:
     """Return ``((x @ matrix^T) << shift) + bias`` for ``x`` of shape ``(..., K)``."""
     if isinstance(x, np.ndarray):
-        y = x @ aligned_matrix(matrix, shift, x.dtype.name)
-        y += carried(bias, x.dtype.name)
+        y = x @ aligned_matrix(matrix, shift, x.dtype.char)
+        y += carried(bias, x.dtype.char)
         return y
     aligned = constant(matrix.a << shift.a[:, None], x)
     return _torch_matmul(x, aligned) + constant(bias.a, x)

@@ -180,7 +180,7 @@ endmodule
 
 def _instance(i: int, case: Case, in_place: int, out_place: int) -> str:
     model = case.model()
-    values = [f".{name}({_number(value)})" for name, value in case.parameters.items()]
+    values = [f".{name}({_number(name, value)})" for name, value in case.parameters.items()]
     values += [f'.{name}("{i}_{name}.hex")' for name in case.roms]
     ports = [f".{name}({name}[{i}])" for name in ("in_valid", "out_valid")]
     frame = [f".{name}({name}[{i}])" for name in ("in_first", "in_last")]
@@ -198,8 +198,8 @@ def _instance(i: int, case: Case, in_place: int, out_place: int) -> str:
 {rest}"""
 
 
-def _number(value: int) -> str:
-    return str(value) if abs(value) < 1 << 31 else f"{'-' * (value < 0)}64'sd{abs(value)}"
+def _number(name: str, value: int) -> str:
+    return f"{'-' * (value < 0)}64'sd{abs(value)}" if name in ("LO", "HI") else str(value)
 
 
 @pytest.fixture

@@ -53,10 +53,9 @@ template <class P>
 struct dense_row<P, true> {
     template <class W>
     static HWA_HD int32_t sum(const typename P::in0_t *x, const W *row) {
-        const bool x_signed = typename P::in0_t(-1) < 0;
         int32_t sum = 0;
         for (int i = 0; i < P::inputs; i += 4) {
-            sum = dot4<x_signed>(load4(x + i), load4(row + i), sum);
+            sum = dot4<P::in0_signed>(load4(x + i), load4(row + i), sum);
         }
         return sum;
     }

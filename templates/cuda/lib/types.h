@@ -21,10 +21,10 @@
 
 namespace hwa {
 
-// x * 2^bits; a shift of a negative number is not defined in C++17.
+// x * 2^bits where that fits T; C++17 defines no shift of a negative number.
 template <class T>
 HWA_HD T shift_left(T x, int bits) {
-    return x * (T(1) << bits);
+    return T(uint64_t(int64_t(x)) << bits);
 }
 
 }  // namespace hwa

@@ -1,0 +1,46 @@
+# Two commands for a stranger: `make demo` and `make test`. Both set up what they need.
+
+PYTHON  ?= python3
+VENV    ?= .venv
+BIN     := $(VENV)/bin
+EXTRAS  := torch,sim,synth,hls,report,demo,dev
+JOBS    ?= 2
+
+.PHONY: demo test test-all lint setup tools clean help
+
+help:
+	@echo 'make demo      train, convert, simulate, synthesize, place and route; one table, one report'
+	@echo 'make test      the default test suite'
+	@echo 'make test-all  lint, types, layers and every test, slow ones included (what CI runs)'
+
+demo: setup
+	$(BIN)/python examples/digits_demo.py
+
+test: setup
+	$(BIN)/python -m pytest -n $(JOBS) -m 'not slow and not gpu'
+
+test-all: setup lint
+	$(BIN)/python -m pytest -n $(JOBS) -m 'not gpu'
+
+lint: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+setup: $(VENV)/.ready tools
+
+$(VENV)/.ready: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[$(EXTRAS)]'
+	touch $@
+
+# iverilog is the one tool that pip does not carry.
+tools:
+	@command -v iverilog > /dev/null || { \
+	  echo 'installing iverilog'; \
+	  if [ "$$(id -u)" = 0 ]; then run=; else run=sudo; fi; \
+	  $$run apt-get -qq update && $$run apt-get -qq -y install iverilog > /dev/null; }
+
+clean:
+	rm -rf build dist $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis

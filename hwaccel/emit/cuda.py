@@ -1,0 +1,192 @@
+"""Graph to CUDA C++: one kernel launch per node, one thread per element of the result.
+
+Tensors are in C order, in the smallest C integers that hold their intervals. The generated
+arithmetic compiles with nvcc and with g++ alike: ``NAME_host.cpp`` is the same network on the
+host.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from hwaccel.emit import kernels
+from hwaccel.emit.env import render
+from hwaccel.emit.kernels import Alias, NodeCode
+from hwaccel.emit.literals import comment
+from hwaccel.emit.names import Namer
+from hwaccel.fxp import FixedType
+from hwaccel.ir import Graph, Node, TensorType
+
+# Samples that one call takes through device memory at a time.
+CHUNK = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class Buffer:
+    """A tensor in memory: a parameter of the API, or a part of the workspace."""
+
+    name: str
+    title: str
+    ctype: str
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Launch:
+    """One node at work: ``fill<NODE>(count * SIZE, TARGET, SOURCES)``."""
+
+    title: str
+    node: str
+    size: int
+    arguments: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """An output that another buffer holds already."""
+
+    target: Buffer
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class CudaNode:
+    """A node and its place in the batch: sizes of a sample, and the arguments of its function."""
+
+    code: NodeCode
+    parameters: tuple[str, ...]
+    arguments: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CudaDesign:
+    """All the templates need."""
+
+    name: str
+    banner: tuple[str, ...]
+    chunk: int
+    inputs: tuple[Buffer, ...]
+    outputs: tuple[Buffer, ...]
+    inner: tuple[Buffer, ...]
+    nodes: tuple[CudaNode, ...]
+    launches: tuple[Launch, ...]
+    copies: tuple[Copy, ...]
+
+    @property
+    def tensors(self) -> tuple[Buffer, ...]:
+        """Inputs, then outputs."""
+        return (*self.inputs, *self.outputs)
+
+    @property
+    def functions(self) -> tuple[str, ...]:
+        """Library functions in use, sorted."""
+        return tuple(sorted({node.code.function for node in self.nodes}))
+
+
+def storage(fixed: FixedType) -> str:
+    """Return the smallest NumPy integer type that holds ``fixed``; in C it ends in ``_t``."""
+    bits = next(bits for bits in (8, 16, 32, 64) if fixed.width <= bits)
+    return f"{'' if fixed.signed else 'u'}int{bits}"
+
+
+def emit_cuda(graph: Graph, *, name: str, banner: str) -> dict[str, str]:
+    """Return the CUDA files by relative name.
+
+    ``NAME_cuda.h`` declares the C interface, ``NAME_cuda.cu`` implements it on the GPU and
+    ``NAME_host.cpp`` on the host.
+    """
+    design = _design(graph, name, banner)
+    files = kernels.library("cuda", "hwa")
+    for suffix, template in (
+        ("_cuda.h", "api.h"),
+        ("_nodes.h", "nodes.h"),
+        ("_run.h", "run.h"),
+        ("_cuda.cu", "device.cu"),
+        ("_host.cpp", "host.cpp"),
+    ):
+        files[design.name + suffix] = render(f"cuda/{template}.j2", design=design)
+    return dict(sorted(files.items()))
+
+
+def _design(graph: Graph, name: str, banner: str) -> CudaDesign:
+    design_name, names = kernels.code_names(graph, name)
+    types = graph.types()
+    namer = Namer(("count", "queue", "workspace", "stream"))
+
+    def buffer(prefix: str, value: str) -> Buffer:
+        tensor = types[value]
+        title = comment(f"{value}: {tensor}")
+        ctype = f"{storage(tensor.fixed)}_t"
+        return Buffer(namer.name(f"{prefix}_{names[value]}"), title, ctype, tensor.size)
+
+    inputs = tuple(buffer("x", value.name) for value in graph.inputs)
+    outputs = tuple(buffer("y", value) for value in graph.outputs)
+    place = {value.name: b.name for value, b in zip(graph.inputs, inputs, strict=True)}
+    copies = []
+    for value, target in zip(graph.outputs, outputs, strict=True):
+        if value in place:
+            copies.append(Copy(target, place[value]))
+        else:
+            place[value] = target.name
+    inner = []
+    for node in graph.nodes:
+        if node.name not in place:
+            inner.append(buffer("v", node.name))
+            place[node.name] = inner[-1].name
+    launches = tuple(
+        Launch(
+            kernels.title(node),
+            f"{names[node.name]}_node",
+            node.output.type.size,
+            (place[node.name], *(place[operand] for operand in node.inputs)),
+        )
+        for node in graph.nodes
+    )
+    nodes = tuple(_node(node, names[node.name], types) for node in graph.nodes)
+    lines = kernels.banner_lines(banner)
+    return CudaDesign(
+        design_name,
+        lines,
+        CHUNK,
+        inputs,
+        outputs,
+        tuple(inner),
+        nodes,
+        launches,
+        tuple(copies),
+    )
+
+
+def _node(node: Node, name: str, types: dict[str, TensorType]) -> CudaNode:
+    ins = tuple(types[operand] for operand in node.inputs)
+    kernel = node.op.kernel(*ins)
+    aliases: list[Alias] = []
+    constants = {"out_size": node.output.type.size}
+    for i, tensor in enumerate(ins):
+        aliases.append(Alias(f"{storage(tensor.fixed)}_t", f"in{i}_t"))
+        constants |= {
+            f"in{i}_size": tensor.size,
+            f"in{i}_lo": tensor.lo,
+            f"in{i}_signed": int(tensor.fixed.signed),
+        }
+    aliases.append(Alias(f"{storage(node.output.type.fixed)}_t", "out_t"))
+    small = node.op.bound(*ins) < 1 << 31
+    aliases.append(Alias("int32_t" if small else "int64_t", "acc_t"))
+    tables = kernels.tables(name, kernel)
+    code = NodeCode(
+        name,
+        kernels.title(node),
+        kernel.function,
+        tuple(aliases),
+        kernels.integer_constants(constants | dict(kernel.params)),
+        tables,
+    )
+    operands = range(len(ins))
+    return CudaNode(
+        code,
+        tuple(f"const in{i}_t *in{i}" for i in operands),
+        (
+            *(f"in{i} + sample * in{i}_size" for i in operands),
+            *(table.name for table in tables),
+        ),
+    )

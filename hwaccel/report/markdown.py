@@ -1,0 +1,86 @@
+"""What the Markdown report shows: the tables of the page, with every text made harmless."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from hwaccel.report import tables
+from hwaccel.report.model import Report
+from hwaccel.report.page import BASES, footer, lead
+from hwaccel.report.summary import table_rows
+from hwaccel.report.tables import Row, Table
+
+_ACTIVE = re.compile(r"([\\`*\[\]<>&|#~!])")
+
+
+@dataclass(frozen=True, slots=True)
+class PlainTable:
+    """Escaped cells, every row as long as the heading. ``rules`` sets the alignment."""
+
+    caption: str
+    head: tuple[str, ...]
+    rules: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """The whole document."""
+
+    title: str
+    lead: tuple[str, ...]
+    summary: PlainTable
+    bases: tuple[str, ...]
+    tables: tuple[PlainTable, ...]
+    limits: tuple[str, ...]
+    footer: str
+
+
+def escape(text: str) -> str:
+    """Return ``text`` so that Markdown shows it letter by letter."""
+    return _ACTIVE.sub(r"\\\1", text)
+
+
+def document_of(report: Report) -> Document:
+    """Return everything the template places."""
+    shown = (
+        tables.accuracy_table(report),
+        tables.equality_table(report),
+        tables.timing_table(report),
+        tables.layer_table(report),
+        tables.resource_table(report),
+        tables.buffer_table(report),
+        tables.run_table(report),
+        tables.training_table(report),
+        tables.setting_table(report),
+    )
+    return Document(
+        escape(report.name),
+        tuple(escape(text) for text in lead(report)),
+        _summary(report),
+        tuple(f"{basis.value}: {text}" for basis, text in BASES.items()),
+        tuple(_plain(table) for table in shown if any(table.groups)),
+        tuple(escape(text) for text in report.limits),
+        escape(footer(report)),
+    )
+
+
+def _summary(report: Report) -> PlainTable:
+    rows = tuple(tuple(escape(text) for text in row) for row in table_rows(report))
+    return PlainTable("", ("", "Value", "How"), ("---", "---:", "---"), rows)
+
+
+def _plain(table: Table) -> PlainTable:
+    return PlainTable(
+        escape(table.caption),
+        tuple(escape(head.text) for head in table.head),
+        tuple("---:" if head.css else "---" for head in table.head),
+        tuple(_row(row, len(table.head)) for group in table.groups for row in group),
+    )
+
+
+def _row(row: Row, columns: int) -> tuple[str, ...]:
+    """Return the cells as text; those a cell above covers are empty."""
+    texts = [escape(f"{cell.text} ({cell.note})" if cell.note else cell.text) for cell in row]
+    return (*texts, *[""] * (columns - len(texts)))

@@ -1,0 +1,147 @@
+"""What the HTML page shows, ready to be placed: text, tables and pictures."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from hwaccel.report import tables
+from hwaccel.report.charts import draw_area, draw_cycles, draw_timeline
+from hwaccel.report.dataflow import STYLES, draw_dataflow
+from hwaccel.report.limits import contradictions
+from hwaccel.report.model import Port, Report
+from hwaccel.report.stages import Kind
+from hwaccel.report.summary import Basis, Figure, figures
+from hwaccel.report.svg import Picture
+from hwaccel.report.tables import Table
+from hwaccel.report.text import count, percent, plural
+
+BASES = {
+    Basis.MEASURED: "a tool ran on the emitted files",
+    Basis.PREDICTED: "exact, from the schedule; simulation must agree to the cycle",
+    Basis.ESTIMATED: "from a cost model, before synthesis",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Tile:
+    """A headline number; ``css`` names its basis and whether it is bad."""
+
+    label: str
+    value: str
+    unit: str
+    basis: str
+    how: str
+    css: str
+
+
+@dataclass(frozen=True, slots=True)
+class Legend:
+    """A colour or mark and what it stands for."""
+
+    css: str
+    name: str
+    meaning: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """The whole page. Tables that would be empty are left out of their tuple."""
+
+    title: str
+    lead: tuple[str, ...]
+    alerts: tuple[str, ...]
+    tiles: tuple[Tile, ...]
+    bases: tuple[Legend, ...]
+    equality: tuple[Table, ...]
+    timing: tuple[Table, ...]
+    timeline: Picture
+    dataflow: Picture
+    kinds: tuple[Legend, ...]
+    charts: tuple[Picture, ...]
+    layers: Table
+    resources: tuple[Table, ...]
+    buffers: Table
+    origins: tuple[Table, ...]
+    settings: Table
+    limits: tuple[str, ...]
+    footer: str
+
+
+def page_of(report: Report) -> Page:
+    """Return everything the template places."""
+    shown = {stage.kind for stage in report.stages}
+    kinds = tuple(
+        Legend(css, kind.value) for kind, css in STYLES.items() if kind in shown
+    )
+    return Page(
+        report.name,
+        lead(report),
+        contradictions(report.measured),
+        tuple(_tile(figure) for figure in figures(report)),
+        tuple(Legend(_css(basis), basis.value, text) for basis, text in BASES.items()),
+        _filled(tables.accuracy_table(report), tables.equality_table(report)),
+        _filled(tables.timing_table(report)),
+        draw_timeline(report),
+        draw_dataflow(report),
+        kinds,
+        (draw_cycles(report), draw_area(report)),
+        tables.layer_table(report),
+        _filled(tables.resource_table(report)),
+        tables.buffer_table(report),
+        _filled(tables.run_table(report), tables.training_table(report)),
+        tables.setting_table(report),
+        report.limits,
+        footer(report),
+    )
+
+
+def lead(report: Report) -> tuple[str, ...]:
+    """Say in two sentences what the design is and what bounds it."""
+    totals = report.totals
+    zeros = f", {percent(totals.zeros / totals.weights)} of them zero" if totals.zeros else ""
+    return (
+        f"{_ports(report.inputs)} in, {_ports(report.outputs)} out: "
+        f"{plural(totals.layers, 'layer')} with {plural(totals.weights, 'weight')}{zeros}, and "
+        f"{plural(totals.multiplications, 'multiplication')} per frame.",
+        bottleneck(report),
+    )
+
+
+def bottleneck(report: Report) -> str:
+    """Name what sets the interval."""
+    names, predicted = report.bottlenecks, report.predicted
+    cycles = plural(predicted.slowest_cycles, "cycle")
+    if len(names) > 3:
+        names = (*names[:2], f"{len(names) - 2} more")
+    who = names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+    verb = "needs" if len(names) == 1 else "need"
+    more = predicted.interval - predicted.slowest_cycles
+    extra = f" The interval is {plural(more, 'cycle')} longer: stages wait for each other."
+    noun = "The bottleneck is" if len(names) == 1 else "The bottlenecks are"
+    return f"{noun} {who}, which {verb} {cycles} per frame.{extra if more > 0 else ''}"
+
+
+def footer(report: Report) -> str:
+    """Say which design and release the page is about."""
+    version = dict(report.versions).get("hwaccel", "")
+    by = f"hwaccel {version}".rstrip()
+    return f"Design {report.design_hash}, reported by {by}. The same results give the same page."
+
+
+def _ports(ports: tuple[Port, ...]) -> str:
+    return " and ".join(f"{port.shape} {port.format}" for port in ports)
+
+
+def _tile(figure: Figure) -> Tile:
+    css = _css(figure.basis) + (" bad" if figure.bad else "")
+    return Tile(figure.label, figure.value, figure.unit, figure.basis.value, figure.how, css)
+
+
+def _css(basis: Basis) -> str:
+    return basis.name.lower()
+
+
+def _filled(*candidates: Table) -> tuple[Table, ...]:
+    return tuple(table for table in candidates if any(table.groups))
+
+

@@ -1,0 +1,34 @@
+"""The bench that travels with a project: cocotb sources, frames, expected results, a Makefile."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from hwaccel import resources
+from hwaccel.emit.env import render
+from hwaccel.emit.netlist import Netlist
+from hwaccel.verify.beats import Ints
+from hwaccel.verify.jobs import Bench, Stalls, write_job
+
+_SOURCES = ("bench_design.py", "scoreboard.py", "stalls.py", "streams.py")
+# Cycles without a transfer after which the bench gives up.
+_PATIENCE_CYCLES = 200_000
+
+
+def bench_files(
+    netlist: Netlist, xs: Sequence[Ints], expected: Sequence[Ints], banner: tuple[str, ...]
+) -> dict[str, str | bytes]:
+    """Return the files of the project's ``sim`` folder by name; ``make`` runs them there."""
+    files: dict[str, str | bytes] = {
+        name: (resources.sim() / name).read_text(encoding="utf-8") for name in _SOURCES
+    }
+    runs = [Stalls("none", "none", 1), Stalls("some", "bursts", 2)]
+    with tempfile.TemporaryDirectory(prefix="hwaccel-") as folder:
+        job = write_job(Path(folder), [Bench(netlist, xs, expected)], runs, _PATIENCE_CYCLES)
+        # File names in the job are relative to the folder in which it is run.
+        files["job.json"] = job.read_text(encoding="utf-8").replace(f"{folder}/", "")
+        files.update((path.name, path.read_bytes()) for path in Path(folder).glob("*.bin"))
+    files["Makefile"] = render("verify/Makefile.j2", net=netlist, lines=banner)
+    return dict(sorted(files.items()))

@@ -1,0 +1,27 @@
+"""Options shared by all tests."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Generator
+
+import pytest
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--update-golden", action="store_true", help="rewrite the files under tests/golden"
+    )
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Turn a skip for a missing tool into a failure where tools are required (CI)."""
+    report = yield
+    required = os.environ.get("HWACCEL_REQUIRE_TOOLS") and not item.get_closest_marker("gpu")
+    if required and report.skipped and not hasattr(report, "wasxfail"):
+        report.outcome = "failed"
+        report.longrepr = f"skipped although every tool is required: {report.longrepr}"
+    return report
