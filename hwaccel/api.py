@@ -195,6 +195,8 @@ class Design:
 
     def files(self) -> dict[str, str | bytes]:
         """Return every file of the project by relative path."""
+        from hwaccel.synth.constraints import constraint_files
+
         root = {
             "graph.json": save_graph(self.graph).decode(),
             "graph.txt": print_graph(self.graph),

@@ -137,9 +137,7 @@ class _Random:
             fixed = FixedType(self.chance(0.5), self.upto(1, 10), 0)
             return Requant(shift, fixed.lo, fixed.hi, rounding, self.pick(list(Overflow)))
         lo = self.pick([-128, -8, -5, -1, 0, 0, 0, 2])
-        return Requant(
-            shift, lo, lo + self.pick([0, 1, 7, 15, 127, 255, 1000]), rounding, overflow
-        )
+        return Requant(shift, lo, lo + self.pick([0, 1, 7, 15, 127, 255, 1000]), rounding, overflow)
 
     def scale(self, x: TensorType) -> Scale:
         c = x.channels

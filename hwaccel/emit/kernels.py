@@ -9,6 +9,7 @@ from pathlib import Path
 from hwaccel import resources
 from hwaccel.emit.literals import comment
 from hwaccel.emit.names import Namer
+from hwaccel.errors import EmitError
 from hwaccel.fxp import FixedType, IntArray
 from hwaccel.ir import Graph, Node, TensorType, Value
 from hwaccel.ir.hardware import Kernel
@@ -128,5 +129,28 @@ def library(target: str, into: str) -> dict[str, str]:
 
 
 def banner_lines(banner: str) -> tuple[str, ...]:
-    """Return the lines of the banner, harmless inside ``//`` comments."""
-    return tuple(comment(line) for line in banner.splitlines())
+    """Return the lines of the banner without their ``//``, harmless inside any comment."""
+    return tuple(comment(line.removeprefix("//").strip()) for line in banner.splitlines())
+
+
+def source_folder(files: Mapping[str, str] | Path, scratch: Path) -> Path:
+    """Return the folder that holds ``files``, writing them under ``scratch`` if they are text."""
+    if isinstance(files, Path):
+        return files
+    for name, text in files.items():
+        path = scratch / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, "utf-8")
+    return scratch
+
+
+def one_file(folder: Path, suffix: str) -> Path:
+    """Return the only file of ``folder`` whose name ends in ``suffix``.
+
+    Raises:
+        EmitError: there is none, or there are several.
+    """
+    found = sorted(folder.glob(f"*{suffix}"))
+    if len(found) != 1:
+        raise EmitError(f"{folder}: expected one file *{suffix}, found {len(found)}; emit it again")
+    return found[0]

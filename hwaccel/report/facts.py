@@ -166,8 +166,8 @@ def accuracy_lines(results: Results) -> tuple[AccuracyLine, ...]:
     """Return every accuracy row."""
     rows = [row for record in results.of(AccuracyRecord) for row in record.rows]
     return tuple(
-        AccuracyLine(clean(r.label), r.correct, r.frames, r.correct / r.frames, *_wilson(*r[1:]))
-        for r in rows
+        AccuracyLine(clean(label), right, frames, right / frames, *_wilson(right, frames))
+        for label, right, frames in rows
     )
 
 

@@ -19,6 +19,8 @@ def size_buffers(plan: Plan, frames: int = 4) -> Plan:
     Every ring gets the smallest depth at which its segment alone keeps up with the slowest one; the copies
     of a forked stream get a FIFO where a later join would otherwise deadlock or lose time.
     """
+    if not plan.segments:
+        return plan
     plan = _size_rings_alone(plan)
     plan = _size_forks(plan, frames)
     plan = _grow_rings(plan, frames)

@@ -63,7 +63,9 @@ def run_timing(
         ScheduleError: the design deadlocks; the message names the blocks that wait.
     """
     links = {} if links is None else links
+    # An input that is an output, too, belongs to no block.
     links.update((name, Link()) for b in blocks for name in (*b.inputs, *b.outputs))
+    links.update((name, Link()) for name in inputs if name not in links)
     for name, beats in inputs.items():
         times = arrivals[name] if arrivals else [0] * (beats * frames)
         for cycle in times:

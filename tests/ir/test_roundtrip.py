@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from hwaccel.fxp import FixedType, IntArray
+from hwaccel.fxp import FixedType
 from hwaccel.ir import Example, Graph, GraphBuilder, TensorType
 from hwaccel.ir.file import load_graph, save_graph
 from hwaccel.ir.text import parse_graph, print_graph
-from hwaccel.ops import OP_BY_NAME, OPS, Dense, Relu
+from hwaccel.ops import OP_BY_NAME, OPS, Relu
 from tests.graphs import graphs
 
 SETTINGS = settings(max_examples=80, deadline=None, suppress_health_check=list(HealthCheck))

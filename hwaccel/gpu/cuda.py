@@ -1,0 +1,115 @@
+"""Compile the emitted CUDA C++ and call it: for the host with g++, for a GPU with nvcc."""
+
+from __future__ import annotations
+
+import ctypes
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hwaccel import tools
+from hwaccel.emit.cuda import storage
+from hwaccel.emit.kernels import one_file, source_folder
+from hwaccel.errors import ToolError, VerifyError
+from hwaccel.ir import Graph, Interpreter
+
+Ints = NDArray[np.int64]
+
+_HOST_FLAGS = ("-std=c++17", "-O2", "-shared", "-fPIC")
+_NVCC_FLAGS = ("-std=c++17", "-O3")
+
+
+def host_run(
+    files: Mapping[str, str] | Path, graph: Graph, xs: Sequence[Ints], *, timeout_s: float = 600
+) -> tuple[Ints, ...]:
+    """Return the integer outputs of the CUDA arithmetic, compiled for the host by g++.
+
+    ``files`` is what ``emit_cuda`` made of ``graph``, or the folder that holds it; batches are
+    ``(N, *shape)``.
+
+    Raises:
+        ToolError: g++ is missing or compilation failed.
+        VerifyError: the batches do not fit the inputs of the graph.
+    """
+    with tempfile.TemporaryDirectory(prefix="hwaccel-cuda-") as name:
+        folder = source_folder(files, Path(name))
+        library = Path(name) / "host.so"
+        source = one_file(folder, "_host.cpp")
+        command = [*tools.require("g++").argv, *_HOST_FLAGS, source, "-o", library]
+        tools.run(command, cwd=folder, timeout_s=timeout_s)
+        return _call(library, source.name.removesuffix("_host.cpp"), graph, xs)
+
+
+def device_run(
+    files: Mapping[str, str] | Path,
+    graph: Graph,
+    xs: Sequence[Ints],
+    *,
+    arch: str = "native",
+    timeout_s: float = 600,
+) -> tuple[Ints, ...]:
+    """Return the integer outputs computed on the first CUDA device.
+
+    Raises:
+        ToolError: nvcc or a CUDA device is missing, compilation or a kernel failed.
+        VerifyError: the batches do not fit the inputs of the graph.
+    """
+    nvcc = tools.require("nvcc")
+    tools.require("cuda")
+    with tempfile.TemporaryDirectory(prefix="hwaccel-cuda-") as name:
+        folder = source_folder(files, Path(name))
+        library = Path(name) / "device.so"
+        source = one_file(folder, "_cuda.cu")
+        target = (f"-arch={arch}", "-shared", "-Xcompiler", "-fPIC", source, "-o", library)
+        tools.run([*nvcc.argv, *_NVCC_FLAGS, *target], cwd=folder, timeout_s=timeout_s)
+        return _call(library, source.name.removesuffix("_cuda.cu"), graph, xs)
+
+
+def compile_cubin(
+    files: Mapping[str, str] | Path,
+    *,
+    arch: str = "sm_90",
+    flags: Sequence[str] = (),
+    timeout_s: float = 600,
+) -> bytes:
+    """Return the kernels as a cubin for GPUs of ``arch``; no GPU is needed.
+
+    Raises:
+        ToolError: nvcc is missing or compilation failed.
+    """
+    nvcc = tools.require("nvcc")
+    with tempfile.TemporaryDirectory(prefix="hwaccel-cuda-") as name:
+        folder = source_folder(files, Path(name))
+        cubin = Path(name) / "kernels.cubin"
+        target = (f"-arch={arch}", "-cubin", one_file(folder, "_cuda.cu"), "-o", cubin)
+        tools.run([*nvcc.argv, *_NVCC_FLAGS, *flags, *target], cwd=folder, timeout_s=timeout_s)
+        return cubin.read_bytes()
+
+
+def _call(library: Path, name: str, graph: Graph, xs: Sequence[Ints]) -> tuple[Ints, ...]:
+    """Call ``NAME_run`` of a shared library on host memory."""
+    Interpreter(graph).environment(xs)
+    types, count = graph.types(), len(xs[0])
+    if any(len(x) != count for x in xs):
+        counts = ", ".join(str(len(x)) for x in xs)
+        raise VerifyError(f"{graph.name}: inputs hold {counts} frames, expected equal numbers")
+    tensors = [
+        np.ascontiguousarray(x, dtype=storage(value.type.fixed))
+        for value, x in zip(graph.inputs, xs, strict=True)
+    ]
+    outputs = [
+        np.empty((count, *types[output].shape), dtype=storage(types[output].fixed))
+        for output in graph.outputs
+    ]
+    code = ctypes.CDLL(str(library))
+    pointers = [array.ctypes.data_as(ctypes.c_void_p) for array in (*tensors, *outputs)]
+    status = code[f"{name}_run"](ctypes.c_longlong(count), *pointers)
+    if status != 0:
+        explain = code[f"{name}_error"]
+        explain.restype = ctypes.c_char_p
+        text = explain(status).decode("utf-8", "replace")
+        raise ToolError(f"{name}_run: failed with code {status} ({text}); see `hwaccel doctor`")
+    return tuple(output.astype(np.int64) for output in outputs)
