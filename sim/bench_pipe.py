@@ -70,7 +70,7 @@ class Mac(Model):
     def __init__(self, p: Mapping[str, int], roms: Mapping[str, list[int]]) -> None:
         super().__init__(p, roms)
         self.pe, self.simd = p["PE"], p["SIMD"]
-        self.latency = 4 + (self.simd - 1).bit_length()
+        self.latency = 5 + (self.simd - 1).bit_length()
         self.in_widths = [p["X_W"]]
         self.in_bits = self.simd * p["X_W"]
         self.out_bits = self.pe * p["OUT_W"]
@@ -110,7 +110,7 @@ class MacLanes(Mac):
 
 
 class Scale(Model):
-    latency = 3
+    latency = 4
 
     def push(self, beat: int, first: bool, last: bool) -> int | None:
         p = self.p

@@ -38,8 +38,12 @@ class Stream:
 
 @dataclass(frozen=True, slots=True)
 class Port:
-    """A tensor at the edge of the design, as an AXI-Stream port and as a plain stream."""
+    """A tensor at the edge of the design, as an AXI-Stream port and as a plain stream.
 
+    ``number`` counts inputs, then outputs, from 1: the argument of the test bench.
+    """
+
+    number: int
     axis: str
     stream: str
     title: str
@@ -178,8 +182,8 @@ class _Builder:
         graph = self._graph
         for value in graph.inputs:
             self._lanes[value.name] = max((r.lanes for r in self._operands(value.name)), default=1)
-        inputs = self._ports("s_axis", tuple(value.name for value in graph.inputs))
-        outputs = self._ports("m_axis", graph.outputs)
+        inputs = self._ports("s_axis", tuple(value.name for value in graph.inputs), 1)
+        outputs = self._ports("m_axis", graph.outputs, 1 + len(inputs))
         for value, port in zip(graph.inputs, inputs, strict=True):
             _, routing = self._route(value.name, outputs, port.stream)
             self._calls += routing
@@ -196,18 +200,24 @@ class _Builder:
             tuple(self._calls),
         )
 
-    def _ports(self, prefix: str, values: tuple[str, ...]) -> tuple[Port, ...]:
+    def _ports(self, prefix: str, values: tuple[str, ...], first: int) -> tuple[Port, ...]:
         ports = []
-        for value in values:
+        for number, value in enumerate(values, first):
             tensor, lanes, stem = self._types[value], self._lanes[value], self._names[value]
             axis = prefix if len(values) == 1 else self._namer.name(f"{prefix}_{stem}")
             stream = self._namer.name(f"{'x' if prefix == 's_axis' else 'y'}_{stem}")
-            title = comment(f"{value}: {tensor}, {lanes} elements per beat")
-            pixels = tensor.size // tensor.channels
-            element, bits = element_type(tensor.fixed), lanes * tensor.fixed.width
-            ports.append(
-                Port(axis, stream, title, element, lanes, tensor.channels, pixels, bits)
+            port = Port(
+                number,
+                axis,
+                stream,
+                comment(f"{value}: {tensor}, {_per_beat(lanes)}"),
+                element_type(tensor.fixed),
+                lanes,
+                tensor.channels,
+                tensor.size // tensor.channels,
+                lanes * tensor.fixed.width,
             )
+            ports.append(port)
         return tuple(ports)
 
     def _max_bits(self, ports: tuple[Port, ...]) -> int:
@@ -318,7 +328,7 @@ class _Builder:
                 continue
             target = self._stream(value, want * tensor.fixed.width)
             wide = max(want, have)
-            text = comment(f"{value}: {have} to {want} elements per beat")
+            text = comment(f"{value}: from {have} to {_per_beat(want)}")
             function = "pack" if want > have else "unpack"
             calls.append(Call(text, function, str(tensor.size // wide), (stream, target)))
             stream, have = target, want
@@ -333,6 +343,10 @@ class _Builder:
 def element_type(fixed: FixedType) -> str:
     """Return the HLS type of exactly the width and sign of ``fixed``."""
     return f"ap_{'' if fixed.signed else 'u'}int<{fixed.width}>"
+
+
+def _per_beat(lanes: int) -> str:
+    return f"{lanes} element{'s' if lanes > 1 else ''} per beat"
 
 
 def _beat_aliases(label: str, tensor: TensorType, lanes: int) -> list[Alias]:

@@ -48,7 +48,8 @@ class Importer:
         # The value of which another is a reshape, and the one whose memory it shares.
         self._reshaped: dict[str, str] = {}
         self._roots: dict[str, str] = {}
-        self._stale: dict[str, str] = {}
+        # What names that cannot be read stand for, and the way out.
+        self._unreadable: dict[str, str] = {}
         self._constants = dict(program.constants)
         self._inputs: list[FloatValue] = []
         self._nodes: list[FloatNode] = []
@@ -85,12 +86,8 @@ class Importer:
     def value(self, call: Call, name: str) -> str:
         """Return the float value that argument ``name`` is."""
         arg = call.args.get(name)
-        if isinstance(arg, Ref) and arg.name in self._stale:
-            raise self.refuse(
-                call,
-                f"reads a view of a tensor that {self._stale[arg.name]} has changed in place; "
-                "use the version that is not in place",
-            )
+        if isinstance(arg, Ref) and arg.name in self._unreadable:
+            raise self.refuse(call, f"reads {self._unreadable[arg.name]}")
         if isinstance(arg, Ref) and arg.name in self._values:
             return self._values[arg.name]
         raise self.refuse(
@@ -278,6 +275,11 @@ class Importer:
         if in_place:
             self._rebind(call, result)
         self._values[call.results[0]] = result
+        for name in filter(None, call.results[1:]):
+            self._unreadable[name] = (
+                f"a further result of {short(call.target)}, of which only the first is supported; "
+                "leave the others out"
+            )
 
     def _rebind(self, call: Call, result: str) -> None:
         old = self.first(call)
@@ -286,14 +288,14 @@ class Importer:
             if value == old:
                 self._values[name] = result
             elif self._root(value) == self._root(old):
-                self._stale[name] = short(call.target)
+                self._unreadable[name] = (
+                    f"a view of a tensor that {short(call.target)} has changed in place; "
+                    "use the version that is not in place"
+                )
 
     def _output(self, name: str) -> str:
-        if name in self._stale:
-            raise FrontendError(
-                f"output {shown(name)} is a view of a tensor that {self._stale[name]} has changed "
-                "in place; use the version that is not in place"
-            )
+        if name in self._unreadable:
+            raise FrontendError(f"output {shown(name)} is {self._unreadable[name]}")
         if name not in self._values:
             raise FrontendError(
                 f"output {shown(name)} does not depend on the model's input; return computed values"

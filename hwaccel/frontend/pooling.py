@@ -30,8 +30,6 @@ def _overhang(i: Importer, call: Call, x: str, kernel: Pair, stride: Pair, pad: 
 
 def max_pool(i: Importer, call: Call) -> str:
     """``max_pool``; ``ceil_mode`` becomes padding at the bottom and right."""
-    if len(call.results) > 1 and call.results[1]:
-        raise i.refuse(call, "return_indices=True is not supported; return the maximum only")
     x = i.image(call, i.value(call, "self"))
     kernel, stride, pad = _window(i, call)
     dilation = i.sizes(call, "dilation", 1)

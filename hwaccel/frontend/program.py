@@ -96,7 +96,8 @@ def overload(target: str) -> Any | None:
     """Return the ATen operator called ``target``; ``None`` if there is none. Runs nothing."""
     match = _TARGET.fullmatch(target)
     packet = getattr(torch.ops.aten, match[1], None) if match else None
-    return getattr(packet, match[2], None) if match and packet is not None else None
+    found = getattr(packet, match[2], None) if match and packet is not None else None
+    return found if isinstance(found, torch._ops.OpOverload) else None
 
 
 def shown(text: str, limit: int = _MAX_NAME) -> str:

@@ -119,6 +119,14 @@ class Op(ABC):
         """
         return None
 
+    def factor(self) -> int:
+        """Return a ``k`` for which ``2^k`` divides every result; 0 when none is known."""
+        return 0
+
+    def divided(self, k: int) -> Op:
+        """Return the op of the same values in integers ``2^k`` times smaller; ``k <= factor()``."""
+        return self
+
     @abstractmethod
     def hardware(self, ins: tuple[TensorType, ...], fold: Fold) -> Hardware:
         """Return the hardware at parallelism ``fold``."""

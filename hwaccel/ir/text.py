@@ -242,15 +242,17 @@ class _Parser:
         start = next((i for i, line in enumerate(self._lines) if line.accept("constants")), None)
         body, tail = self._lines[:start], self._lines[len(self._lines[:start]) + 1 :]
         self._read_constants(tail)
-        name = ""
+        head = body[0] if body else _Cursor(1, "")
+        with _located(head):
+            head.expect("graph ")
+            name = head.word("the name of the graph")
+            head.end()
         inputs: list[Value] = []
         nodes: list[Node] = []
         outputs: list[str] = []
-        for line in body:
+        for line in body[1:]:
             with _located(line):
-                if line.accept("graph "):
-                    name = line.word("the name of the graph")
-                elif line.accept("input "):
+                if line.accept("input "):
                     inputs.append(self._input(line))
                 elif line.accept("output "):
                     outputs.append(line.name())

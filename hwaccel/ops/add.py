@@ -97,6 +97,14 @@ class Add(Op):
         """Return the op itself: it treats all channels alike."""
         return self
 
+    def factor(self) -> int:
+        """Both operands are shifted at least that far."""
+        return min(self.a_shift, self.b_shift)
+
+    def divided(self, k: int) -> Add:
+        """Shift less."""
+        return Add(self.a_shift - k, self.b_shift - k)
+
     def hardware(self, ins: tuple[TensorType, ...], fold: Fold) -> Hardware:
         """Join both streams, align and add in one cycle."""
         a, b = ins

@@ -236,7 +236,7 @@ def mac_pipe(
     return Pipe(
         module,
         tuple(params.items()),
-        latency=4 + clog2(simd),
+        latency=5 + clog2(simd),
         lanes=pe,
         width=out.fixed.width,
         framed=True,

@@ -106,7 +106,7 @@ class Scale(Op):
         pipe = Pipe(
             "hwa_scale",
             tuple(params.items()),
-            3,
+            4,
             lanes,
             out.fixed.width,
             roms=(rom,),

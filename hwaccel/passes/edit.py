@@ -42,6 +42,9 @@ class Edit:
         """Return the types of a node's operands."""
         return tuple(self.type(name) for name in node.inputs)
 
+    def __getitem__(self, name: str) -> Node:
+        return self._nodes[name]
+
     def node(self, name: str) -> Node | None:
         """Return the node that makes ``name``; ``None`` for a graph input or a node now gone."""
         return self._nodes.get(name)

@@ -6,9 +6,9 @@ from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from hwaccel.fxp import Overflow, Rounding
-from hwaccel.ir import Graph, Node, Op
+from hwaccel.ir import Graph, Op
 from hwaccel.ir.op import Interval
-from hwaccel.ops import Add, Conv2d, Dense, Requant, Scale
+from hwaccel.ops import Add, Requant
 from hwaccel.passes.base import Pass
 from hwaccel.passes.edit import Edit
 from hwaccel.passes.intervals import channel_intervals
@@ -24,8 +24,8 @@ class NarrowTypes(Pass):
     - A type is one interval for all channels; following each channel by itself shows more. The
       clip of a ``requant`` shrinks to what its channels reach, which makes its wire narrower.
       Exact: the clip only loses what never comes.
-    - Where every result of ``dense``, ``conv2d`` or ``scale`` is a multiple of ``2^k``, the
-      factor goes, and every reader behind makes up for it: a ``requant`` by its shift, an
+    - Where every result of ``dense``, ``conv2d``, ``scale`` or ``add`` is a multiple of ``2^k``,
+      the factor goes, and every reader behind makes up for it: a ``requant`` by its shift, an
       ``add`` by its alignment. Exact: ``round(2^k x * 2^-s) = round(x * 2^-(s-k))``. Not done
       where such a value is a graph output or reaches another op.
     - A ``requant`` that does not shift right rounds nothing: ``floor`` is the cheapest mode.
@@ -40,42 +40,35 @@ class NarrowTypes(Pass):
         """Visit every node once; intervals are those of the graph as given."""
         edit = Edit(graph)
         intervals = channel_intervals(graph)
-        for node in graph.nodes:
-            match node.op:
-                case Requant():
-                    _tighten(edit, node, intervals)
-                case Dense() | Conv2d() | Scale():
-                    _drop_factor(edit, node)
+        for node in edit.nodes:
+            _drop_factor(edit, node.name)
+            _tighten(edit, node.name, intervals)
         return edit.graph()
 
 
-def _tighten(edit: Edit, node: Node, intervals: dict[str, Interval]) -> None:
-    current = edit.node(node.name)
-    if current is None or not isinstance(current.op, Requant):
+def _tighten(edit: Edit, name: str, intervals: dict[str, Interval]) -> None:
+    op = edit[name].op
+    if not isinstance(op, Requant):
         return
-    op, reached = current.op, intervals[node.name]
-    lo, hi = int(reached[0].min()), int(reached[1].max())
-    stated = edit.type(node.name)
+    lo, hi = int(intervals[name][0].min()), int(intervals[name][1].max())
+    stated = edit.type(name)
     if lo > stated.lo or hi < stated.hi:
         # Had any channel wrapped, it would reach the whole range, and so the type would not shrink.
         op = replace(op, lo=lo, hi=hi, overflow=Overflow.SATURATE)
     if op.shift <= 0:
         op = replace(op, rounding=Rounding.FLOOR)
-    if op != current.op:
-        edit.set(node.name, op)
-
-
-def _drop_factor(edit: Edit, node: Node) -> None:
-    current = edit.node(node.name)
-    if current is None or not isinstance(current.op, Dense | Conv2d | Scale):
-        return
-    k = current.op.factor()
-    absorbed: dict[str, Op] = {}
-    if k == 0 or not _absorb(edit, node.name, k, absorbed):
-        return
-    edit.set(node.name, current.op.divided(k))
-    for name, op in absorbed.items():
+    if op != edit[name].op:
         edit.set(name, op)
+
+
+def _drop_factor(edit: Edit, name: str) -> None:
+    k = edit[name].op.factor()
+    absorbed: dict[str, Op] = {}
+    if k == 0 or not _absorb(edit, name, k, absorbed):
+        return
+    edit.set(name, edit[name].op.divided(k))
+    for reader, op in absorbed.items():
+        edit.set(reader, op)
 
 
 def _absorb(edit: Edit, name: str, k: int, absorbed: dict[str, Op]) -> bool:

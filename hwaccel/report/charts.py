@@ -10,18 +10,19 @@ from hwaccel.report.dataflow import STYLES
 from hwaccel.report.model import Report
 from hwaccel.report.stages import Kind, Stage
 from hwaccel.report.svg import Group, Path, Picture, Rect, Text, line
-from hwaccel.report.text import count, percent, shorten
+from hwaccel.report.text import count, percent, short_names
 
 _ROW = 22.0
-_LABELS = 128.0  # room for the names on the left
-_NAME = 19  # characters of a name that fit there
+_LABELS = 136.0  # room for the names on the left
+_WIDTH = 570.0
+_NAME = 17  # characters of a name that fit there
 
 
 @dataclass(frozen=True, slots=True)
 class _Bar:
     label: str
     value: float
-    text: str
+    texts: tuple[str, ...]
     css: str
     title: str
 
@@ -33,7 +34,7 @@ def draw_cycles(report: Report) -> Picture:
         _Bar(
             stage.title,
             stage.cycles,
-            f"{count(stage.cycles)}  {percent(stage.busy, 0)}",
+            (count(stage.cycles), percent(stage.busy, 0)),
             f"fill {STYLES[stage.kind]}{' hot' if stage.bottleneck else ''}",
             f"{stage.title}: {count(stage.cycles)} cycles per frame",
         )
@@ -41,10 +42,9 @@ def draw_cycles(report: Report) -> Picture:
     ]
     return _bar_chart(
         "cycles",
-        "Cycles per frame of each stage",
+        "Cycles per frame of each stage, exact",
         bars,
-        570,
-        90,
+        (62.0, 46.0),
         interval,
         f"interval {count(interval)}",
     )
@@ -53,39 +53,43 @@ def draw_cycles(report: Report) -> Picture:
 def draw_area(report: Report) -> Picture:
     """Return the estimated LUT of every stage, the other resources in words."""
     rows = [(s.title, s.estimated_area, STYLES[s.kind]) for s in _built(report)]
-    rows.append(("between stages", report.estimated.adapters, "element"))
+    if report.estimated.adapters != Area():
+        rows.append(("between stages", report.estimated.adapters, "element"))
     bars = [
-        _Bar(name, area.luts, _area_text(area), f"fill {css}", f"{name}: {_area_text(area)}")
+        _Bar(name, area.luts, _area_texts(area), f"fill {css}", f"{name}: {_words(area)}")
         for name, area, css in rows
         if area
     ]
-    return _bar_chart("area", "Estimated area of each stage", bars, 570, 196)
+    return _bar_chart("area", "Area of each stage, estimated", bars, (66.0, 60.0, 54.0, 54.0))
 
 
 def _built(report: Report) -> list[Stage]:
     return [stage for stage in report.stages if stage.kind is not Kind.WIRES]
 
 
-def _area_text(area: Area) -> str:
-    parts = [f"{count(area.luts)} LUT", f"{count(area.ffs)} FF"]
-    parts += [f"{count(area.dsps)} DSP"] if area.dsps else []
-    parts += [f"{count(area.rams)} RAM"] if area.rams else []
-    return " · ".join(parts)
+def _area_texts(area: Area) -> tuple[str, ...]:
+    amounts = ((area.luts, "LUT"), (area.ffs, "FF"), (area.dsps, "DSP"), (area.rams, "RAM"))
+    return tuple(f"{count(amount)} {unit}" if amount else "" for amount, unit in amounts)
+
+
+def _words(area: Area) -> str:
+    return ", ".join(text for text in _area_texts(area) if text)
 
 
 def _bar_chart(
     key: str,
     title: str,
     bars: list[_Bar],
-    width: float,
-    room: float,
+    columns: tuple[float, ...],
     mark: float = 0.0,
     mark_text: str = "",
 ) -> Picture:
-    """Return level bars; ``room`` is kept on the right for their texts, ``mark`` is a line."""
-    top = 22.0 if mark_text else 6.0
+    """Return level bars with texts in ``columns`` on their right; ``mark`` is an upright line."""
+    top, width, room = 22.0, _WIDTH, sum(columns) + 4
+    ends = [_WIDTH - sum(columns[k + 1 :]) for k in range(len(columns))]
     scale = (width - _LABELS - room) / max(1.0, mark, *(bar.value for bar in bars))
     height = top + _ROW * len(bars) + 6
+    names = short_names([bar.label for bar in bars], _NAME)
     groups = []
     for number, bar in enumerate(bars):
         y = top + _ROW * number
@@ -95,8 +99,11 @@ def _bar_chart(
                 bar.title,
                 (Rect(_LABELS, y + 4, length, _ROW - 8, bar.css, 2),),
                 texts=(
-                    Text(_LABELS - 8, y + 15, shorten(bar.label, _NAME), "label", "end"),
-                    Text(width - room + 8, y + 15, bar.text, "quiet number"),
+                    Text(_LABELS - 8, y + 15, names[bar.label], "label", "end"),
+                    *(
+                        Text(x, y + 15, text, "quiet number", "end")
+                        for x, text in zip(ends, bar.texts, strict=True)
+                    ),
                 ),
             )
         )
@@ -112,12 +119,13 @@ def _bar_chart(
 def draw_timeline(report: Report) -> Picture:
     """Return when every stage works on the first frames."""
     activity = report.predicted.activity
-    width, top, right = 1140.0, 40.0, 14.0
+    width, top, right = 1160.0, 42.0, 14.0
     done = [max(a.spans[f].last_out for a in activity) for f in range(SHOWN)] if activity else [1]
     scale = (width - _LABELS - right) / (done[-1] + 1)
     bottom = top + _ROW * len(activity)
     groups = [_axis(done[-1], scale, top, bottom)]
-    groups += [_row(a, top + _ROW * k, scale) for k, a in enumerate(activity)]
+    names = short_names([a.name for a in activity], _NAME)
+    groups += [_row(a, names[a.name], top + _ROW * k, scale) for k, a in enumerate(activity)]
     groups += [_finish(f, cycle, scale, top, bottom) for f, cycle in enumerate(done)]
     return Picture(
         "timeline",
@@ -154,7 +162,7 @@ def _tick(last: int) -> int:
         size *= 10
 
 
-def _row(activity: Activity, y: float, scale: float) -> Group:
+def _row(activity: Activity, name: str, y: float, scale: float) -> Group:
     rects, words = [], []
     for span in activity.spans:
         at, height = y + 3 + 8 * span.frame, 7.0
@@ -166,15 +174,15 @@ def _row(activity: Activity, y: float, scale: float) -> Group:
             f"frame {span.frame}: in from {count(span.first_in)}, "
             f"out {count(span.first_out)} to {count(span.last_out)}"
         )
-    label = Text(_LABELS - 8, y + 15, shorten(activity.name, _NAME), "label", "end")
+    label = Text(_LABELS - 8, y + 15, name, "label", "end")
     return Group(f"{activity.name}: {'; '.join(words)}", tuple(rects), texts=(label,))
 
 
 def _finish(frame: int, cycle: int, scale: float, top: float, bottom: float) -> Group:
-    x = round(_LABELS + (cycle + 1) * scale, 1)
+    x, y = round(_LABELS + (cycle + 1) * scale, 1), 12.0 + 14 * frame
     text = f"frame {frame} done: {count(cycle)}"
     return Group(
         text,
-        paths=(Path(line((x, top - 6), (x, bottom)), f"rule frame{frame}"),),
-        texts=(Text(x, top - 12, text, f"tag frame{frame}", "end"),),
+        paths=(Path(line((x, y - 9), (x, bottom)), f"rule frame{frame}"),),
+        texts=(Text(x - 6, y, text, f"tag frame{frame}", "end"),),
     )

@@ -7,7 +7,7 @@ from hwaccel.report.layout import BoxSize, Edge, Placement, Point, Route, place
 from hwaccel.report.model import Report
 from hwaccel.report.stages import Kind, Stage
 from hwaccel.report.svg import Circle, Group, Path, Picture, Rect, Text, rounded
-from hwaccel.report.text import count, listed, percent, shorten
+from hwaccel.report.text import count, listed, percent, short_names, shorten
 
 STAGE = BoxSize(212.0, 72.0)
 PORT = BoxSize(132.0, 34.0)
@@ -28,18 +28,18 @@ def draw_dataflow(report: Report) -> Picture:
     """Return the picture of the whole design."""
     boxes, streams = report.diagram.boxes, report.diagram.streams
     sizes = [PORT if box.stage is None else STAGE for box in boxes]
-    edges = [Edge(s.source, s.target, _text_width(s)) for s in streams]
+    edges = [Edge(s.source, s.target, *_text_size(s)) for s in streams]
     placed = place(sizes, edges)
     groups = [
-        _stream(stream, route, boxes)
-        for stream, route in zip(streams, placed.routes, strict=True)
+        _stream(stream, route, boxes) for stream, route in zip(streams, placed.routes, strict=True)
     ]
     groups.append(_forks(placed))
+    labels = short_names([box.name for box in boxes], 22)
     for box, corner in zip(boxes, placed.boxes, strict=True):
         if box.stage is None:
             groups.append(_port(box, corner))
         else:
-            groups.append(_stage(report.stages[box.stage], corner))
+            groups.append(_stage(report.stages[box.stage], labels[box.name], corner))
     names = listed([box.name for box in boxes if box.stage is not None])
     return Picture(
         "dataflow",
@@ -56,12 +56,12 @@ def _stream_lines(stream: Stream) -> tuple[str, ...]:
     lanes = f"{out} × {stream.width} bit"
     if out != into:
         lanes = f"{out} → {into} × {stream.width} bit"
-    parts = (" · ".join(stream.parts),) if stream.parts else ()
-    return (f"{stream.shape} {stream.format}", lanes, *parts)
+    return (f"{stream.shape} {stream.format}", lanes, *stream.parts)
 
 
-def _text_width(stream: Stream) -> float:
-    return max(len(text) for text in _stream_lines(stream)) * _CHARACTER
+def _text_size(stream: Stream) -> tuple[float, float]:
+    lines = _stream_lines(stream)
+    return max(len(text) for text in lines) * _CHARACTER, len(lines) * _LINE
 
 
 def _stream(stream: Stream, route: Route, boxes: tuple[Box, ...]) -> Group:
@@ -90,34 +90,32 @@ def _port(box: Box, corner: Point) -> Group:
     return Group(
         f"port {box.name}",
         (Rect(x, y, PORT.width, PORT.height, "box port", PORT.height / 2),),
-        texts=(
-            Text(x + PORT.width / 2, y + 21, shorten(box.name, 16), "name", "middle"),
-        ),
+        texts=(Text(x + PORT.width / 2, y + 21, shorten(box.name, 16), "name", "middle"),),
     )
 
 
-def _stage(stage: Stage, corner: Point) -> Group:
+def _stage(stage: Stage, label: str, corner: Point) -> Group:
     x, y = corner
     width, height, style = STAGE.width, STAGE.height, STYLES[stage.kind]
     fold = stage.layers[0].fold
     ops = listed([layer.op for layer in stage.layers])
     frame = "box bottleneck" if stage.bottleneck else "box"
-    track = width - 28
+    track = width - 32
     rects = (
         Rect(x, y, width, height, f"{frame} {style}", 7),
-        Rect(x, y + 9, 4, height - 18, f"strip {style}", 2),
-        Rect(x + 14, y + 60, track, 4, "track", 2),
-        Rect(x + 14, y + 60, round(track * min(1.0, stage.busy), 1), 4, f"fill {style}", 2),
+        Rect(x + 6, y + 10, 3, height - 20, f"strip {style}", 1.5),
+        Rect(x + 18, y + 60, track, 4, "track", 2),
+        Rect(x + 18, y + 60, round(track * min(1.0, stage.busy), 1), 4, f"fill {style}", 2),
     )
     work = f"{fold} · {count(stage.cycles)} cycles"
     texts = [
-        Text(x + 14, y + 20, shorten(stage.title, 17 if stage.bottleneck else 27), "name"),
-        Text(x + 14, y + 36, shorten(ops, 32), "quiet"),
-        Text(x + 14, y + 52, work, "quiet number"),
-        Text(x + width - 12, y + 52, percent(stage.busy, 0), "quiet number", "end"),
+        Text(x + 18, y + 20, label, "name"),
+        Text(x + 18, y + 36, shorten(ops, 16 if stage.bottleneck else 27), "quiet"),
+        Text(x + 18, y + 52, work, "quiet number"),
+        Text(x + width - 14, y + 52, percent(stage.busy, 0), "quiet number", "end"),
     ]
     if stage.bottleneck:
-        texts.append(Text(x + width - 12, y + 20, "bottleneck", "tag", "end"))
+        texts.append(Text(x + width - 14, y + 36, "bottleneck", "tag", "end"))
     path = stage.layers[0].path
     where = f"{stage.title} ({path})" if path else stage.title
     title = f"{where}: {ops}; fold {fold}; {work}, {percent(stage.busy)} of the interval"

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from hwaccel.report.stages import Kind, Stage, nodes_in
-from hwaccel.report.text import clean, shape_of
+from hwaccel.report.text import clean, count, shape_of
 from hwaccel.schedule.blocks import Block, Fork, Pack, Segment, Unpack
 from hwaccel.schedule.plan import Plan
 
@@ -99,7 +99,7 @@ class _Walk:
         end, parts = self.plan.streams[name], []
         while name not in sources:
             block = made_by[name]
-            if part := _part(block, end.width * self.plan.streams[name].lanes):
+            if part := _part(block):
                 parts.append(part)
             (name,) = block.inputs
         type = self.plan.graph.types()[value]
@@ -117,7 +117,7 @@ class _Walk:
         )
 
 
-def _part(block: Block, bits: int) -> str:
+def _part(block: Block) -> str:
     if isinstance(block, Pack):
         return f"pack {block.ratio}:1"
     if isinstance(block, Unpack):
@@ -125,4 +125,4 @@ def _part(block: Block, bits: int) -> str:
     if isinstance(block, Fork):
         return ""
     assert isinstance(block, Segment)
-    return f"FIFO {block.depth:,} × {bits} bit"
+    return f"FIFO {count(block.depth)}"

@@ -103,7 +103,7 @@ class Synthesis:
     target: str
     device: Device | None
     luts: int
-    lut4_equivalents: int
+    lut4_equivalents: int | None
     ffs: int
     dsps: int
     block_rams: int

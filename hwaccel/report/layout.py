@@ -18,8 +18,8 @@ Point = tuple[float, float]
 
 BETWEEN = 18.0  # least distance between neighbours in a layer
 TRACK = 7.0  # distance between horizontal tracks
-LABEL_ROOM = 54.0  # height kept free above a box for the text on its incoming edges
-GUTTER = 44.0  # distance between columns
+ABOVE = 18.0  # height kept free above a box, and the text on its incoming edges
+GUTTER = 40.0  # distance between columns
 MARGIN = 10.0
 LANE = 8.0  # half the width of a lane
 
@@ -34,11 +34,12 @@ class BoxSize:
 
 @dataclass(frozen=True, slots=True)
 class Edge:
-    """An edge to be routed; ``label`` is the width of its text. Sources come before targets."""
+    """An edge to be routed, and the size of its text. Sources come before targets."""
 
     source: int
     target: int
-    label: float = 0.0
+    width: float = 0.0
+    height: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +66,9 @@ def place(boxes: Sequence[BoxSize], edges: Sequence[Edge]) -> Placement:
     layers = _Layers(boxes, edges)
     layers.order()
     layers.align()
-    return _Router(layers, split_columns(layers.ranks, layers.crossings())).placement()
+    heights = [layers.height(rank) for rank in range(len(layers.ranks))]
+    columns = split_columns(heights, layers.breaks(), layers.width)
+    return _Router(layers, columns).placement()
 
 
 @dataclass(slots=True)
@@ -102,7 +105,7 @@ class _Layers:
     def _keep_label_room(self) -> None:
         incoming = defaultdict(list)
         for edge in self.edges:
-            incoming[edge.target].append(edge.label)
+            incoming[edge.target].append(edge.width)
         for target, labels in incoming.items():
             item = self.items[target]
             if len(labels) > 1:
@@ -123,13 +126,33 @@ class _Layers:
             self.items[lower].above.append(upper)
         return path
 
-    def crossings(self) -> list[int]:
-        """Count the edges between each layer and the next; 2 where a box is left behind."""
-        counts = []
-        for upper, lower in zip(self.ranks, self.ranks[1:], strict=False):
-            edges = sum(len(self.items[i].below) for i in upper)
-            counts.append(edges if len(upper) == len(lower) == 1 else max(edges, 2))
-        return counts
+    def breaks(self) -> list[int]:
+        """Return the layers that hang on a single box, which alone stands in the layer above."""
+        pairs = zip(self.ranks, self.ranks[1:], strict=False)
+        return [
+            rank
+            for rank, (upper, lower) in enumerate(pairs, 1)
+            if len(upper) == 1 and all(self.items[i].above == upper for i in lower)
+        ]
+
+    def extent(self, ranks: range) -> tuple[float, float]:
+        """Return the left and right end of these layers."""
+        members = [self.items[i] for rank in ranks for i in self.ranks[rank]]
+        return min(m.x - m.left for m in members), max(m.x + m.right for m in members)
+
+    def width(self, ranks: range) -> float:
+        """Return the width of these layers with the gutter beside them."""
+        left, right = self.extent(ranks)
+        return right - left + GUTTER
+
+    def above(self, rank: int) -> float:
+        """Return the height to keep free above a layer."""
+        texts = [e.height for e in self.edges if self.items[e.target].rank == rank]
+        return ABOVE + max(texts, default=0.0)
+
+    def height(self, rank: int) -> float:
+        """Return the height of a layer and what stands above it."""
+        return max(self.items[i].height for i in self.ranks[rank]) + self.above(rank)
 
     def order(self, sweeps: int = 4) -> None:
         """Sort every layer by the mean place of its neighbours, down and up."""
@@ -225,26 +248,28 @@ class _Router:
     def _place_columns(self) -> tuple[float, float]:
         right, deepest = 0.0, 0.0
         for number, ranks in enumerate(self._columns):
-            members = [self._items[i] for rank in ranks for i in self._layers.ranks[rank]]
-            left = min(item.x - item.left for item in members)
+            left, end = self._layers.extent(ranks)
             start = right + (GUTTER if number else MARGIN)
             self._gutters.append(start - GUTTER / 2)
-            y = MARGIN + (LABEL_ROOM if number else 0.0)
+            y = MARGIN
             for rank in ranks:
-                y = self._place_rank(rank, y)
-            for item in members:
-                item.x += start - left
-            right = max(item.x + item.right for item in members)
-            deepest = max(deepest, max(item.y + item.height for item in members))
-        wraps = len(self._columns) > 1
-        return right + MARGIN, deepest + MARGIN + (TRACK * 2 if wraps else 0.0)
+                first = rank == ranks[0]
+                y = self._place_rank(rank, y if first and not number else y + self._above(rank))
+                for index in self._layers.ranks[rank]:
+                    self._items[index].x += start - left
+            right, deepest = start + end - left, max(deepest, y)
+        return right + MARGIN, deepest + MARGIN + (TRACK if len(self._columns) > 1 else 0.0)
+
+    def _above(self, rank: int) -> float:
+        return self._layers.above(rank) + TRACK * len(self._tracks[rank - 1])
 
     def _place_rank(self, rank: int, y: float) -> float:
+        """Put a layer at ``y`` and return where it ends."""
         tallest = max(self._items[i].height for i in self._layers.ranks[rank])
         for index in self._layers.ranks[rank]:
             self._items[index].y = y
             self._items[index].height = tallest
-        return y + tallest + LABEL_ROOM + TRACK * (len(self._tracks[rank]) + 1)
+        return y + tallest
 
     def _port(self, edge: int) -> tuple[float, bool]:
         """Return where an edge enters its target, and whether its text stands to the left."""
@@ -285,9 +310,15 @@ class _Router:
         return [(upper.x, low), (gutter, low), (gutter, MARGIN), (x, MARGIN)]
 
     def _forks(self) -> tuple[Point, ...]:
-        found = []
-        for index, item in enumerate(self._items):
-            if item.box and len(item.below) > 1:
-                y = item.y + item.height + TRACK * (self._tracks[item.rank][index] + 1)
-                found.append((item.x, y))
-        return tuple(found)
+        return tuple(
+            self._fork(index, item)
+            for index, item in enumerate(self._items)
+            if item.box and len(item.below) > 1
+        )
+
+    def _fork(self, index: int, item: Item) -> Point:
+        """Return where the edges of ``item`` part: below it, or at the top of the next column."""
+        below = [self._items[i] for i in item.below]
+        if all(self._column[b.rank] != self._column[item.rank] for b in below):
+            return min(b.x for b in below), MARGIN
+        return item.x, item.y + item.height + TRACK * (self._tracks[item.rank][index] + 1)

@@ -18,6 +18,7 @@ _ACTIVE = re.compile(r"([\\`*\[\]<>&|#~!])")
 class PlainTable:
     """Escaped cells, every row as long as the heading. ``rules`` sets the alignment."""
 
+    title: str
     caption: str
     head: tuple[str, ...]
     rules: tuple[str, ...]
@@ -45,22 +46,22 @@ def escape(text: str) -> str:
 def document_of(report: Report) -> Document:
     """Return everything the template places."""
     shown = (
-        tables.accuracy_table(report),
-        tables.equality_table(report),
-        tables.timing_table(report),
-        tables.layer_table(report),
-        tables.resource_table(report),
-        tables.buffer_table(report),
-        tables.run_table(report),
-        tables.training_table(report),
-        tables.setting_table(report),
+        ("Accuracy", tables.accuracy_table(report)),
+        ("Equality", tables.equality_table(report)),
+        ("Timing", tables.timing_table(report)),
+        ("Layers", tables.layer_table(report)),
+        ("Resources", tables.resource_table(report)),
+        ("Buffers", tables.buffer_table(report)),
+        ("How each number was made", tables.run_table(report)),
+        ("Training", tables.training_table(report)),
+        ("Configuration", tables.setting_table(report)),
     )
     return Document(
         escape(report.name),
         tuple(escape(text) for text in lead(report)),
         _summary(report),
         tuple(f"{basis.value}: {text}" for basis, text in BASES.items()),
-        tuple(_plain(table) for table in shown if any(table.groups)),
+        tuple(_plain(title, table) for title, table in shown if any(table.groups)),
         tuple(escape(text) for text in report.limits),
         escape(footer(report)),
     )
@@ -68,11 +69,12 @@ def document_of(report: Report) -> Document:
 
 def _summary(report: Report) -> PlainTable:
     rows = tuple(tuple(escape(text) for text in row) for row in table_rows(report))
-    return PlainTable("", ("", "Value", "How"), ("---", "---:", "---"), rows)
+    return PlainTable("Summary", "", ("", "Value", "How"), ("---", "---:", "---"), rows)
 
 
-def _plain(table: Table) -> PlainTable:
+def _plain(title: str, table: Table) -> PlainTable:
     return PlainTable(
+        title,
         escape(table.caption),
         tuple(escape(head.text) for head in table.head),
         tuple("---:" if head.css else "---" for head in table.head),

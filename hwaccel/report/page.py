@@ -61,6 +61,7 @@ class Page:
     layers: Table
     resources: tuple[Table, ...]
     buffers: Table
+    buffers_summary: str
     origins: tuple[Table, ...]
     settings: Table
     limits: tuple[str, ...]
@@ -70,9 +71,7 @@ class Page:
 def page_of(report: Report) -> Page:
     """Return everything the template places."""
     shown = {stage.kind for stage in report.stages}
-    kinds = tuple(
-        Legend(css, kind.value) for kind, css in STYLES.items() if kind in shown
-    )
+    kinds = tuple(Legend(css, kind.value) for kind, css in STYLES.items() if kind in shown)
     return Page(
         report.name,
         lead(report),
@@ -88,6 +87,7 @@ def page_of(report: Report) -> Page:
         tables.layer_table(report),
         _filled(tables.resource_table(report)),
         tables.buffer_table(report),
+        buffers_summary(report),
         _filled(tables.run_table(report), tables.training_table(report)),
         tables.setting_table(report),
         report.limits,
@@ -121,6 +121,12 @@ def bottleneck(report: Report) -> str:
     return f"{noun} {who}, which {verb} {cycles} per frame.{extra if more > 0 else ''}"
 
 
+def buffers_summary(report: Report) -> str:
+    """Say how much the streams hold."""
+    bits = sum(buffer.total_bits for buffer in report.buffers)
+    return f"{count(len(report.buffers))} rings and FIFOs with {plural(bits, 'bit')} in all"
+
+
 def footer(report: Report) -> str:
     """Say which design and release the page is about."""
     version = dict(report.versions).get("hwaccel", "")
@@ -143,5 +149,3 @@ def _css(basis: Basis) -> str:
 
 def _filled(*candidates: Table) -> tuple[Table, ...]:
     return tuple(table for table in candidates if any(table.groups))
-
-

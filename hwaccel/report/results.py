@@ -83,12 +83,13 @@ class CsimRecord(Record, kw_only=True, tag="csim"):
 class SynthRecord(Record, kw_only=True, tag="synth"):
     """A synthesis run, placed and routed where ``routed``; Fmax from its timing analysis.
 
-    ``lut4_equivalents`` counts every LUT4 site taken: logic, carries and distributed memory.
+    ``luts`` counts those in carry chains and distributed RAM as well; ``lut4_equivalents`` is
+    the same in four-input LUTs, ``None`` for a family with larger ones.
     """
 
     target: Text
     luts: Count
-    lut4_equivalents: Count
+    lut4_equivalents: Count | None = None
     ffs: Count
     dsps: Count
     block_rams: Count

@@ -66,11 +66,12 @@ def _frames(line: AccuracyLine) -> str:
 
 
 def _accuracy(lines: tuple[AccuracyLine, ...]) -> Figure:
-    """Take what comes nearest to the hardware: the last row that is not floating point."""
+    """Take what comes nearest to the hardware: RTL, else the last that is no floating point."""
     if not lines:
         return Figure("Accuracy", NONE, "", Basis.MISSING, "no labelled data has been run")
     exact = [line for line in lines if not line.label.lower().startswith("float")]
-    shown = (exact or list(lines))[-1]
+    hardware = [line for line in exact if "rtl" in line.label.lower()]
+    shown = (hardware or exact or list(lines))[-1]
     how = f"{shown.label}, {plural(shown.frames, 'frame')}"
     floats = [line for line in lines if line.label.lower().startswith("float")]
     if floats and exact:
@@ -137,7 +138,7 @@ def clock_of(report: Report) -> tuple[float, bool]:
 def clock_text(report: Report) -> str:
     """Return the clock in words."""
     clock, known = clock_of(report)
-    return f"Fmax {megahertz(clock)} MHz" if known else f"{megahertz(clock)} MHz asked for"
+    return f"Fmax {megahertz(clock)} MHz" if known else f"the {megahertz(clock)} MHz asked for"
 
 
 def _speed(report: Report) -> tuple[Figure, Figure]:
@@ -167,7 +168,7 @@ def _resources(report: Report) -> tuple[Figure, ...]:
         )
     device = made.device
     rows = (
-        ("LUT", made.lut4_equivalents, device and device.lut4),
+        ("LUT", made.lut4_equivalents or made.luts, device and device.lut4),
         ("FF", made.ffs, device and device.ffs),
         ("DSP", made.dsps, device and device.dsps),
         ("RAM", made.block_rams, device and device.block_rams),
@@ -178,7 +179,9 @@ def _resources(report: Report) -> tuple[Figure, ...]:
             count(value),
             "",
             Basis.MEASURED,
-            f"{percent(value / whole)} of {count(whole)} in {made.target}" if whole else made.target,
+            f"{percent(value / whole)} of {count(whole)} in {made.target}"
+            if whole
+            else made.target,
             bool(whole and value > whole),
         )
         for label, value, whole in rows

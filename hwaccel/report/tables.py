@@ -174,24 +174,22 @@ def _stage_rows(stage: Stage) -> tuple[Row, ...]:
         busy,
         *(Cell(count(amount), css="number", span=span) for amount in amounts),
     )
-    first, *others = (_layer_cells(layer) for layer in stage.layers)
-    return ((*first, *shared), *others)
+    head, *riders = stage.layers
+    return ((*_layer_cells(head, None), *shared), *(_layer_cells(r, head) for r in riders))
 
 
-def _layer_cells(layer: Layer) -> Row:
+def _layer_cells(layer: Layer, above: Layer | None) -> Row:
+    """Return the cells of one layer; ``above`` is the one whose stage it shares."""
+    path = "" if above and above.path == layer.path else layer.path
+    zeros = percent(layer.zeros / layer.weights) if layer.weights else ""
     return (
-        Cell(layer.name, layer.path),
+        Cell(layer.name, path, "rider" if above else ""),
         Cell(layer.op),
-        Cell(layer.shape, layer.format),
-        *(
-            Cell(text, css="number")
-            for text in (
-                count(layer.weights) if layer.weights else NONE,
-                percent(layer.zeros / layer.weights) if layer.weights else NONE,
-                count(layer.multiplications) if layer.multiplications else NONE,
-                layer.fold or "wires",
-            )
-        ),
+        Cell(f"{layer.shape} {layer.format}", css="type"),
+        Cell(count(layer.weights) if layer.weights else "", css="number"),
+        Cell(zeros, css="number"),
+        Cell(count(layer.multiplications) if layer.multiplications else "", css="number"),
+        Cell(layer.fold or "wires", css="number"),
     )
 
 
@@ -220,12 +218,13 @@ def resource_table(report: Report) -> Table:
     """Return the estimate beside every synthesis result, with shares of the device."""
     made, area = report.measured.synthesis, report.estimated.total
     heads = [Head("Resource"), Head("Estimated", "number")]
-    heads += [Head(f"{m.target}, {'routed' if m.routed else 'synthesized'}", "number") for m in made]
+    heads += [
+        Head(f"{m.target}, {'routed' if m.routed else 'synthesized'}", "number") for m in made
+    ]
     rows = [
-        ("LUT", area.luts, lambda m: (m.lut4_equivalents, m.device and m.device.lut4)),
-        ("· of these in logic", None, lambda m: (m.luts, None)),
-        ("· carry cells", None, lambda m: (m.carries, None)),
-        ("· distributed RAM cells", None, lambda m: (m.distributed_rams, None)),
+        ("LUT", area.luts, lambda m: (m.lut4_equivalents or m.luts, m.device and m.device.lut4)),
+        ("· carry cells, made of LUT", None, lambda m: (m.carries, None)),
+        ("· distributed RAM, made of LUT", None, lambda m: (m.distributed_rams, None)),
         ("Registers (FF)", area.ffs, lambda m: (m.ffs, m.device and m.device.ffs)),
         ("Multipliers (DSP)", area.dsps, lambda m: (m.dsps, m.device and m.device.dsps)),
         ("Block RAM", area.rams, lambda m: (m.block_rams, m.device and m.device.block_rams)),
@@ -234,7 +233,7 @@ def resource_table(report: Report) -> Table:
     body = [_resource_row(label, value, of, made) for label, value, of in kept]
     body += [_clock_row("Fmax", made, lambda m: m.fmax_mhz)] if made else []
     body += [_clock_row("Clock asked for", made, lambda m: m.clock_mhz)] if made else []
-    return Table("Resources: estimated, and measured by synthesis", tuple(heads), (tuple(body),))
+    return Table("Estimated before synthesis, and measured by it", tuple(heads), (tuple(body),))
 
 
 def _resource_row(
@@ -300,7 +299,7 @@ def run_table(report: Report) -> Table:
         time = duration(run.seconds) if run.seconds else NONE
         tools = listed(run.tools)
         rows.append(_cells(head, run.what, "measured", run.command or NONE, tools, time))
-    return _table("How each number was made", head, rows)
+    return _table("What was run, and what was worked out", head, rows)
 
 
 def setting_table(report: Report) -> Table:

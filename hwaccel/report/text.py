@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from os.path import commonprefix
 
 from hwaccel.ir import TensorType
 
@@ -38,13 +39,15 @@ def duration(seconds: float) -> str:
 
 
 def rate(per_second: float) -> str:
-    """Write frames per second with three digits, or as a whole number."""
+    """Write frames per second with three digits, or as a whole number below ten million."""
+    if per_second >= 1e7:
+        return f"{_three(per_second / 1e6)} M"
     return count(round(per_second)) if per_second >= 100 else _three(per_second)
 
 
 def megahertz(value: float) -> str:
-    """Write a frequency with one decimal."""
-    return f"{value:,.1f}"
+    """Write a frequency with at most one decimal."""
+    return f"{value:,.1f}".removesuffix(".0")
 
 
 def shape_of(type: TensorType) -> str:
@@ -63,6 +66,18 @@ def shorten(text: str, limit: int) -> str:
         return text
     head = (limit - 1) * 2 // 3
     return f"{text[:head]}…{text[len(text) - (limit - 1 - head) :]}"
+
+
+def short_names(names: Sequence[str], limit: int) -> dict[str, str]:
+    """Return a text of at most ``limit`` characters for each name.
+
+    What all the long names begin with is cut first, so that they stay apart.
+    """
+    long = sorted({name for name in names if len(name) > limit})
+    prefix = commonprefix(long) if len(long) > 1 else ""
+    cut = len(prefix) if len(prefix) > 3 else 0
+    short = {name: f"…{name[cut:]}" if cut and name in long else name for name in names}
+    return {name: shorten(text, limit) for name, text in short.items()}
 
 
 def listed(words: Sequence[str]) -> str:

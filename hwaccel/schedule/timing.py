@@ -71,6 +71,8 @@ def run_timing(
         for cycle in times:
             links[name].offer(cycle)
     drains = {name: _Drain(links[name]) for name in outputs}
+    for drain in drains.values():
+        drain.pull()
     running = [
         (
             block,

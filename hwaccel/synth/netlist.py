@@ -2,68 +2,66 @@
 
 from __future__ import annotations
 
-import importlib.util
+import textwrap
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from hwaccel import tools
 from hwaccel.emit import env
 from hwaccel.errors import ToolError
 from hwaccel.synth.yosys import SynthResult
 
 _ECP5_MODELS = "ecp5_cells.v"
-_INIT_BLOCKS = tuple(f"{number:02X}" for number in range(64))
+# The pins of a hard block are single bits: name and width of each group.
+_PINS = (
+    ("A", 18),
+    ("B", 18),
+    ("C", 18),
+    ("P", 36),
+    ("DIA", 18),
+    ("DIB", 18),
+    ("DOA", 18),
+    ("DOB", 18),
+    ("ADA", 14),
+    ("ADB", 14),
+)
+_INIT_NAMES = tuple(f"INITVAL_{number:02X}" for number in range(64))
 
 
 @dataclass(frozen=True, slots=True)
 class GateLevel:
-    """What a simulator must read: ``files`` in order, with ``include_dirs`` to search."""
+    """What a simulator must read, in Verilog-2005."""
 
     top: str
     files: tuple[Path, ...]
-    include_dirs: tuple[Path, ...]
 
 
 def netlist_verilog(result: SynthResult) -> GateLevel:
-    """Return the Verilog netlist of ``result`` and the models of its cells.
-
-    The ECP5 models are complete (multipliers and block RAM included) and are written beside the
-    netlist. For the other families they are Yosys's own library, where some hard blocks are
-    empty: synthesize without DSP and block RAM to simulate those.
+    """Return the Verilog netlist of ``result`` and models of its cells, written beside it.
 
     Raises:
-        ToolError: Yosys's folder of cell libraries is not found.
+        ToolError: the family has no such models.
     """
-    share = yosys_share()
-    family = result.target.family
-    libraries = tuple(share / name for name in family.cell_library)
-    missing = next((path for path in libraries if not path.is_file()), None)
-    if missing is not None:
-        raise ToolError(f"{missing}: not found; reinstall Yosys: pip install 'hwaccel[synth]'")
-    folders = tuple(dict.fromkeys(path.parent for path in libraries))
-    if family.name == "ecp5":
-        libraries = (_write_ecp5_models(result.netlist_verilog.parent),)
-    return GateLevel(result.top, (*libraries, result.netlist_verilog), folders)
-
-
-def yosys_share() -> Path:
-    """Return the folder that Yosys calls ``+/``, where its cell libraries lie."""
-    yosys = tools.require("yosys")
-    package = (yosys.package or "").replace("-", "_")
-    spec = importlib.util.find_spec(package) if package else None
-    if spec is not None and spec.submodule_search_locations:
-        return Path(next(iter(spec.submodule_search_locations))) / "share"
-    return yosys.path.resolve().parent.parent / "share" / "yosys"
+    family = result.target.family.name
+    if family != "ecp5":
+        raise ToolError(
+            f"{result.top}: no cell models for {family}, only for ecp5; synthesize for an ECP5 "
+            "target to simulate the netlist"
+        )
+    models = _write_ecp5_models(result.netlist_verilog.parent)
+    return GateLevel(result.top, (models, result.netlist_verilog))
 
 
 def _write_ecp5_models(folder: Path) -> Path:
     path = folder / _ECP5_MODELS
-    text = env.render(
-        f"synth/{_ECP5_MODELS}.j2",
-        word_bits=range(18),
-        product_bits=range(36),
-        address_bits=range(14),
-        init_blocks=_INIT_BLOCKS,
-    )
+    groups = {name: [f"{name}{i}" for i in range(width)] for name, width in _PINS}
+    pins = {name: _wrapped(bits) for name, bits in groups.items()}
+    bus = {name: "{" + _wrapped(bits[::-1]) + "}" for name, bits in groups.items()}
+    bus["INIT"] = "{" + _wrapped(_INIT_NAMES[::-1]) + "}"
+    text = env.render(f"synth/{_ECP5_MODELS}.j2", pins=pins, bus=bus, init_names=_INIT_NAMES)
     path.write_text(text)
     return path
+
+
+def _wrapped(names: Sequence[str]) -> str:
+    return textwrap.fill(", ".join(names), 80, subsequent_indent=" " * 8)

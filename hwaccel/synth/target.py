@@ -51,7 +51,6 @@ class Family:
     no_block_ram: str = ""
     soft_product_bits: int = 8
     techmap_defines: str = ""
-    cell_library: tuple[str, ...] = ()
 
     def rule(self, cell: str) -> CellRule | None:
         """Return what a cell type counts as, or None when it is not a cell of this family."""
@@ -80,7 +79,6 @@ _ECP5 = Family(
     no_dsp="-nodsp",
     no_block_ram="-nobram",
     techmap_defines="-D HWA_CCU2C",
-    cell_library=("ecp5/cells_sim.v",),
     cells=(
         CellRule("LUT4", Kind.LUT, luts=1, lut4s=1),
         CellRule("CCU2C", Kind.CARRY, luts=2, lut4s=2),
@@ -134,7 +132,6 @@ def _xilinx(name: str) -> Family:
         first_label="prepare",
         no_dsp="-nodsp",
         no_block_ram="-nobram",
-        cell_library=("xilinx/cells_sim.v",),
         cells=_XILINX_CELLS,
     )
 
@@ -146,7 +143,6 @@ _ICE40 = Family(
     use_dsp="-dsp",
     no_block_ram="-nobram",
     soft_product_bits=10,
-    cell_library=("ice40/cells_sim.v",),
     cells=(
         CellRule("SB_LUT4", Kind.LUT, luts=1, lut4s=1),
         CellRule("SB_CARRY", Kind.CARRY),

@@ -23,6 +23,14 @@ _FATAL_WARNINGS = (
     "is used but has no driver",
     "found logic loop",
 )
+_REMEDIES = (
+    ("Latch inferred", "give the signal a value on every path"),
+    ("multiple conflicting drivers", "drive each net from one place"),
+    ("has no driver", "connect the wire or remove it"),
+    ("logic loop", "put a register into the loop"),
+    ("is not part of the design", "pass the source of that module too"),
+    ("Can not open file", "pass the file or its folder as `data`"),
+)
 _TECHMAPS = ("adders.v", "soft_mul.v")
 
 
@@ -172,12 +180,17 @@ def _explain(top: str, output: str, workdir: Path, log: Path) -> str:
     where = re.match(r"([^:\s]+):(\d+): ERROR:\s*System task `\$finish' executed", line)
     if where:
         line = f"{where[1]}:{where[2]}: {_parameter_check(workdir / where[1], int(where[2]))}"
-    return f"{top}: yosys stopped: {line} (log: {log})"
+    remedy = next((f"; {cure}" for sign, cure in _REMEDIES if sign in line), "")
+    return f"{top}: yosys stopped: {line}{remedy} (log: {log})"
 
 
 def _parameter_check(source: Path, line: int) -> str:
     """Return what a parameter check of our RTL library wanted, read from its ``$display``."""
     lines = source.read_text(errors="replace").splitlines()[max(0, line - 3) : line]
     texts = re.findall(r'\$display\("(?:hwa: %m: )?([^"]*)"', "\n".join(lines))
-    wanted = texts[-1] if texts else "a $finish in an initial block was reached"
+    wanted = (
+        texts[-1].replace("%0d", "<value>")
+        if texts
+        else "a $finish in an initial block was reached"
+    )
     return f"illegal parameter: {wanted}; correct it where the module is instantiated"

@@ -9,7 +9,8 @@
 //   latency   2 from the beat with in_last to out_valid, with or without fields
 //   interval  1; cycles without in_valid change nothing
 //   tlast     none: in_first and in_last frame each reduction
-//   must not  start a reduction without in_first (it would add to the sum before it)
+//   must not  start a reduction without in_first (it would add to the sum before it); raise
+//             in_ends in any cycle but the one before in_valid && in_last
 
 `resetall
 `timescale 1ns / 1ps
@@ -39,6 +40,8 @@ module hwa_accumulate #(
     input  wire                   in_valid,
     input  wire                   in_first,
     input  wire                   in_last,
+    // High in the cycle before the last beat of a reduction comes.
+    input  wire                   in_ends,
     input  wire [LANES*IN_W-1:0]  in_data,
 
     output wire                   out_valid,
@@ -80,7 +83,7 @@ module hwa_accumulate #(
 
     assign out_valid = out_valid_q;
 
-    // Channel ROM: read while the last beat is added, so its word is there with the sum.
+    // Channel ROM: read one cycle before the last beat is added, so its word is there with the sum.
     wire [CHANNEL_W-1:0] channel;
 
     generate
@@ -92,7 +95,7 @@ module hwa_accumulate #(
             hwa_loop #(.COUNT(CHANNEL_WORDS)) count (
                 .clk   (clk),
                 .rst   (rst),
-                .step  (in_valid && in_last),
+                .step  (in_ends),
                 .index (addr),
                 .last  (addr_last)
             );
@@ -103,7 +106,7 @@ module hwa_accumulate #(
                 .data (channel)
             );
         end else begin : g_no_fields
-            wire unused = &{1'b0, channel};
+            wire unused = &{1'b0, channel, in_ends};
 
             assign channel = 1'b0;
         end

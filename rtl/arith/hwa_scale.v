@@ -4,7 +4,7 @@
 //             mult, add and result signed, x signed or not by IN_SIGNED
 //   order     lane 0 in the low bits. Channel ROM word k serves the k-th beat after reset,
 //             counted modulo CHANNEL_WORDS; lane l of it is {mult, add}.
-//   latency   3: the channel word in t + 1, the product in t + 2, the result in t + 3
+//   latency   4: the channel word in t + 2, the product in t + 3, the result in t + 4
 //   interval  1; gaps anywhere
 //   tlast     none: every beat is on its own
 //   must not  exceed OUT_W bits in any result
@@ -59,16 +59,16 @@ module hwa_scale #(
         end
     end
 
-    reg [2:0] valid_q;
+    reg [3:0] valid_q;
 
     always @(posedge clk) begin
-        valid_q <= {valid_q[1:0], in_valid};
-        if (rst) valid_q <= 3'b000;
+        valid_q <= {valid_q[2:0], in_valid};
+        if (rst) valid_q <= 4'b0000;
     end
 
-    assign out_valid = valid_q[2];
+    assign out_valid = valid_q[3];
 
-    // Channel word of this beat, there in the next cycle together with x_q.
+    // Channel word of this beat, there two cycles later together with x_q2.
     wire [ADDR_W-1:0]        addr;
     wire                     addr_last;
     wire [LANES*FIELD_W-1:0] channel;
@@ -88,9 +88,12 @@ module hwa_scale #(
         .data (channel)
     );
 
-    reg [LANES*IN_W-1:0] x_q;
+    reg [LANES*IN_W-1:0] x_q, x_q2;
 
-    always @(posedge clk) x_q <= in_data;
+    always @(posedge clk) begin
+        x_q  <= in_data;
+        x_q2 <= x_q;
+    end
 
     genvar l;
     generate
@@ -108,9 +111,9 @@ module hwa_scale #(
                                                        add_wide[OUT_W +: ADD_W]};
 
             if (IN_SIGNED != 0) begin : g_signed
-                assign x = x_q[l*IN_W +: IN_W];
+                assign x = x_q2[l*IN_W +: IN_W];
             end else begin : g_unsigned
-                assign x = {1'b0, x_q[l*IN_W +: IN_W]};
+                assign x = {1'b0, x_q2[l*IN_W +: IN_W]};
             end
 
             always @(posedge clk) begin

@@ -2,7 +2,8 @@
 //
 //   function  data = word addr of the file INIT
 //   order     line k of the file (`$readmemh`) is word k
-//   latency   1: addr in cycle t, data in cycle t + 1 (a registered read, so block RAM fits)
+//   latency   2: addr in cycle t, data in cycle t + 2. The read is registered, so block RAM fits;
+//             the second register keeps its slow output (5.8 ns on ECP5) off the logic behind.
 //   interval  1: a new word every cycle, no enable
 //   tlast     none: this is not a stream
 //   must not  addr >= DEPTH; INIT with more or fewer than DEPTH words
@@ -36,7 +37,7 @@ module hwa_rom #(
     end
 
     reg [WIDTH-1:0] mem [0:DEPTH-1];
-    reg [WIDTH-1:0] data_q;
+    reg [WIDTH-1:0] data_q, data_q2;
 
     generate
         if (INIT != "") begin : g_init
@@ -47,10 +48,11 @@ module hwa_rom #(
     endgenerate
 
     always @(posedge clk) begin
-        data_q <= mem[addr];
+        data_q  <= mem[addr];
+        data_q2 <= data_q;
     end
 
-    assign data = data_q;
+    assign data = data_q2;
 
 endmodule
 

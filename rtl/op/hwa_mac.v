@@ -7,8 +7,8 @@
 //   order     lane 0 in the low bits. Weight ROM word k serves the k-th beat after reset, counted
 //             modulo WORDS, with w[p][s] at bit (p*SIMD + s)*W_W. Channel ROM word k serves the
 //             k-th output beat, counted modulo CHANNEL_WORDS; lane p of it is {shift, bias}.
-//   latency   4 + clog2(SIMD) from the beat with in_last to out_valid: weights in t + 1, products
-//             in t + 2, one adder level a cycle, the accumulator, the result
+//   latency   5 + clog2(SIMD) from the beat with in_last to out_valid: weights in t + 2, products
+//             in t + 3, one adder level a cycle, the accumulator, the result
 //   interval  1; gaps anywhere
 //   tlast     none: in_first and in_last frame each reduction
 //   must not  start a reduction without in_first; exceed ACC_W or OUT_W bits in any sum or result
@@ -61,7 +61,7 @@ module hwa_mac #(
     localparam integer PRODUCT_W = XS_W + W_W;
     localparam integer SUM_W = PRODUCT_W + $clog2(SIMD);
     // Cycles from a beat to the sum of its products.
-    localparam integer SUM_DELAY = 2 + $clog2(SIMD);
+    localparam integer SUM_DELAY = 3 + $clog2(SIMD);
     localparam integer ADDR_W = (WORDS > 1) ? $clog2(WORDS) : 1;
 
     initial begin
@@ -84,7 +84,7 @@ module hwa_mac #(
         if (rst) valid_q <= {SUM_DELAY{1'b0}};
     end
 
-    // Weights of this beat, there in the next cycle together with x_q.
+    // Weights of this beat, there two cycles later together with x_q2.
     wire [ADDR_W-1:0]      addr;
     wire                   addr_last;
     wire [PE*SIMD*W_W-1:0] weights;
@@ -104,9 +104,12 @@ module hwa_mac #(
         .data (weights)
     );
 
-    reg [SIMD*X_W-1:0] x_q;
+    reg [SIMD*X_W-1:0] x_q, x_q2;
 
-    always @(posedge clk) x_q <= in_data;
+    always @(posedge clk) begin
+        x_q  <= in_data;
+        x_q2 <= x_q;
+    end
 
     // Products and their sum, per output lane.
     wire [PE*SUM_W-1:0] sums;
@@ -122,9 +125,9 @@ module hwa_mac #(
                 reg  signed [PRODUCT_W-1:0] product_q;
 
                 if (X_SIGNED != 0) begin : g_signed
-                    assign x = x_q[s*X_W +: X_W];
+                    assign x = x_q2[s*X_W +: X_W];
                 end else begin : g_unsigned
-                    assign x = {1'b0, x_q[s*X_W +: X_W]};
+                    assign x = {1'b0, x_q2[s*X_W +: X_W]};
                 end
 
                 always @(posedge clk) product_q <= x * w;
@@ -149,6 +152,7 @@ module hwa_mac #(
         .in_valid  (valid_q[SUM_DELAY-1]),
         .in_first  (first_q[SUM_DELAY-1]),
         .in_last   (last_q[SUM_DELAY-1]),
+        .in_ends   (valid_q[SUM_DELAY-2] && last_q[SUM_DELAY-2]),
         .in_data   (sums),
         .out_valid (out_valid),
         .out_data  (out_data)

@@ -7,7 +7,7 @@
 //   order     lane 0 in the low bits. Weight ROM word k serves the k-th beat after reset, counted
 //             modulo WORDS, with w[l] at bit l*W_W. Channel ROM word k serves the k-th output
 //             beat, counted modulo CHANNEL_WORDS; lane l of it is {shift, bias}.
-//   latency   4 from the beat with in_last to out_valid: weights in t + 1, products in t + 2, the
+//   latency   5 from the beat with in_last to out_valid: weights in t + 2, products in t + 3, the
 //             accumulator, the result
 //   interval  1; gaps anywhere
 //   tlast     none: in_first and in_last frame each reduction
@@ -68,18 +68,18 @@ module hwa_mac_lanes #(
     end
 
     // Control travels beside the data: bit k is the beat of k+1 cycles ago.
-    reg [1:0] valid_q;
-    reg [1:0] first_q;
-    reg [1:0] last_q;
+    reg [2:0] valid_q;
+    reg [2:0] first_q;
+    reg [2:0] last_q;
 
     always @(posedge clk) begin
-        valid_q <= {valid_q[0], in_valid};
-        first_q <= {first_q[0], in_first};
-        last_q  <= {last_q[0], in_last};
-        if (rst) valid_q <= 2'b00;
+        valid_q <= {valid_q[1:0], in_valid};
+        first_q <= {first_q[1:0], in_first};
+        last_q  <= {last_q[1:0], in_last};
+        if (rst) valid_q <= 3'b000;
     end
 
-    // Weights of this beat, there in the next cycle together with x_q.
+    // Weights of this beat, there two cycles later together with x_q2.
     wire [ADDR_W-1:0]    addr;
     wire                 addr_last;
     wire [LANES*W_W-1:0] weights;
@@ -99,9 +99,12 @@ module hwa_mac_lanes #(
         .data (weights)
     );
 
-    reg [LANES*X_W-1:0] x_q;
+    reg [LANES*X_W-1:0] x_q, x_q2;
 
-    always @(posedge clk) x_q <= in_data;
+    always @(posedge clk) begin
+        x_q  <= in_data;
+        x_q2 <= x_q;
+    end
 
     wire [LANES*PRODUCT_W-1:0] products;
 
@@ -113,9 +116,9 @@ module hwa_mac_lanes #(
             reg  signed [PRODUCT_W-1:0] product_q;
 
             if (X_SIGNED != 0) begin : g_signed
-                assign x = x_q[l*X_W +: X_W];
+                assign x = x_q2[l*X_W +: X_W];
             end else begin : g_unsigned
-                assign x = {1'b0, x_q[l*X_W +: X_W]};
+                assign x = {1'b0, x_q2[l*X_W +: X_W]};
             end
 
             always @(posedge clk) product_q <= x * w;
@@ -131,9 +134,10 @@ module hwa_mac_lanes #(
     ) accumulate (
         .clk       (clk),
         .rst       (rst),
-        .in_valid  (valid_q[1]),
-        .in_first  (first_q[1]),
-        .in_last   (last_q[1]),
+        .in_valid  (valid_q[2]),
+        .in_first  (first_q[2]),
+        .in_last   (last_q[2]),
+        .in_ends   (valid_q[1] && last_q[1]),
         .in_data   (products),
         .out_valid (out_valid),
         .out_data  (out_data)

@@ -156,8 +156,9 @@ FUNCTIONS = [
         "training=self.training, or use nn.Dropout",
     ),
     (
-        lambda m, x: functional.max_pool2d(x, 2, return_indices=True)[1],
-        "max_pool2d_with_indices: return_indices=True is not supported; return the maximum only",
+        lambda m, x: functional.max_pool2d(x, 2, return_indices=True)[1] + 1,
+        "add: reads a further result of max_pool2d_with_indices, of which only the first is "
+        "supported; leave the others out",
     ),
     (
         lambda m, x: torch.fake_quantize_per_tensor_affine(x, 0.3, 0, 0, 255),
@@ -270,6 +271,11 @@ def test_data_dependent_control_flow(capfd):
         (
             lambda m, x: (x.relu(), None),
             "the model returns something that is no tensor; return tensors only",
+        ),
+        (
+            lambda m, x: functional.max_pool2d(x.view(-1, 1, 1, 3), (1, 2), return_indices=True),
+            "output getitem_1 is a further result of max_pool2d_with_indices, of which only the "
+            "first is supported; leave the others out",
         ),
         (lambda m, x: (), "the model returns no tensor; return at least one"),
         (

@@ -23,7 +23,12 @@ pytestmark = [
 ]
 
 # The sink never waits in the first two, so that times are predicted exactly.
-STALLS = (Stalls(), Stalls("bursts", "none", 2), Stalls("some", "heavy", 3), Stalls("none", "bursts", 4))
+STALLS = (
+    Stalls(),
+    Stalls("bursts", "none", 2),
+    Stalls("some", "heavy", 3),
+    Stalls("none", "bursts", 4),
+)
 
 
 def _folds(example: Example) -> list[Fold]:

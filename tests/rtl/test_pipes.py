@@ -190,7 +190,9 @@ def _instance(i: int, case: Case, in_place: int, out_place: int) -> str:
         ports.append(f".{name}(in_data[{in_place} +: {count * width}])")
         in_place += count * width
     ports.append(f".out_data(out_data[{out_place} +: {model.out_bits}])")
-    rest = "" if model.framed else f"    wire unused_{i} = &{{1'b0, in_first[{i}], in_last[{i}]}};\n"
+    rest = (
+        "" if model.framed else f"    wire unused_{i} = &{{1'b0, in_first[{i}], in_last[{i}]}};\n"
+    )
     return f"""
     {case.module} #({", ".join(values)}) case_{i} (
         .clk(clk), .rst(rst), {", ".join(ports + frame * model.framed)}

@@ -156,7 +156,15 @@ def _instance(i: int, g: Geometry) -> str:
     )
     used, above = f"[{SLOT * i} +: {g.data_w}]", SLOT - g.data_w
     rest = f"[{SLOT * i + g.data_w} +: {above}]"
-    ports = ("s_axis_tvalid", "s_axis_tready", "grant", "take", "out_valid", "out_first", "out_last")
+    ports = (
+        "s_axis_tvalid",
+        "s_axis_tready",
+        "grant",
+        "take",
+        "out_valid",
+        "out_first",
+        "out_last",
+    )
     wires = ", ".join(f".{port}({port}[{i}])" for port in ports)
     return (
         f"""

@@ -69,9 +69,7 @@ def run_packed(
         files.update(one.files)
     netlists = [one.netlist for one in designs]
     assert len({netlist.name for netlist in netlists}) == len(netlists)
-    benches = [
-        Bench(one.netlist, one.xs, one.expected, f"d{i}_") for i, one in enumerate(designs)
-    ]
+    benches = [Bench(one.netlist, one.xs, one.expected, f"d{i}_") for i, one in enumerate(designs)]
     files["hwa_pack_of_designs.v"] = _top(netlists)
     return run_benches(
         files,

@@ -32,7 +32,7 @@ repeat:
         for (int beat = 0; beat < beats; beat++) {
 #pragma HLS PIPELINE II=1
             const typename P::in0_beat taken = repeat == 0 ? x.read() : vector[beat];
-            vector[beat] = taken;
+            if (repeat == 0) vector[beat] = taken;
         output:
             for (int p = 0; p < pe; p++) {
 #pragma HLS UNROLL

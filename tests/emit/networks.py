@@ -1,0 +1,89 @@
+"""Graphs that the C++ emitters are tried on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from numpy.random import Generator
+
+from hwaccel.fxp import FixedType, IntArray
+from hwaccel.ir import Graph, GraphBuilder, TensorType
+from hwaccel.ir.hardware import Fold
+from hwaccel.ops import Add, Conv2d, Dense, MaxPool2d, Relu, Requant, Reshape, SumPool2d
+
+
+def small_cnn() -> tuple[Graph, dict[str, Fold]]:
+    """A residual block, both poolings, a flatten; the stem is a second output, read three times."""
+    rng = np.random.default_rng(3)
+    b = GraphBuilder("small_cnn")
+    x = b.input("x", TensorType.full((2, 8, 6), FixedType.parse("u8.8")))
+    stem = _requant(b, "stem", b.add("conv1", _conv(rng, 6, 2), x, path="features.0"), "u8.0")
+    pooled = b.add("pool1", MaxPool2d((2, 2), (2, 2)), stem, path="features.2")
+    inner = _requant(b, "inner", b.add("conv2", _conv(rng, 6, 6, groups=2), pooled), "s6.0")
+    depth = _requant(b, "depth", b.add("conv3", _conv(rng, 6, 6, groups=6), inner), "s8.0")
+    merged = b.add("merge", Add.of(b.type(depth), b.type(pooled)), depth, pooled, path="block")
+    active = _requant(b, "active", b.add("relu", Relu(), merged, path="block.act"), "u7.0")
+    mean = b.add("pool2", SumPool2d((2, 3), (2, 3), gain=1), active)
+    flat = b.add("flat", Reshape((12,)), mean)
+    weight = IntArray(rng.integers(-8, 8, (4, 12)))
+    dense = Dense(weight, IntArray(rng.integers(0, 3, 4)), IntArray(rng.integers(-99, 99, 4)), 3)
+    scores = b.add("fc", dense, flat, path="classifier")
+    folds = {
+        "conv1": Fold(3, 2),
+        "pool1": Fold(2, 2),
+        "conv2": Fold(3, 1),
+        "conv3": Fold(2, 1),
+        "merge": Fold(3, 3),
+        "pool2": Fold(6, 6),
+        "fc": Fold(2, 4),
+    }
+    return b.build(scores, pooled), folds
+
+
+def merge(graphs: Sequence[Graph]) -> Graph:
+    """Put independent graphs side by side, to compile them once."""
+    b = GraphBuilder("side_by_side")
+    outputs = []
+    for graph in graphs:
+        names: dict[str, str] = {}
+        for value in graph.inputs:
+            names[value.name] = b.input(value.name, value.type)
+        for node in graph.nodes:
+            operands = (names[name] for name in node.inputs)
+            names[node.name] = b.add(node.name, node.op, *operands, path=node.path)
+        outputs += [names[name] for name in graph.outputs]
+    return b.build(*outputs)
+
+
+def random_folds(graph: Graph, seed: int) -> dict[str, Fold]:
+    """Return a legal fold of every node."""
+    rng = np.random.default_rng(seed)
+    types = graph.types()
+    folds: dict[str, Fold] = {}
+    for node in graph.nodes:
+        every = node.op.folds(*(types[name] for name in node.inputs))
+        folds[node.name] = every[int(rng.integers(len(every)))]
+    return folds
+
+
+def comments(files: Mapping[str, str], name: str) -> list[str]:
+    """Return the comment lines of a file."""
+    return [line.strip() for line in files[name].splitlines() if line.strip().startswith("//")]
+
+
+def _conv(rng: Generator, outputs: int, inputs: int, groups: int = 1) -> Conv2d:
+    return Conv2d(
+        IntArray(rng.integers(-8, 8, (outputs, inputs // groups, 3, 3))),
+        IntArray(rng.integers(0, 2, outputs)),
+        IntArray(rng.integers(-50, 50, outputs)),
+        3,
+        padding=(1, 1, 1, 1),
+        groups=groups,
+    )
+
+
+def _requant(b: GraphBuilder, name: str, x: str, fixed: str) -> str:
+    target = FixedType.parse(fixed)
+    shift = max(0, b.type(x).magnitude.bit_length() - target.width)
+    return b.add(name, Requant(shift, target.lo, target.hi), x)
