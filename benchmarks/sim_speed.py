@@ -1,6 +1,6 @@
 """Compiled fast path against the cocotb-driven Verilator run, same design, cycles per second.
 
-    python benchmarks/sim_speed.py build/digits
+python benchmarks/sim_speed.py build/digits
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The whole road on real data: train, convert, simulate, compile, synthesize, place and route.
 
-    python examples/digits_demo.py [--output build/digits] [--no-synth]
+python examples/digits_demo.py [--output build/digits] [--no-synth]
 """
 
 from __future__ import annotations
@@ -14,8 +14,10 @@ import torch
 from digits_model import digits, train
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table
 
 from hwaccel import Config, convert, stages
+from hwaccel.report.summary import table_rows
 from hwaccel.report.results import AccuracyRecord, AccuracyRow, save_result
 
 ICARUS_FRAMES = 60
@@ -97,11 +99,18 @@ def run(output: Path, *, synth: bool, steps: Steps) -> None:
         steps.done(stages.synth_line(result))
     page = stages.write_report(design, output, output / "report.html")
     steps.done(f"report: {page}")
-    stages.print_table(design, output, console)
+    table = Table(title="digits: from PyTorch to placed and routed hardware")
+    for column in ("", "value", "how it was obtained"):
+        table.add_column(column, overflow="fold")
+    for row in table_rows(stages.report_of(design, output)):
+        table.add_row(*row)
+    console.print(table)
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
     parser.add_argument("--output", type=Path, default=Path("build/digits"))
     parser.add_argument("--no-synth", action="store_true", help="skip Yosys and nextpnr")
     arguments = parser.parse_args()

@@ -34,7 +34,7 @@ from hwaccel.schedule.plan import Plan
 if TYPE_CHECKING:
     import torch
 
-    from hwaccel.synth import SynthResult
+    from hwaccel.synth.run import Implementation
     from hwaccel.verify.result import SimResult
 
 Ints = NDArray[np.int64]
@@ -325,11 +325,40 @@ class Design:
         ints = self.golden.quantize(*xs)
         found = self.execute("hls", ints)
         types = self.graph.types()
-        for name, want, have in zip(
-            self.graph.outputs, self.golden.raw(*ints), found, strict=True
-        ):
-            require_equal(want, have, types[name], f"HLS C++: {name}")
+        for name, want, have in zip(self.graph.outputs, self.golden.raw(*ints), found, strict=True):
+            require_equal(want, have, types[name], name, what="HLS C++")
         return self.golden.read(found)
+
+    def synthesize(
+        self,
+        target: str = "ecp5-85k",
+        *,
+        clock_mhz: float | None = None,
+        pnr: bool = True,
+        seed: int = 1,
+        workdir: Path | None = None,
+        progress: Progress | None = None,
+    ) -> Implementation:
+        """Synthesize with Yosys; place and route with nextpnr where it knows the target.
+
+        ``clock_mhz`` defaults to the configuration's. ``pnr=False`` stops at cell counts.
+
+        Raises:
+            ConfigError: the target is unknown.
+            ToolError: a tool is missing or fails, or the design does not fit or route.
+        """
+        from hwaccel.synth.run import implement
+
+        return implement(
+            self.verilog(),
+            self.name,
+            target,
+            clock_mhz=clock_mhz or self.config.clock_mhz,
+            pnr=pnr,
+            seed=seed,
+            workdir=workdir,
+            progress=progress or (lambda _: None),
+        )
 
     def hls(self) -> dict[str, str]:
         """Return the HLS C++ files by name."""

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Optional
+from typing import Annotated, Any, Optional
 
 import typer
 from rich.console import Console
@@ -119,7 +119,7 @@ def convert(
     with _steps("reading the model") as step:
         loaded = inputs.read_model(model, weights)
         shown = inputs.read_example(example) if example else None
-        data = inputs.read_array(calibration) if calibration else None
+        data: Any = inputs.read_array(calibration) if calibration else None
         if data is None:
             data = inputs.stand_in(loaded, shown)
             err.print(
@@ -182,7 +182,13 @@ def sim(
         for one in names:
             step(f"{one}: building and running {len(xs[0])} frames")
             record = stages.simulate(
-                design, project, xs, one, idle=idle, backpressure=backpressure, seed=seed,
+                design,
+                project,
+                xs,
+                one,
+                idle=idle,
+                backpressure=backpressure,
+                seed=seed,
                 waves=waves,
             )
             out.print(stages.sim_line(record), highlight=False)
@@ -191,7 +197,9 @@ def sim(
 @app.command()
 def csim(
     project: Project,
-    what: Annotated[str, typer.Option(help="hls, cuda (its arithmetic on the host) or all.")] = "all",
+    what: Annotated[
+        str, typer.Option(help="hls, cuda (its arithmetic on the host) or all.")
+    ] = "all",
     frames: Frames = 16,
     data: Annotated[Optional[Path], typer.Option(help=".npy file of inputs (numbers).")] = None,
     seed: Seed = 1,
@@ -216,9 +224,13 @@ def csim(
 @app.command()
 def synth(
     project: Project,
-    target: Annotated[str, typer.Option(help="ecp5-85k, ecp5-45k, ecp5-25k, xcup, ...")] = "ecp5-85k",
+    target: Annotated[
+        str, typer.Option(help="ecp5-85k, ecp5-45k, ecp5-25k, xcup, ...")
+    ] = "ecp5-85k",
     clock_mhz: Annotated[Optional[float], typer.Option(help="Clock to aim at.")] = None,
-    pnr: Annotated[bool, typer.Option(help="Place and route where nextpnr knows the target.")] = True,
+    pnr: Annotated[
+        bool, typer.Option(help="Place and route where nextpnr knows the target.")
+    ] = True,
     seed: Annotated[int, typer.Option(help="Placement seed.")] = 1,
 ) -> None:
     """Synthesize with Yosys; place and route with nextpnr."""
@@ -258,11 +270,11 @@ def gpu(
 
     with _steps("running the golden model on torch"):
         design = load(project)
-        record = stages.gpu(design, project, batch, seed)
+        record, speed = stages.gpu(design, project, batch, seed)
     out.print(
-        f"{record.device}: {record.frames} frames, {record.mismatches} mismatches, "
-        f"{record.frames_per_second:,.0f} frames/s; the hardware takes one every "
-        f"{design.plan.timing().interval} cycles",
+        f"{speed.device}: {record.frames} frames, {record.mismatches} mismatches, "
+        f"{speed.frames_per_second:,.0f} frames/s at batch {speed.batch}; the hardware takes one "
+        f"frame every {design.plan.timing().interval} cycles",
         highlight=False,
     )
 

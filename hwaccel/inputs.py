@@ -45,7 +45,9 @@ def read_array(path: Path) -> NDArray[np.float64]:
     except (ValueError, EOFError, MemoryError, SyntaxError) as error:
         raise ConfigError(f"{path}: is not a .npy file of numbers ({error})") from None
     if not isinstance(array, np.ndarray) or array.dtype.kind not in "biuf":
-        raise ConfigError(f"{path}: holds {getattr(array, 'dtype', 'an archive')}, expected numbers")
+        raise ConfigError(
+            f"{path}: holds {getattr(array, 'dtype', 'an archive')}, expected numbers"
+        )
     return array.astype(np.float64)
 
 
@@ -74,7 +76,7 @@ def stand_in(model: Any, example: NDArray[np.float32] | None) -> NDArray[np.floa
         ConfigError: neither the model nor the example tells the shape.
     """
     if example is not None:
-        shape = example.shape[1:]
+        shape: tuple[int, ...] = tuple(example.shape[1:])
     else:
         inputs = getattr(model, "inputs", ())
         if len(inputs) != 1:

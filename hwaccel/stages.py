@@ -4,17 +4,26 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hwaccel import tools
+from hwaccel._version import __version__
 from hwaccel.api import Design
-from hwaccel.errors import ConfigError
+from hwaccel.errors import ConfigError, EmitError
+from hwaccel.gpu.torch_path import Throughput, throughput
 from hwaccel.inputs import read_array
-from hwaccel.report.results import CsimRecord, SimRecord, SynthRecord, save_result
+from hwaccel.report.model import Report, build_report
+from hwaccel.report.render import render_html
+from hwaccel.report.results import (
+    CsimRecord,
+    SimRecord,
+    SynthRecord,
+    load_results,
+    save_result,
+)
 from hwaccel.verify.compare import require_equal
 
 Ints = NDArray[np.int64]
@@ -109,7 +118,7 @@ def csim(design: Design, project: Path, xs: Sequence[Ints], what: str) -> CsimRe
     types = design.graph.types()
     expected = design.golden.raw(*xs)
     for name, want, have in zip(design.graph.outputs, expected, found, strict=True):
-        require_equal(want, have, types[name], f"{what}: {name}")
+        require_equal(want, have, types[name], name, what=what)
     record = CsimRecord(
         design=design.hash,
         command=f"hwaccel csim {project} --frames {len(xs[0])}",
@@ -133,4 +142,77 @@ def synthesize(
     progress: Progress = lambda _: None,
 ) -> SynthRecord:
     """Synthesize, place and route, save and return the record."""
-    raise NotImplementedError
+    clock = clock_mhz or design.config.clock_mhz
+    made = design.synthesize(
+        target,
+        clock_mhz=clock,
+        pnr=pnr,
+        seed=seed,
+        workdir=project / "work" / f"synth-{target}",
+        progress=progress,
+    )
+    used = made.synth.utilization
+    record = SynthRecord(
+        design=design.hash,
+        command=f"hwaccel synth {project} --target {target} --clock-mhz {clock:g} --seed {seed}"
+        + ("" if pnr else " --no-pnr"),
+        target=target,
+        luts=used.luts,
+        lut4_equivalents=used.lut4_equivalents,
+        ffs=used.ffs,
+        dsps=used.dsps,
+        block_rams=used.block_rams,
+        carries=used.carries,
+        distributed_rams=used.distributed_rams,
+        fmax_mhz=made.fmax_mhz,
+        clock_mhz=clock,
+        routed=made.routed,
+        seconds=made.seconds,
+        tool_versions=dict(made.tool_versions),
+    )
+    save_result(project, f"synth-{target}", record)
+    return record
+
+
+def synth_line(record: SynthRecord) -> str:
+    """Return one line for the terminal."""
+    area = (
+        f"{record.target}: {record.luts} LUT, {record.ffs} FF, {record.dsps} DSP, "
+        f"{record.block_rams} block RAM"
+    )
+    if record.fmax_mhz is None:
+        return f"{area}; not placed and routed, so no Fmax"
+    return f"{area}; routed, Fmax {record.fmax_mhz:.1f} MHz (asked for {record.clock_mhz:g})"
+
+
+def gpu(design: Design, project: Path, batch: int, seed: int) -> tuple[CsimRecord, Throughput]:
+    """Run the golden model on torch, compare, measure; save the record."""
+    record = csim(design, project, frames(design, batch, seed, None), "torch")
+    return record, throughput(design.graph, batch)
+
+
+def report_of(design: Design, project: Path) -> Report:
+    """Collect what is known about a project."""
+    versions = {f.name: f.version for f in tools.doctor() if f.found and f.version}
+    return build_report(
+        design.graph,
+        design.plan,
+        design.config,
+        load_results(project),
+        design_hash=design.hash,
+        versions={"hwaccel": __version__, **versions},
+    )
+
+
+def write_report(design: Design, project: Path, page: Path) -> Path:
+    """Write the HTML page and return its path.
+
+    Raises:
+        EmitError: the page cannot be written, or a result cannot be read.
+    """
+    text = render_html(report_of(design, project))
+    try:
+        page.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise EmitError(f"{page}: cannot be written ({error.strerror})") from None
+    return page

@@ -36,10 +36,14 @@ class _Builder:
     def netlist(self) -> Netlist:
         """Walk inputs, blocks and outputs."""
         plan, graph = self._plan, self._graph
-        ins = [self._edge(s, v.name, "s_axis", len(plan.inputs))
-               for s, v in zip(plan.inputs, graph.inputs, strict=True)]
-        outs = [self._edge(s, v, "m_axis", len(plan.outputs))
-                for s, v in zip(plan.outputs, graph.outputs, strict=True)]
+        ins = [
+            self._edge(s, v.name, "s_axis", len(plan.inputs))
+            for s, v in zip(plan.inputs, graph.inputs, strict=True)
+        ]
+        outs = [
+            self._edge(s, v, "m_axis", len(plan.outputs))
+            for s, v in zip(plan.outputs, graph.outputs, strict=True)
+        ]
         ports = [Port("input", "clk", 1), Port("input", "rst", 1, "synchronous, active high")]
         ports += [port for edge in ins for port in _axis_ports(edge, ("input", "output"))]
         ports += [port for edge in outs for port in _axis_ports(edge, ("output", "input"))]
@@ -165,9 +169,7 @@ class _Builder:
             self._data[output] = data
         wires = [Wire(f"{net}_{s}", 1) for net in nets for s in ("tvalid", "tready")]
         title = f"{source.value}: read by {len(nets)}"
-        return Section(
-            (literals.comment(title),), (*wires, Wire(data, source.bits)), (instance,)
-        )
+        return Section((literals.comment(title),), (*wires, Wire(data, source.bits)), (instance,))
 
     def _segment(self, segment: Segment) -> Section:
         net = self._nets[segment.outputs[0]]
@@ -213,10 +215,16 @@ class _Builder:
         wires.append(Wire(valid, 1))
         if len(segment.inputs) == 2:
             data = [f"{net}_issue_a", f"{net}_issue_b"]
-            module, params = "hwa_join", (("A_W", str(bits[0])), ("B_W", str(bits[1])))
-            ports = [*self._ports("s_axis_a", segment.inputs[0]),
-                     *self._ports("s_axis_b", segment.inputs[1]), *credit,
-                     ("out_valid", valid), ("out_a_data", data[0]), ("out_b_data", data[1])]
+            module = "hwa_join"
+            params: tuple[tuple[str, str], ...] = (("A_W", str(bits[0])), ("B_W", str(bits[1])))
+            ports = [
+                *self._ports("s_axis_a", segment.inputs[0]),
+                *self._ports("s_axis_b", segment.inputs[1]),
+                *credit,
+                ("out_valid", valid),
+                ("out_a_data", data[0]),
+                ("out_b_data", data[1]),
+            ]
         else:
             data = [f"{net}_issue_data"]
             ports = [*self._ports("s_axis", segment.inputs[0]), *credit, ("out_valid", valid)]

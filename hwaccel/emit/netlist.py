@@ -30,8 +30,10 @@ class Wire:
     @property
     def declaration(self) -> str:
         """The Verilog declaration."""
-        return f"wire {_range(self.width):9}{self.name};" if self.width > 1 else (
-            f"wire          {self.name};"
+        return (
+            f"wire {_range(self.width):9}{self.name};"
+            if self.width > 1
+            else (f"wire          {self.name};")
         )
 
 

@@ -62,6 +62,8 @@ class Importer:
             raise FrontendError(
                 f"input {shown(name)}: shape {shape} has another batch size than the first input"
             )
+        if 0 in inner:
+            raise FrontendError(f"input {shown(name)}: shape {shape} has an empty axis")
         if not 1 <= len(inner) <= 3:
             raise FrontendError(
                 f"input {shown(name)}: shape {inner} without the batch axis has {len(inner)} axes, "
@@ -118,9 +120,16 @@ class Importer:
             )
         return self._finite(call, known)
 
-    def constant_or(self, call: Call, name: str, default: Floats) -> Floats:
-        """Return argument ``name`` as an array, or ``default`` where it is ``None``."""
-        return default if call.args.get(name) is None else self.constant(call, name)
+    def vector(self, call: Call, name: str, size: int, default: float) -> Floats:
+        """Return argument ``name`` as an array of ``size``; ``default`` where it is ``None``."""
+        if call.args.get(name) is None:
+            return np.full(size, default)
+        array = self.constant(call, name)
+        if array.shape != (size,):
+            raise self.refuse(
+                call, f"{name} has shape {array.shape}, expected ({size},); repair the model"
+            )
+        return array
 
     def _finite(self, call: Call, known: Constant) -> Floats:
         if known.tensor.is_complex():

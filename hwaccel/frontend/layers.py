@@ -14,7 +14,7 @@ from hwaccel.frontend.program import Call
 def linear(i: Importer, call: Call) -> str:
     """``linear(input, weight, bias)`` on vectors."""
     x, weight = i.value(call, "input"), i.constant(call, "weight")
-    return _dense(i, call, x, weight, i.constant_or(call, "bias", np.zeros(weight.shape[0])))
+    return _dense(i, call, x, weight, i.vector(call, "bias", len(weight), 0.0))
 
 
 def matmul(i: Importer, call: Call) -> str:
@@ -46,7 +46,7 @@ def conv(i: Importer, call: Call) -> str:
     if call.args.get("transposed"):
         raise i.refuse(call, "transposed convolution is not supported; use Conv2d")
     weight = i.constant(call, "weight")
-    bias = i.constant_or(call, "bias", np.zeros(weight.shape[0]))
+    bias = i.vector(call, "bias", len(weight), 0.0)
     x = i.image(call, i.value(call, "input"))
     if weight.ndim == 3:
         weight = weight[:, :, None, :]
@@ -77,9 +77,9 @@ def batch_norm(i: Importer, call: Call) -> str:
             call, "uses batch statistics; train with track_running_stats=True, convert in eval mode"
         )
     x = i.value(call, "input")
-    mean, var = i.constant(call, "running_mean"), i.constant(call, "running_var")
-    gamma = i.constant_or(call, "weight", np.ones_like(mean))
-    beta = i.constant_or(call, "bias", np.zeros_like(mean))
+    channels = i.shape(x)[0]
+    mean, var = (i.vector(call, f"running_{name}", channels, 0.0) for name in ("mean", "var"))
+    gamma, beta = i.vector(call, "weight", channels, 1.0), i.vector(call, "bias", channels, 0.0)
     eps = call.number("eps")
     if (var + eps <= 0).any():
         raise i.refuse(call, "running_var plus eps is not positive; repair the statistics")

@@ -56,6 +56,8 @@ class IntArray:
         return hash(self.digest)
 
     def __repr__(self) -> str:
-        return f"IntArray({self.a.tolist()!r})" if self.a.size <= 8 else (
-            f"IntArray(shape={self.shape}, sha256={self.digest[:8]})"
+        return (
+            f"IntArray({self.a.tolist()!r})"
+            if self.a.size <= 8
+            else (f"IntArray(shape={self.shape}, sha256={self.digest[:8]})")
         )

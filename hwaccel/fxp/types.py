@@ -58,8 +58,8 @@ class FixedType:
             ConfigError: more than 62 bits would be needed.
         """
         signed = lo < 0
-        width = max(1, (max(hi, -lo - 1)).bit_length() + signed) if signed else max(
-            1, hi.bit_length()
+        width = (
+            max(1, (max(hi, -lo - 1)).bit_length() + signed) if signed else max(1, hi.bit_length())
         )
         return cls(signed, width, frac)
 

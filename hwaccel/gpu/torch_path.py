@@ -32,9 +32,7 @@ class Throughput:
     frames_per_second: float
 
 
-def torch_run(
-    graph: Graph, xs: Sequence[Ints], device: str | None = None
-) -> tuple[Ints, ...]:
+def torch_run(graph: Graph, xs: Sequence[Ints], device: str | None = None) -> tuple[Ints, ...]:
     """Return the integer outputs for batches ``(N, *shape)``, computed by torch.
 
     ``device`` is a torch device name; by default ``cuda`` where available, else ``cpu``.
@@ -62,7 +60,9 @@ def throughput(
     where = _device(torch, device)
     rng = np.random.default_rng(0)
     xs = [
-        torch.as_tensor(rng.integers(v.type.lo, v.type.hi + 1, (batch, *v.type.shape)), device=where)
+        torch.as_tensor(
+            rng.integers(v.type.lo, v.type.hi + 1, (batch, *v.type.shape)), device=where
+        )
         for v in graph.inputs
     ]
     interpreter = Interpreter(graph)

@@ -66,9 +66,7 @@ class Graph:
         """Return the nodes that read ``name``."""
         return tuple(node for node in self.nodes if name in node.inputs)
 
-    def rebuilt(
-        self, nodes: Iterable[Node], rename: Mapping[str, str] | None = None
-    ) -> Graph:
+    def rebuilt(self, nodes: Iterable[Node], rename: Mapping[str, str] | None = None) -> Graph:
         """Return the graph with other nodes, re-inferring types and renaming operands.
 
         ``rename`` maps a removed value to the one that takes its place.

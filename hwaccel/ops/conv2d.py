@@ -135,7 +135,7 @@ class Conv2d(Op):
         (x,) = xs
         xp = namespace(x)
         taps = tap_slices(x, self.kernel_size, self.stride, self.padding, self.dilation, 0)
-        n, channels, oh, ow = taps[0].shape
+        n, _, oh, ow = taps[0].shape
         # (N, OH, OW, taps, C): channels innermost keeps the copies contiguous.
         windows = xp.stack([xp.moveaxis(t, 1, -1) for t in taps], axis=3)
         per_group = self.weight.shape[1]
@@ -162,9 +162,7 @@ class Conv2d(Op):
         outputs, per_group = self.weight.shape[:2]
         if self.depthwise:
             return tuple(Fold(lanes, 1) for lanes in divisors(outputs))
-        pairs = [
-            Fold(p, s) for p in divisors(outputs // self.groups) for s in divisors(per_group)
-        ]
+        pairs = [Fold(p, s) for p in divisors(outputs // self.groups) for s in divisors(per_group)]
         return tuple(sorted(pairs, key=lambda f: (f.pe * f.simd, f.pe)))
 
     def _acc_width(self, x: TensorType) -> int:
@@ -182,9 +180,7 @@ class Conv2d(Op):
             lanes = self.weight.a.reshape(outputs // pe, pe, kh * kw)
             return lanes.transpose(0, 2, 1).reshape(-1, pe)
         repeat = outputs // self.groups // pe
-        w = self.weight.a.reshape(
-            self.groups * repeat, pe, per_group // simd, simd, kh * kw
-        )
+        w = self.weight.a.reshape(self.groups * repeat, pe, per_group // simd, simd, kh * kw)
         return w.transpose(0, 4, 2, 1, 3).reshape(-1, pe * simd)
 
     @property

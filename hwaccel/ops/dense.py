@@ -121,8 +121,8 @@ class Dense(Op):
         """Buffer the vector, replay it for every group of ``pe`` outputs."""
         outputs, inputs = self.weight.shape
         pe, simd = fold.pe, fold.simd
-        words = self.weight.a.reshape(outputs // pe, pe, inputs // simd, simd)
-        words = words.transpose(0, 2, 1, 3).reshape(-1, pe * simd)
+        blocks = self.weight.a.reshape(outputs // pe, pe, inputs // simd, simd)
+        words = blocks.transpose(0, 2, 1, 3).reshape(-1, pe * simd)
         lo, hi = contributions(self.weight.a, ins[0].lo, ins[0].hi)
         acc = signed_width(
             int(np.minimum(lo, 0).sum(axis=1).min()), int(np.maximum(hi, 0).sum(axis=1).max())

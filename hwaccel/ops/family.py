@@ -46,7 +46,7 @@ def check_window(
     padding: tuple[int, int, int, int],
     dilation: tuple[int, int],
 ) -> None:
-    """Raise ``VerifyError`` unless at least one window fits. ``padding`` is top, left, bottom, right."""
+    """Raise ``VerifyError`` unless a window fits. ``padding`` is top, left, bottom, right."""
     if min(*kernel, *stride, *dilation) < 1 or min(padding) < 0:
         raise VerifyError(
             f"kernel {kernel}, stride {stride}, dilation {dilation} must be at least 1 and "
@@ -69,7 +69,7 @@ def check_window(
 def tap_patterns(
     size: int, pads: tuple[int, int], kernel: int, stride: int, dilation: int
 ) -> NDArray[np.bool_]:
-    """Return the distinct patterns of kernel taps that lie inside the image, ``(patterns, kernel)``."""
+    """Return the distinct patterns of taps that lie inside the image, ``(patterns, kernel)``."""
     count = window_size(size, sum(pads), kernel, stride, dilation)
     start = np.arange(count)[:, None] * stride - pads[0]
     at = start + np.arange(kernel)[None, :] * dilation
@@ -214,7 +214,7 @@ def mac_pipe(
     w_w = signed_width(int(words.min()), int(words.max()))
     weights = Rom("WEIGHTS", IntArray(words), (w_w,))
     fields = [f for f, w in ((bias, bias_w), (shift, shift_w)) if w]
-    roms = (weights,)
+    roms: tuple[Rom, ...] = (weights,)
     if fields:
         table = np.stack(fields, axis=2).reshape(shift.shape[0], -1)
         widths = tuple(w for w in (bias_w, shift_w) if w)

@@ -48,7 +48,8 @@ class MaxPool2d(Op):
             )
             if not patterns.any(axis=1).all():
                 raise VerifyError(
-                    f"padding {self.padding} leaves a window without a pixel; pad less than the kernel"
+                    f"padding {self.padding} leaves a window without a pixel; "
+                    "pad less than the kernel"
                 )
 
     def _out_image(self, x: TensorType) -> tuple[int, int]:
@@ -150,5 +151,7 @@ class MaxPool2d(Op):
             make("whole", cls((4, 3), (1, 1)), (6, 4, 3), "s8.0"),
             make("one", cls((1, 1), (1, 1)), (2, 1, 1), "u1.0"),
             make("ceil", cls((2, 2), (2, 2), (0, 0, 1, 1)), (2, 5, 3), "s6.1"),
-            Example("interval", cls((2, 2), (1, 1), (1, 1, 1, 1)), (TensorType((2, 3, 3), 0, 3, 9),)),
+            Example(
+                "interval", cls((2, 2), (1, 1), (1, 1, 1, 1)), (TensorType((2, 3, 3), 0, 3, 9),)
+            ),
         )

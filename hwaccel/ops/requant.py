@@ -116,9 +116,7 @@ class Requant(Op):
         }
         width = x.fixed.width + out.fixed.width
         area = Area(luts=2 * width * fold.pe, ffs=width * fold.pe)
-        pipe = Pipe(
-            "hwa_requant", tuple(params.items()), 2, fold.pe, out.fixed.width, area=area
-        )
+        pipe = Pipe("hwa_requant", tuple(params.items()), 2, fold.pe, out.fixed.width, area=area)
         return Hardware((fold.pe,), fold.pe, (pipe,))
 
     def kernel(self, *ins: TensorType) -> Kernel:
@@ -157,7 +155,5 @@ class Requant(Op):
             make("overlong", "s6.2", 9, "s4.-7", Rounding.HALF_UP, saturating),
             make("never-clips", "s8.4", 4, "s8.0", half_even, saturating),
             make("wide", "s40.20", 24, "s12.-4", half_even, saturating),
-            Example(
-                "odd-clip", cls(2, -5, 9), (TensorType.full((7,), FixedType.parse("s9.3")),)
-            ),
+            Example("odd-clip", cls(2, -5, 9), (TensorType.full((7,), FixedType.parse("s9.3")),)),
         )

@@ -39,9 +39,7 @@ class Scale(Op):
         Op.verify(self, *ins)
         for label, array in (("mult", self.mult), ("add", self.add)):
             if array.shape != (ins[0].channels,):
-                raise VerifyError(
-                    f"{label} has shape {array.shape}, expected ({ins[0].channels},)"
-                )
+                raise VerifyError(f"{label} has shape {array.shape}, expected ({ins[0].channels},)")
         check_accumulator(self.mult.a, 0, self.add.a, ins[0])
 
     def infer(self, *ins: TensorType) -> TensorType:
@@ -140,8 +138,14 @@ class Scale(Op):
             make("one-channel", (1, 2, 2), "u4.4", 8, 9),
             make("one-bit", (4,), "u1.0", 1, 1),
             make("wide", (2, 2, 2), "s20.10", 18, 1 << 30),
-            Example("zero", cls(IntArray([0, 0]), IntArray([0, 7])),
-                    (TensorType.full((2,), FixedType.parse("s8.0")),)),
-            Example("interval", cls(IntArray([3, -3]), IntArray([1, 1])),
-                    (TensorType((2, 1, 3), 0, 4, 11),)),
+            Example(
+                "zero",
+                cls(IntArray([0, 0]), IntArray([0, 7])),
+                (TensorType.full((2,), FixedType.parse("s8.0")),),
+            ),
+            Example(
+                "interval",
+                cls(IntArray([3, -3]), IntArray([1, 1])),
+                (TensorType((2, 1, 3), 0, 4, 11),),
+            ),
         )

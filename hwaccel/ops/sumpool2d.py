@@ -119,9 +119,7 @@ class SumPool2d(Op):
             "OUT_W": width,
         }
         area = Area(luts=width * lanes, ffs=width * lanes)
-        pipe = Pipe(
-            "hwa_sumpool", tuple(params.items()), 1, lanes, width, framed=True, area=area
-        )
+        pipe = Pipe("hwa_sumpool", tuple(params.items()), 1, lanes, width, framed=True, area=area)
         return Hardware((lanes,), lanes, (pipe,), window)
 
     def kernel(self, *ins: TensorType) -> Kernel:
@@ -158,5 +156,7 @@ class SumPool2d(Op):
             make("global", cls((4, 3), (1, 1)), (6, 4, 3), "s8.0"),
             make("asymmetric", cls((2, 2), (2, 2), (0, 1, 1, 0)), (2, 3, 3), "s5.0"),
             make("one", cls((1, 1), (1, 1)), (2, 1, 1), "u1.0"),
-            Example("interval", cls((2, 2), (1, 1), (1, 1, 1, 1)), (TensorType((2, 3, 3), 0, 3, 9),)),
+            Example(
+                "interval", cls((2, 2), (1, 1), (1, 1, 1, 1)), (TensorType((2, 3, 3), 0, 3, 9),)
+            ),
         )

@@ -14,17 +14,49 @@ from hwaccel.passes.stream_flatten import StreamFlatten
 
 PIPELINE = Pipeline(
     (
-        Chapter("clean", (DropDead(), MergeEqual())),
-        Chapter("fuse", (FoldBatchnorm(), FuseRequant())),
         Chapter(
-            "narrow", (PruneChannels(), NarrowTypes(), FuseRequant(), StreamFlatten(), MergeEqual())
+            "clean",
+            (
+                # First: whatever is dead has readers that hold back every later pass.
+                DropDead(),
+                # Before fuse, which matches values that one node reads.
+                MergeEqual(),
+            ),
+        ),
+        Chapter(
+            "fuse",
+            (
+                # Before requants merge: a scale between dense and requant hides the one from
+                # the other.
+                FoldBatchnorm(),
+                FuseRequant(),
+            ),
+        ),
+        Chapter(
+            "narrow",
+            (
+                # Before narrow_types: the channels that go may be the widest.
+                PruneChannels(),
+                NarrowTypes(),
+                # Behind narrow_types, which turns clips into identities; before stream_flatten,
+                # which looks only through what is left between flatten and dense.
+                FuseRequant(),
+                StreamFlatten(),
+            ),
         ),
     )
 )
 
 
 def optimize(graph: Graph, observer: Observer | None = None) -> Graph:
-    """Run the pipeline; see ``Pipeline.run``."""
+    """Return ``graph`` simplified by ``PIPELINE``, the same in every bit of every output.
+
+    ``observer`` is called with the number of the change, the name of the pass and the graph;
+    first with 0, ``input`` and the graph as given.
+
+    Raises:
+        VerifyError: the graph, or a pass, breaks a rule of the IR.
+    """
     return PIPELINE.run(graph, observer=observer)
 
 

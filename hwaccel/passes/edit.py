@@ -35,7 +35,7 @@ class Edit:
 
     def type(self, name: str) -> TensorType:
         """Return the type of a value as it is now."""
-        self._infer()
+        self._infer(name)
         return self._types[name]
 
     def types(self, node: Node) -> tuple[TensorType, ...]:
@@ -95,10 +95,10 @@ class Edit:
         if self.is_output(name):
             if self.node(source) is None or self.is_output(source):
                 return False
-            del self._nodes[name]
+            self._remove(name)
             self._rename(source, name)
         else:
-            del self._nodes[name]
+            self._remove(name)
             self._redirect(name, source)
         return True
 
@@ -109,7 +109,7 @@ class Edit:
         """
         if self.is_output(first) and self.is_output(second):
             return False
-        del self._nodes[second]
+        self._remove(second)
         if self.is_output(second):
             self._rename(first, second)
         else:
@@ -137,7 +137,7 @@ class Edit:
 
     def drop(self, name: str) -> None:
         """Remove a node that nobody reads."""
-        del self._nodes[name]
+        self._remove(name)
         self._touch()
 
     def sweep(self, *rules: Rule) -> None:
@@ -155,12 +155,15 @@ class Edit:
         """Return the result: the graph as given when nothing changed."""
         if not self._changed:
             return self._graph
-        self._infer()
         nodes = tuple(
-            replace(node, output=Value(name, self._types[name]))
+            replace(node, output=Value(name, self.type(name)))
             for name, node in self._nodes.items()
         )
         return replace(self._graph, nodes=nodes)
+
+    def _remove(self, name: str) -> None:
+        del self._nodes[name]
+        self._stale.discard(name)
 
     def _redirect(self, old: str, new: str, but: str = "") -> None:
         for name, node in self._nodes.items():
@@ -177,6 +180,7 @@ class Edit:
             )
             for name, node in self._nodes.items()
         }
+        self._stale.discard(old)
         self._stale.add(new)
         self._redirect(old, new)
 
@@ -185,15 +189,16 @@ class Edit:
         self._readers = None
         self._changed = True
 
-    def _infer(self) -> None:
-        if not self._stale:
+    def _infer(self, upto: str) -> None:
+        """Bring types up to date as far as ``upto``; what stands behind may change again."""
+        if not self._stale or upto not in self._nodes:
             return
-        moved: set[str] = set()
         for name, node in self._nodes.items():
-            if name not in self._stale and moved.isdisjoint(node.inputs):
-                continue
-            inferred = node.op.infer(*(self._types[operand] for operand in node.inputs))
-            if inferred != self._types.get(name):
-                self._types[name] = inferred
-                moved.add(name)
-        self._stale.clear()
+            if name in self._stale:
+                self._stale.remove(name)
+                inferred = node.op.infer(*(self._types[operand] for operand in node.inputs))
+                if inferred != self._types.get(name):
+                    self._types[name] = inferred
+                    self._stale.update(reader.name for reader in self.readers(name))
+            if name == upto:
+                return

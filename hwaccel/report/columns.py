@@ -21,7 +21,8 @@ def split_columns(
     """
     count = len(heights)
     most = min(COLUMNS, -(-count // ROWS))
-    best, tallest = (range(count),), sum(heights)
+    best: tuple[range, ...] = (range(count),)
+    tallest = sum(heights)
     for number in range(2, most + 1):
         found = _balanced(number, heights, breaks, width)
         if found and found[0] < WORTH * tallest:

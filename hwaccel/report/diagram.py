@@ -79,8 +79,8 @@ class _Walk:
         for stream, name in zip(plan.outputs, graph.outputs, strict=True):
             targets.append(((stream,), (name,), self._box(Box(clean(name), Kind.PORT))))
         for inputs, values, index in targets:
-            for stream, value in zip(inputs, values, strict=True):
-                self._stream(stream, value, index, sources, made_by)
+            for name, read in zip(inputs, values, strict=True):
+                self._stream(name, read, index, sources, made_by)
         return Diagram(tuple(self.boxes), tuple(self.streams))
 
     def _box(self, box: Box) -> int:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from hwaccel.report.columns import split_columns
 from hwaccel.report.isotonic import spread
@@ -121,14 +122,14 @@ class _Layers:
             path.append(len(self.items))
             self.items.append(Item(rank, LANE, LANE, 0.0, False))
         path.append(edge.target)
-        for upper, lower in zip(path, path[1:], strict=False):
+        for upper, lower in pairwise(path):
             self.items[upper].below.append(lower)
             self.items[lower].above.append(upper)
         return path
 
     def breaks(self) -> list[int]:
         """Return the layers that hang on a single box, which alone stands in the layer above."""
-        pairs = zip(self.ranks, self.ranks[1:], strict=False)
+        pairs = pairwise(self.ranks)
         return [
             rank
             for rank, (upper, lower) in enumerate(pairs, 1)
@@ -180,9 +181,7 @@ class _Layers:
             for index in path[1:-1]:
                 self.items[index].x = x
         for rank in self.ranks:
-            for (left, right), least in zip(
-                zip(rank, rank[1:], strict=False), self._distances(rank), strict=True
-            ):
+            for (left, right), least in zip(pairwise(rank), self._distances(rank), strict=True):
                 self.items[right].x = max(self.items[right].x, self.items[left].x + least)
 
     def _wanted(self, item: Item) -> float:
@@ -195,7 +194,7 @@ class _Layers:
         return sum(a.x for a in first) / len(first)
 
     def _distances(self, rank: list[int]) -> list[float]:
-        pairs = zip(rank, rank[1:], strict=False)
+        pairs = pairwise(rank)
         return [self.items[a].right + self.items[b].left + BETWEEN for a, b in pairs]
 
 
@@ -237,7 +236,7 @@ class _Router:
         """Give every item that an edge leaves sideways a track in the gap below its layer."""
         tracks: list[dict[int, int]] = [{} for _ in self._layers.ranks]
         for path in self._layers.paths:
-            for upper, lower in zip(path, path[1:], strict=False):
+            for upper, lower in pairwise(path):
                 item = self._items[upper]
                 turns = len(self._items[lower].above) > 1 or item.x != self._items[lower].x
                 if turns or len(item.below) > 1:

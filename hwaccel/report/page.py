@@ -9,7 +9,6 @@ from hwaccel.report.charts import draw_area, draw_cycles, draw_timeline
 from hwaccel.report.dataflow import STYLES, draw_dataflow
 from hwaccel.report.limits import contradictions
 from hwaccel.report.model import Port, Report
-from hwaccel.report.stages import Kind
 from hwaccel.report.summary import Basis, Figure, figures
 from hwaccel.report.svg import Picture
 from hwaccel.report.tables import Table
@@ -110,15 +109,18 @@ def lead(report: Report) -> tuple[str, ...]:
 def bottleneck(report: Report) -> str:
     """Name what sets the interval."""
     names, predicted = report.bottlenecks, report.predicted
+    if not names:
+        return "Nothing computes: the design is wires."
     cycles = plural(predicted.slowest_cycles, "cycle")
+    more = predicted.interval - predicted.slowest_cycles
+    extra = f" The interval is {plural(more, 'cycle')} longer, as stages wait for each other."
+    tail = extra if more > 0 else ""
+    if len(names) == 1:
+        return f"The bottleneck is {names[0]}, which needs {cycles} per frame.{tail}"
     if len(names) > 3:
         names = (*names[:2], f"{len(names) - 2} more")
-    who = names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
-    verb = "needs" if len(names) == 1 else "need"
-    more = predicted.interval - predicted.slowest_cycles
-    extra = f" The interval is {plural(more, 'cycle')} longer: stages wait for each other."
-    noun = "The bottleneck is" if len(names) == 1 else "The bottlenecks are"
-    return f"{noun} {who}, which {verb} {cycles} per frame.{extra if more > 0 else ''}"
+    who = f"{', '.join(names[:-1])} and {names[-1]}"
+    return f"The bottlenecks are {who}, which need {cycles} per frame.{tail}"
 
 
 def buffers_summary(report: Report) -> str:

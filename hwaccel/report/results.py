@@ -42,7 +42,7 @@ class Record(
     command: Text = ""
 
 
-class SimRecord(Record, kw_only=True, tag="sim"):
+class SimRecord(Record, frozen=True, kw_only=True, tag="sim"):
     """A Verilog simulation. Times are in clock cycles; ``mismatches`` counts output values.
 
     ``predicted_latency`` and ``predicted_interval`` are the schedule's for the same input
@@ -70,7 +70,7 @@ class SimRecord(Record, kw_only=True, tag="sim"):
         return (self.idle, self.backpressure) != ("none", "none")
 
 
-class CsimRecord(Record, kw_only=True, tag="csim"):
+class CsimRecord(Record, frozen=True, kw_only=True, tag="csim"):
     """Another executor compared with the golden model; ``mismatches`` counts output values."""
 
     what: Literal["hls", "cuda-host", "cuda", "torch", "netlist"]
@@ -80,7 +80,7 @@ class CsimRecord(Record, kw_only=True, tag="csim"):
     tool_versions: dict[Text, Text] = {}
 
 
-class SynthRecord(Record, kw_only=True, tag="synth"):
+class SynthRecord(Record, frozen=True, kw_only=True, tag="synth"):
     """A synthesis run, placed and routed where ``routed``; Fmax from its timing analysis.
 
     ``luts`` counts those in carry chains and distributed RAM as well; ``lut4_equivalents`` is
@@ -110,7 +110,7 @@ class AccuracyRow(NamedTuple):
     frames: Count
 
 
-class AccuracyRecord(Record, kw_only=True, tag="accuracy"):
+class AccuracyRecord(Record, frozen=True, kw_only=True, tag="accuracy"):
     """How often each executor is right, on the same labelled frames."""
 
     rows: tuple[AccuracyRow, ...]
@@ -122,7 +122,7 @@ class AccuracyRecord(Record, kw_only=True, tag="accuracy"):
                 raise ValueError(f"{label!r}: {correct} of {frames} frames cannot be correct")
 
 
-class TrainRecord(Record, kw_only=True, tag="train"):
+class TrainRecord(Record, frozen=True, kw_only=True, tag="train"):
     """A training step: ``sparsity`` is the share of weights that are zero after it."""
 
     what: Text
@@ -214,8 +214,9 @@ def _read(path: Path) -> AnyRecord:
     try:
         if path.stat().st_size > _MAX_BYTES:
             raise EmitError(f"{path}: is larger than {_MAX_BYTES} bytes; {remedy}")
-        return msgspec.json.decode(path.read_bytes(), type=AnyRecord)
+        record: AnyRecord = msgspec.json.decode(path.read_bytes(), type=AnyRecord)
     except OSError as error:
         raise EmitError(f"{path}: cannot be read ({error.strerror}); {remedy}") from None
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:
         raise EmitError(f"{path}: is not a result of hwaccel ({error}); {remedy}") from None
+    return record

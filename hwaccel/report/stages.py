@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 
 import numpy as np
@@ -85,13 +85,21 @@ def stages_of(plan: Plan, interval: int) -> tuple[Stage, ...]:
     """Return the stages in the order of the graph; every node is in exactly one."""
     types = plan.graph.types()
     blocks = {name: block for block in plan.blocks for name in nodes_in(block)}
+    slowest = max((_cycles(block) for block in blocks.values()), default=0)
     stages: list[Stage] = []
     for node in plan.graph.nodes:
         block = blocks.get(node.name)
         if block is not None and nodes_in(block)[0] != node.name:
             continue  # rides on an earlier node
-        stages.append(_stage(plan, block, node, types, interval))
+        stage = _stage(plan, block, node, types, interval)
+        stages.append(replace(stage, bottleneck=0 < stage.cycles == slowest))
     return tuple(stages)
+
+
+def _cycles(block: Block | None) -> int:
+    if isinstance(block, Reorder):
+        return len(block.order)
+    return block.cycles if isinstance(block, Segment) else 0
 
 
 def nodes_in(block: Block) -> tuple[str, ...]:
@@ -110,20 +118,16 @@ def _stage(
 ) -> Stage:
     names = nodes_in(block) if block else (node.name,)
     layers = tuple(_layer(plan.graph, name, types, plan, block is not None) for name in names)
-    cycles, latency, area = 0, 0, None
-    if isinstance(block, Segment):
-        cycles, latency, area = block.cycles, block.latency, segment_area(block, plan)
-    elif isinstance(block, Reorder):
-        cycles, latency = len(block.order), 1
+    cycles = _cycles(block)
     return Stage(
         clean(names[-1]),
         _kind(block, node, types),
         layers,
         cycles,
-        latency,
+        block.latency if isinstance(block, Segment) else 0,
         cycles / interval if interval else 0.0,
-        cycles > 0 and cycles == plan.bottleneck.cycles,
-        area,
+        False,
+        segment_area(block, plan) if isinstance(block, Segment) else None,
     )
 
 

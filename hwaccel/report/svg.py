@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from hwaccel.report.layout import Point
 
@@ -92,7 +93,7 @@ def rounded(points: Sequence[Point], radius: float = 6.0) -> str:
 
 def _without_repeats(points: Sequence[Point]) -> list[Point]:
     kept = [points[0]]
-    kept += [b for a, b in zip(points, points[1:], strict=False) if a != b]
+    kept += [b for a, b in pairwise(points) if a != b]
     return kept
 
 

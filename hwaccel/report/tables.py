@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from hwaccel.report.facts import EqualityLine, Synthesis, TimingLine
@@ -45,7 +45,7 @@ class Table:
     groups: tuple[tuple[Row, ...], ...]
 
 
-def _table(caption: str, head: str, rows: list[Row]) -> Table:
+def _table(caption: str, head: str, rows: Sequence[Row]) -> Table:
     """Make a table of one group. ``head`` lists the columns; those with ``#`` hold numbers."""
     names = [name.strip() for name in head.split("|")]
     heads = tuple(Head(n.rstrip("#"), "number" if n.endswith("#") else "") for n in names)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from os.path import commonprefix
 
 from hwaccel.ir import TensorType
 
@@ -74,10 +73,15 @@ def short_names(names: Sequence[str], limit: int) -> dict[str, str]:
     What all the long names begin with is cut first, so that they stay apart.
     """
     long = sorted({name for name in names if len(name) > limit})
-    prefix = commonprefix(long) if len(long) > 1 else ""
-    cut = len(prefix) if len(prefix) > 3 else 0
-    short = {name: f"…{name[cut:]}" if cut and name in long else name for name in names}
+    cut = _shared(long[0], long[-1]) if len(long) > 1 else 0
+    short = {name: f"…{name[cut:]}" if cut > 3 and name in long else name for name in names}
     return {name: shorten(text, limit) for name, text in short.items()}
+
+
+def _shared(first: str, last: str) -> int:
+    """Count the characters that two texts begin with, and so all that sort between them."""
+    pairs = zip(first, last, strict=False)
+    return next((k for k, (a, b) in enumerate(pairs) if a != b), min(len(first), len(last)))
 
 
 def listed(words: Sequence[str]) -> str:

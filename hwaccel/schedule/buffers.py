@@ -32,12 +32,19 @@ def _size_rings_alone(plan: Plan) -> Plan:
     for segment in plan.segments:
         if segment.issuer is None:
             continue
-        least, most = segment.issuer.min_depth(), 2 * segment.issuer.beats_in
-        fits = _smallest(
-            least, max(least, most), lambda d, s=segment: _interval_alone(s.with_ring(d)) <= goal
-        )
-        plan = plan.replaced(segment, segment.with_ring(fits))
+        plan = plan.replaced(segment, segment.with_ring(_ring_alone(segment, goal)))
     return plan
+
+
+def _ring_alone(segment: Segment, goal: int) -> int:
+    """Return the smallest ring with which the segment alone takes ``goal`` cycles or fewer."""
+    assert segment.issuer is not None
+    least, most = segment.issuer.min_depth(), 2 * segment.issuer.beats_in
+
+    def keeps_up(depth: int) -> bool:
+        return _interval_alone(segment.with_ring(depth)) <= goal
+
+    return _smallest(least, max(least, most), keeps_up)
 
 
 def _interval_alone(segment: Segment, frames: int = 3) -> int:
@@ -81,9 +88,7 @@ def with_buffer(plan: Plan, stream: str, depth: int) -> Plan:
         moved = tuple(behind if name == stream else name for name in block.inputs)
         blocks.append(replace(block, inputs=moved))
         if stream in block.outputs:
-            blocks.append(
-                Segment(behind, (stream,), (behind,), (), None, (), source.beats, depth)
-            )
+            blocks.append(Segment(behind, (stream,), (behind,), (), None, (), source.beats, depth))
     streams = {**plan.streams, behind: replace(source, name=behind)}
     outputs = tuple(behind if name == stream else name for name in plan.outputs)
     return replace(plan, blocks=tuple(blocks), streams=streams, outputs=outputs)
@@ -148,20 +153,23 @@ def _grow_rings(plan: Plan, frames: int) -> Plan:
 
 
 def _trim_forks(plan: Plan, frames: int) -> Plan:
-    """Shrink every fork's buffers to the smallest depth that keeps the interval; drop useless ones."""
+    """Shrink every fork's buffers to the least that keeps the interval; drop useless ones."""
+    goal = _interval(plan, frames)
     for stream in fork_copies(plan):
-        goal = _interval(plan, frames)
-        buffer = next(s for s in plan.segments if s.name == f"{stream}_buffer")
-        fits = _smallest(
-            1,
-            buffer.depth,
-            lambda d, b=buffer, p=plan: _interval(p.replaced(b, b.with_depth(d)), frames) == goal,
-        )
-        plan = plan.replaced(buffer, buffer.with_depth(fits))
-        bare = _without_buffer(plan, stream)
-        if _interval(bare, frames) == goal:
-            plan = bare
+        plan = _trimmed(plan, stream, goal, frames)
     return plan
+
+
+def _trimmed(plan: Plan, stream: str, goal: int | None, frames: int) -> Plan:
+    bare = _without_buffer(plan, stream)
+    if _interval(bare, frames) == goal:
+        return bare
+    buffer = next(s for s in plan.segments if s.name == f"{stream}_buffer")
+
+    def enough(depth: int) -> bool:
+        return _interval(plan.replaced(buffer, buffer.with_depth(depth)), frames) == goal
+
+    return plan.replaced(buffer, buffer.with_depth(_smallest(1, buffer.depth, enough)))
 
 
 def _without_buffer(plan: Plan, stream: str) -> Plan:

@@ -74,18 +74,14 @@ def choose_folds(graph: Graph, config: Config) -> dict[str, Fold]:
     return folds
 
 
-def _allowed(
-    node: Node, types: Mapping[str, TensorType], config: Config
-) -> tuple[Choice, ...]:
+def _allowed(node: Node, types: Mapping[str, TensorType], config: Config) -> tuple[Choice, ...]:
     layer = config.layer(node.path)
     every = choices(node, types)
     works = any(c.multipliers for c in every)
     if not works or (layer.pe is None and layer.simd is None):
         return every
     kept = tuple(
-        c
-        for c in every
-        if layer.pe in (None, c.fold.pe) and layer.simd in (None, c.fold.simd)
+        c for c in every if layer.pe in (None, c.fold.pe) and layer.simd in (None, c.fold.simd)
     )
     if not kept:
         legal = ", ".join(sorted({str(c.fold) for c in every}, key=len)[:12])

@@ -50,9 +50,7 @@ class Plan:
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
 
-    def timing(
-        self, frames: int = 4, arrivals: Mapping[str, list[int]] | None = None
-    ) -> Timing:
+    def timing(self, frames: int = 4, arrivals: Mapping[str, list[int]] | None = None) -> Timing:
         """Return exact handshake times; the source never waits unless ``arrivals`` says so."""
         beats = {name: self.streams[name].beats for name in self.inputs}
         return run_timing(self.blocks, beats, self.outputs, frames, arrivals)
@@ -103,9 +101,7 @@ class _Layout:
                 done |= self._node(node)
         outputs = tuple(self._open[name].pop(0) for name in self._graph.outputs)
         folds = {node.name: self._folds[node.name] for node in self._graph.nodes}
-        return Plan(
-            self._graph, folds, tuple(self._blocks), self._streams, tuple(inputs), outputs
-        )
+        return Plan(self._graph, folds, tuple(self._blocks), self._streams, tuple(inputs), outputs)
 
     def _hardware(self, node: Node) -> Hardware:
         ins = tuple(self._types[name] for name in node.inputs)
@@ -115,9 +111,7 @@ class _Layout:
         readers = self._graph.consumers(name)
         if not readers:
             raise ScheduleError(f"{name}: is an input that no node reads; drop it from the model")
-        lanes = max(
-            self._hardware(n).in_lanes[n.inputs.index(name)] for n in readers
-        )
+        lanes = max(self._hardware(n).in_lanes[n.inputs.index(name)] for n in readers)
         stream = self._stream(name, name, self._types[name], lanes)
         self._publish(name, stream)
         return stream

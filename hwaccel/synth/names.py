@@ -1,9 +1,12 @@
-"""Names and paths on their way into tool scripts: checked, then quoted for the language."""
+"""Names on their way into tool scripts.
+
+Nothing is quoted, because nothing that needs quoting gets there: names are checked here, and files
+stand in the tool's own folder under plain names (see ``staging``).
+"""
 
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
 from hwaccel.errors import ConfigError
 
@@ -27,18 +30,3 @@ def checked_identifier(name: str, what: str) -> str:
 def is_plain_file(name: str) -> bool:
     """Say whether a file name needs no quoting in any script."""
     return _PLAIN_FILE.fullmatch(name) is not None
-
-
-def tcl_word(path: Path | str) -> str:
-    r"""Return ``path`` as one Tcl word in which nothing is substituted.
-
-    Braces cannot quote every string (a lone brace or a trailing backslash breaks them), so each
-    character with a meaning in Tcl is escaped within double quotes.
-
-    Raises:
-        ConfigError: the path holds a control character.
-    """
-    text = str(path)
-    if any(ord(c) < 32 or ord(c) == 127 for c in text):
-        raise ConfigError(f"path {text!r}: control characters cannot stand in a script; rename it")
-    return '"' + re.sub(r'([\\"$\[\]{};])', r"\\\1", text) + '"'

@@ -31,5 +31,5 @@ def from_beats(data: Bytes, edge: Edge) -> Ints:
     weights = 1 << np.arange(fixed.width, dtype=np.int64)
     if fixed.signed:
         weights[-1] = -weights[-1]
-    stream = (bits * weights).sum(axis=2).reshape(n, -1, edge.type.channels)
+    stream: Ints = (bits * weights).sum(axis=2).reshape(n, -1, edge.type.channels)
     return stream.transpose(0, 2, 1).reshape(n, *edge.type.shape)

@@ -57,9 +57,10 @@ class FastModel:
                 file.write_bytes(_to_words(to_beats(x, edge), edge))
             outs = [work / f"out{i}.bin" for i in range(len(self.netlist.outputs))]
             chances = [str(round(65536 * c)) for c in (idle, backpressure)]
-            arguments = [str(frames), *chances, str(seed), str(_QUIET_FLOOR), work / "times.txt"]
+            numbers = [str(frames), *chances, str(seed), str(_QUIET_FLOOR)]
             tools.run(
-                [self.program, *arguments, *files, *outs], cwd=self.program.parent.parent,
+                [self.program, *numbers, work / "times.txt", *files, *outs],
+                cwd=self.program.parent.parent,
                 timeout_s=timeout_s,
             )
             outputs = tuple(
@@ -69,9 +70,7 @@ class FastModel:
             lines = (work / "times.txt").read_text(encoding="ascii").splitlines()
         return self._result(lines, outputs, time.monotonic() - started)
 
-    def _result(
-        self, lines: list[str], outputs: tuple[Ints, ...], seconds: float
-    ) -> SimResult:
+    def _result(self, lines: list[str], outputs: tuple[Ints, ...], seconds: float) -> SimResult:
         rows = [tuple(int(t) for t in line.split()) for line in lines]
         cycles, error = rows[0]
         count = len(self.netlist.inputs)
@@ -141,13 +140,26 @@ def _compile(folder: Path, netlist: Netlist) -> None:
     env = tools.verilator_env()
     tools.run(
         [*verilator.argv, *flags, *names, "driver.cpp", *sources],
-        cwd=folder, env=env, log=log, timeout_s=_BUILD_TIMEOUT_S,
+        cwd=folder,
+        env=env,
+        log=log,
+        timeout_s=_BUILD_TIMEOUT_S,
     )
     jobs = str(os.cpu_count() or 1)
     tools.run(
         [
-            *tools.require("make").argv, "-C", "obj", "-f", f"V{netlist.name}.mk", "-j", jobs,
-            "OPT_FAST=-O2", "OPT_GLOBAL=-O1",
+            *tools.require("make").argv,
+            "-C",
+            "obj",
+            "-f",
+            f"V{netlist.name}.mk",
+            "-j",
+            jobs,
+            "OPT_FAST=-O2",
+            "OPT_GLOBAL=-O1",
         ],
-        cwd=folder, env=env, log=folder / "make.log", timeout_s=_BUILD_TIMEOUT_S,
+        cwd=folder,
+        env=env,
+        log=folder / "make.log",
+        timeout_s=_BUILD_TIMEOUT_S,
     )

@@ -55,12 +55,18 @@ def simulate(
             waves=waves,
             workdir=workdir,
             expected=expected,
-            command=command,
+            repeat=command,
         )
     for want, found, edge in zip(expected, result.outputs, netlist.outputs, strict=True):
-        label = f"{result.simulator}: {edge.value}"
         require_equal(
-            want, found, edge.type, label, lanes=edge.lanes, seed=seed, command=command
+            want,
+            found,
+            edge.type,
+            edge.value,
+            what=result.simulator,
+            lanes=edge.lanes,
+            seed=seed,
+            repeat=command,
         )
     if result.frame_error:
         raise MismatchError(f"{netlist.name}: frame_error is high after correct frames")

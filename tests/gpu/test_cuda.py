@@ -1,0 +1,79 @@
+"""CUDA C++ through nvcc: it compiles without a GPU, and equals the golden model on one."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from hwaccel import tools
+from hwaccel.emit.cuda import emit_cuda
+from hwaccel.errors import ToolError
+from hwaccel.gpu.cuda import compile_cubin, device_run
+from hwaccel.ir import Graph, GraphBuilder, interpret
+from hwaccel.ops import OPS
+from tests.emit.networks import merge, small_cnn
+from tests.graphs import batches
+
+STRICT = ("-Werror", "all-warnings", "-Xcompiler", "-Wall")
+
+
+def _every_op() -> Graph:
+    graphs = []
+    for op in OPS:
+        for example in op.examples():
+            b = GraphBuilder(op.name)
+            inputs = [b.input("x", type) for type in example.ins]
+            graphs.append(b.build(b.add(example.label, example.op, *inputs)))
+    return merge(graphs)
+
+
+def test_every_op_compiles_for_the_gpu():
+    files = emit_cuda(_every_op(), name="every_op", banner="test")
+    if tools.find("nvcc") is None:
+        with pytest.raises(ToolError, match="^nvcc: not found; it compiles emitted CUDA C"):
+            compile_cubin(files)
+        return
+    cubin = compile_cubin(files, flags=STRICT)
+    assert cubin.startswith(b"\x7fELF")
+    assert b"every_op_nodes" in cubin  # the kernels are inside
+
+
+def test_network_compiles_for_the_gpu(tmp_path):
+    if tools.find("nvcc") is None:
+        pytest.skip("nvcc is not installed")
+    graph, _ = small_cnn()
+    for name, text in emit_cuda(graph, name="net", banner="test").items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text)
+    assert compile_cubin(tmp_path, arch="sm_80", flags=STRICT).startswith(b"\x7fELF")
+
+
+def test_missing_nvcc_is_named(monkeypatch):
+    monkeypatch.setenv("PATH", "")
+    graph, _ = small_cnn()
+    with pytest.raises(ToolError) as error:
+        compile_cubin(emit_cuda(graph, name="net", banner="test"))
+    assert str(error.value) == (
+        "nvcc: not found; it compiles emitted CUDA C++; "
+        "install it with: apt install nvidia-cuda-toolkit"
+    )
+
+
+def test_missing_device_is_named():
+    if tools.find("cuda") is not None or tools.find("nvcc") is None:
+        pytest.skip("there is a CUDA device, or no nvcc")
+    graph, _ = small_cnn()
+    with pytest.raises(ToolError, match="^cuda: not found; it runs emitted CUDA C"):
+        device_run(emit_cuda(graph, name="net", banner="test"), graph, batches(graph, 1))
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(tools.find("cuda") is None, reason="no CUDA device")
+@pytest.mark.skipif(tools.find("nvcc") is None, reason="nvcc is not installed")
+@pytest.mark.parametrize("make", [_every_op, lambda: small_cnn()[0]], ids=["every-op", "network"])
+def test_device_equals_golden(make):
+    graph = make()
+    xs = batches(graph, 4, 64)
+    found = device_run(emit_cuda(graph, name="net", banner="test"), graph, xs)
+    for name, want, have in zip(graph.outputs, interpret(graph, *xs), found, strict=True):
+        np.testing.assert_array_equal(want, have, err_msg=name)
