@@ -195,7 +195,9 @@ class Design:
 
     def files(self) -> dict[str, str | bytes]:
         """Return every file of the project by relative path."""
-        from hwaccel.synth.constraints import constraint_files
+        from hwaccel.synth.constraints import Clock, Constraints
+
+        clocks = Constraints((Clock("clk", self.config.clock_mhz),))
 
         root = {
             "graph.json": save_graph(self.graph).decode(),
@@ -207,7 +209,11 @@ class Design:
             "rtl": self.verilog(),
             "hls": self.hls(),
             "cuda": self.cuda(),
-            "constraints": constraint_files(self.name, self.config.clock_mhz),
+            "constraints": {
+                f"{self.name}.lpf": clocks.lpf(),
+                f"{self.name}.xdc": clocks.xdc(),
+                f"{self.name}.sdc": clocks.sdc(),
+            },
             "sim": self.testbench(),
         }
         nested = {f"{d}/{name}": text for d, files in parts.items() for name, text in files.items()}

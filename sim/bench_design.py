@@ -84,15 +84,14 @@ class Bench:
         failure = ""
         try:
             await self._wait(boards)
-            await self._stay_quiet(boards)
+            if not any(board.difference for board in boards):
+                await self._stay_quiet(boards)
         except BenchError as error:
             failure = str(error)
-        times = self._times(boards, origin)
-        difference = next((b.difference for b in boards if b.difference), None)
-        return times | {
+        return self._times(boards, origin) | {
             "seconds": time.perf_counter() - started,
             "failure": failure,
-            "difference": difference and vars(difference),
+            "differences": [str(board.difference) for board in boards if board.difference],
             "frames": [board.frames for board in boards],
         }
 
@@ -133,7 +132,7 @@ class Bench:
                 if count != moved:
                     moved, since = count, cycle()
                 elif cycle() - since > self._patience:
-                    raise BenchError(f"nothing moved for {cycle() - since} cycles{self._places()}")
+                    raise self._stuck(boards, cycle() - since)
         finally:
             for task in tasks:
                 task.cancel()
@@ -144,37 +143,40 @@ class Bench:
         while not board.complete and board.difference is None:
             frame = await sink.receive()
             at = len(board.frames) * len(frame)
+            if sink.unknown is not None:
+                beat, bits = sink.unknown
+                return BenchError(f"{board.port}: beat {beat} has unknown bits: {bits}")
             try:
                 board.add(frame, sink.taken[at : at + len(frame)])
             except BenchError as error:
                 return error
-            if sink.unknown is not None:
-                beat, bits = sink.unknown
-                return BenchError(f"{sink.port}: beat {beat} is unknown: {bits}")
         return None
 
     async def _stay_quiet(self, boards: list[Scoreboard]) -> None:
         """Check that no beat comes after the last frame, and that no frame was out of place."""
-        if any(board.difference for board in boards):
-            return
         before = [len(sink.taken) for sink in self._sinks]
         for sink in self._sinks:
             sink.stop_pausing()
         await ClockCycles(self._clk, TAIL)
-        for sink, count in zip(self._sinks, before, strict=True):
+        for sink, board, count in zip(self._sinks, boards, before, strict=True):
             if len(sink.taken) != count:
-                raise BenchError(f"{sink.port}: a beat came after the last frame")
+                raise BenchError(f"{board.port}: a beat came after the last frame")
         if int(self._frame_error.value):
             raise BenchError("frame_error is high, though tlast was on the last beat of each frame")
 
-    def _places(self) -> str:
-        ends = [*zip(self._sources, self._spec["inputs"], strict=True)]
-        ends += [*zip(self._sinks, self._spec["outputs"], strict=True)]
-        total = self._spec["frames"]
-        return "".join(
-            f", {end.port} at beat {len(end.taken)} of {total * edge['beats']}"
-            for end, edge in ends
+    def _stuck(self, boards: list[Scoreboard], cycles: int) -> BenchError:
+        """Say what each stream has done when nothing moves any more."""
+        outputs = self._spec["outputs"]
+        for sink, board, edge in zip(self._sinks, boards, outputs, strict=True):
+            frame, beats = len(board.frames), edge["beats"]
+            if len(sink.taken) >= (frame + 1) * beats:
+                return BenchError(f"{board.port}: no tlast with beat {beats} of frame {frame}")
+        ends = [*self._sources, *self._sinks]
+        places = ", ".join(
+            f"{edge['port']} at beat {len(end.taken)} of {self._spec['frames'] * edge['beats']}"
+            for end, edge in zip(ends, [*self._spec["inputs"], *outputs], strict=True)
         )
+        return BenchError(f"stuck: nothing moved for {cycles} cycles, {places}")
 
     def _times(self, boards: list[Scoreboard], origin: int) -> dict[str, Any]:
         """Return cycles counted from the first one after reset."""
@@ -192,7 +194,11 @@ class Bench:
 
 @cocotb.test(timeout_time=100, timeout_unit="sec")
 async def send_all_frames(dut: Any) -> None:
-    """Run every bench of the job, with every set of stalls."""
+    """Run every bench of the job, with every set of stalls; fail after the answers are written."""
     job = json.loads(Path(os.environ["HWACCEL_JOB"]).read_text(encoding="utf-8"))
     results = [await Bench(dut, spec, job["patience"]).run_all() for spec in job["benches"]]
     Path(job["result"]).write_text(json.dumps(results), encoding="utf-8")
+    for run in (run for runs in results for run in runs):
+        for text in (*run["differences"], run["failure"]):
+            if text:
+                raise BenchError(text)

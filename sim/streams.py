@@ -91,7 +91,7 @@ class Source:
         self.port = port
         bus = AxiStreamBus.from_prefix(dut, port)
         self._axis = AxiStreamSource(bus, clock, byte_lanes=1)
-        self._axis.log.setLevel(logging.WARNING)
+        self._axis.log.setLevel(logging.ERROR)
         self._valid = bus.tvalid = _Valid(bus.tvalid)
         self.hold()
 
@@ -107,6 +107,7 @@ class Source:
 
     def hold(self) -> None:
         """Offer nothing, and forget what was not sent."""
+        self._axis.clear_pause_generator()
         self._axis.assert_reset(True)
         self._axis.clear()
 
@@ -128,7 +129,7 @@ class Sink:
         self.port = port
         bus = AxiStreamBus.from_prefix(dut, port)
         self._axis = AxiStreamSink(bus, clock, byte_lanes=1)
-        self._axis.log.setLevel(logging.WARNING)
+        self._axis.log.setLevel(logging.ERROR)
         self._data = bus.tdata = _Data(bus.tdata)
         self.hold()
 
@@ -144,6 +145,7 @@ class Sink:
 
     def hold(self) -> None:
         """Take nothing, and forget what was not received."""
+        self._axis.clear_pause_generator()
         self._axis.assert_reset(True)
         self._axis.clear()
 

@@ -7,6 +7,7 @@ host.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from hwaccel.emit import kernels
@@ -119,45 +120,38 @@ def _design(graph: Graph, name: str, banner: str) -> CudaDesign:
         ctype = f"{storage(tensor.fixed)}_t"
         return Buffer(namer.name(f"{prefix}_{names[value]}"), title, ctype, tensor.size)
 
-    inputs = tuple(buffer("x", value.name) for value in graph.inputs)
+    inputs = {value.name: buffer("x", value.name) for value in graph.inputs}
     outputs = tuple(buffer("y", value) for value in graph.outputs)
-    place = {value.name: b.name for value, b in zip(graph.inputs, inputs, strict=True)}
+    # Every value lies in one buffer: a node that makes an output writes it there at once.
+    place = dict(inputs)
     copies = []
     for value, target in zip(graph.outputs, outputs, strict=True):
         if value in place:
-            copies.append(Copy(target, place[value]))
+            copies.append(Copy(target, place[value].name))
         else:
-            place[value] = target.name
-    inner = []
-    for node in graph.nodes:
-        if node.name not in place:
-            inner.append(buffer("v", node.name))
-            place[node.name] = inner[-1].name
-    launches = tuple(
-        Launch(
-            kernels.title(node),
-            f"{names[node.name]}_node",
-            node.output.type.size,
-            (place[node.name], *(place[operand] for operand in node.inputs)),
-        )
-        for node in graph.nodes
-    )
-    nodes = tuple(_node(node, names[node.name], types) for node in graph.nodes)
-    lines = kernels.banner_lines(banner)
+            place[value] = target
+    inner = {n.name: buffer("v", n.name) for n in graph.nodes if n.name not in place}
+    place |= inner
     return CudaDesign(
         design_name,
-        lines,
+        kernels.banner_lines(banner),
         CHUNK,
-        inputs,
+        tuple(inputs.values()),
         outputs,
-        tuple(inner),
-        nodes,
-        launches,
+        tuple(inner.values()),
+        tuple(_node(node, names[node.name], types) for node in graph.nodes),
+        tuple(_launch(node, names[node.name], place) for node in graph.nodes),
         tuple(copies),
     )
 
 
-def _node(node: Node, name: str, types: dict[str, TensorType]) -> CudaNode:
+def _launch(node: Node, name: str, place: Mapping[str, Buffer]) -> Launch:
+    buffers = (place[node.name], *(place[operand] for operand in node.inputs))
+    arguments = tuple(buffer.name for buffer in buffers)
+    return Launch(kernels.title(node), f"{name}_node", node.output.type.size, arguments)
+
+
+def _node(node: Node, name: str, types: Mapping[str, TensorType]) -> CudaNode:
     ins = tuple(types[operand] for operand in node.inputs)
     kernel = node.op.kernel(*ins)
     aliases: list[Alias] = []

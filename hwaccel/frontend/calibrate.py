@@ -62,6 +62,8 @@ def batches(graph: FloatGraph, calibration: ArrayLike | Sequence[ArrayLike]) -> 
         )
     tensors = []
     for value, array in zip(graph.inputs, arrays, strict=True):
+        if isinstance(array, torch.Tensor):
+            array = array.detach().to("cpu", torch.float32).numpy()
         try:
             data = np.asarray(array, dtype=np.float32)
         except (TypeError, ValueError):
@@ -120,7 +122,7 @@ def _run(
     for i, node in enumerate(graph.nodes):
         try:
             result = node.op.run(*(env[name] for name in node.inputs))
-        except RuntimeError as error:
+        except (RuntimeError, TypeError, ValueError) as error:
             raise FrontendError(
                 f"{where(node.path)}: {node.op.kind}: {reason(error)}; export the model again"
             ) from None

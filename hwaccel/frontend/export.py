@@ -42,10 +42,13 @@ def export(model: torch.nn.Module, example: Example) -> Program:
         except Exception as error:
             raise _failure(model, inputs, error) from None
     modules = tuple(path for path, _ in model.named_modules(remove_duplicate=False))
-    return _read(exported, type(model).__name__, modules)
+    return read(exported, type(model).__name__, modules)
 
 
-def _read(exported: torch.export.ExportedProgram, name: str, modules: tuple[str, ...]) -> Program:
+def read(
+    exported: torch.export.ExportedProgram, name: str = "model", modules: tuple[str, ...] = ()
+) -> Program:
+    """Turn an exported program into plain data; ``modules`` are all module paths, if known."""
     signature = exported.graph_signature
     tensors = {**exported.state_dict, **exported.constants}
     targets = {spec.arg.name: spec for spec in signature.input_specs}
@@ -59,6 +62,7 @@ def _read(exported: torch.export.ExportedProgram, name: str, modules: tuple[str,
             constants[node.name] = Constant(str(spec.target), tensors[spec.target].detach())
     calls = tuple(_calls(exported.graph))
     outputs = tuple(_output(spec) for spec in signature.output_specs)
+    modules = modules or module_prefixes(call.path for call in calls)
     return Program(name, tuple(inputs), constants, calls, outputs, modules)
 
 

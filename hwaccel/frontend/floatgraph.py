@@ -155,6 +155,20 @@ class MaxPool2d(FloatOp):
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class ZeroPad2d(FloatOp):
+    """Zeros around an image."""
+
+    kind: ClassVar[str] = "zeropad2d"
+    role: ClassVar[Role] = Role.KEEP
+
+    padding: Padding
+
+    def run(self, *xs: torch.Tensor) -> torch.Tensor:
+        """Pad."""
+        return _padded(xs[0], self.padding, 0.0)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Relu(FloatOp):
     """``max(x, 0)``."""
 

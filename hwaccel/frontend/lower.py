@@ -25,6 +25,8 @@ from hwaccel.frontend.floatgraph import (
     MaxPool2d,
     Relu,
     Reshape,
+    Role,
+    ZeroPad2d,
 )
 from hwaccel.frontend.formats import (
     MAX_SHIFT,
@@ -67,7 +69,7 @@ class Lowering:
         """Return the finished graph."""
         for value in self._graph.inputs:
             type = self._input_type(value.name, value.shape)
-            self._now[value.name] = self._builder.input(value.name, type)
+            self._now[value.name] = self._exact[value.name] = self._builder.input(value.name, type)
         total = len(self._graph.nodes)
         for done, node in enumerate(self._graph.nodes):
             if progress is not None:
@@ -125,7 +127,9 @@ class Lowering:
     # --- building ---------------------------------------------------------------------------
 
     def _node(self, node: FloatNode) -> None:
-        inputs = tuple(self._now[name] for name in node.inputs)
+        # What the model itself rounds must not be rounded before.
+        states = node.op.role is Role.QUANTIZE
+        inputs = tuple((self._exact if states else self._now)[name] for name in node.inputs)
         try:
             result = _LOWER[node.op.__class__](self, node, node.op, *inputs)
             self._now[node.name] = self._exact[node.name] = result
@@ -271,6 +275,11 @@ def _maxpool(low: Lowering, node: FloatNode, op: MaxPool2d, x: str) -> str:
     return low.add(node, ops.MaxPool2d(op.kernel, op.stride, op.padding, op.dilation), x)
 
 
+def _zeropad(low: Lowering, node: FloatNode, op: ZeroPad2d, x: str) -> str:
+    # Windows of one pixel: padding is the only thing left of the sum.
+    return low.add(node, ops.SumPool2d((1, 1), (1, 1), op.padding), x)
+
+
 def _relu(low: Lowering, node: FloatNode, op: Relu, x: str) -> str:
     return low.add(node, ops.Relu(), x)
 
@@ -294,6 +303,7 @@ _LOWER: dict[type[FloatOp], Callable[..., str]] = {
     Add: _add,
     AvgPool2d: _avgpool,
     MaxPool2d: _maxpool,
+    ZeroPad2d: _zeropad,
     Relu: _relu,
     Reshape: _reshape,
     FakeQuant: _fake_quant,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from hwaccel.frontend.floatgraph import AvgPool2d, FloatOp, MaxPool2d, Padding, Pair
+from hwaccel.frontend.floatgraph import AvgPool2d, FloatOp, MaxPool2d, Padding, Pair, ZeroPad2d
 from hwaccel.frontend.importer import Importer
 from hwaccel.frontend.program import Call
 
@@ -115,7 +115,7 @@ def _over_axes(i: Importer, call: Call, make: Callable[[Pair], FloatOp]) -> str:
 
 
 def pad(i: Importer, call: Call) -> str:
-    """Padding with zeros at the borders of an image: windows of one pixel, summed."""
+    """Padding with zeros at the borders of an image."""
     sizes = call.integers("pad")
     mode, value = call.args.get("mode", "constant"), call.args.get("value") or 0
     if mode != "constant":
@@ -128,8 +128,7 @@ def pad(i: Importer, call: Call) -> str:
         )
     x = i.image(call, i.value(call, "self"))
     left, right, top, bottom = (*sizes, 0, 0, 0, 0)[:4]
-    op = AvgPool2d((1, 1), (1, 1), (top, left, bottom, right), 1)
-    return i.add_image(call, op, x)
+    return i.add_image(call, ZeroPad2d((top, left, bottom, right)), x)
 
 
 def reshape(i: Importer, call: Call) -> str:

@@ -11,7 +11,7 @@ from hwaccel.config import Config
 from hwaccel.errors import ConfigError, FrontendError
 from hwaccel.frontend.batchnorm import fold_batchnorm
 from hwaccel.frontend.calibrate import Progress, batches, calibrate
-from hwaccel.frontend.floatgraph import FloatGraph
+from hwaccel.frontend.floatgraph import FloatGraph, Role
 from hwaccel.frontend.lower import Lowering
 from hwaccel.frontend.placement import place
 from hwaccel.frontend.program import shown
@@ -35,35 +35,48 @@ def quantize(
         FrontendError: the calibration data does not fit the model, or numbers run out of range.
     """
     config = config or Config()
+    graph = fold_batchnorm(graph)
     _check_layers(graph, config)
     _check_inputs(graph)
     data = batches(graph, calibration)
-    graph = fold_batchnorm(graph)
     placement = place(graph)
-    ends = {node.name for node in graph.nodes} | {value.name for value in graph.inputs}
-    seen = calibrate(graph, data, ends, progress)
+    wanted = {*placement.ends.values(), *graph.outputs, *(value.name for value in graph.inputs)}
+    seen = calibrate(graph, data, wanted, progress)
     return Lowering(graph, placement, seen, config).run(progress)
 
 
 def _check_layers(graph: FloatGraph, config: Config) -> None:
-    known = sorted({node.path for node in graph.nodes})
-    for path, layer in config.layers.items():
-        if path in known:
-            bits = layer.weight_bits
-            if bits is not None and bits < 2:
-                raise ConfigError(f"layer {shown(path)!r}: weight_bits is {bits}, {_TOO_FEW}")
-            continue
-        if path in graph.modules:
-            inside = [p for p in known if p.startswith(f"{path}.")][:3]
-            hint = f"; name one of its layers: {', '.join(map(shown, inside))}" if inside else ""
-            raise ConfigError(f"layer {shown(path)!r} computes nothing itself{hint}")
-        close = get_close_matches(path, known, 3, 0.3) or known[:3]
-        raise ConfigError(
-            f"layer {shown(path)!r} matches no module of the model; "
-            f"did you mean {' or '.join(repr(shown(p)) for p in close)}?"
-        )
+    """Refuse choices that would have no effect."""
     if config.weight_bits < 2:
         raise ConfigError(f"weight_bits is {config.weight_bits}, {_TOO_FEW}")
+    roles: dict[str, set[Role]] = {}
+    for node in graph.nodes:
+        roles.setdefault(node.path, set()).add(node.op.role)
+    for path, layer in config.layers.items():
+        name = f"layer {shown(path)!r}"
+        if path not in roles:
+            raise ConfigError(f"{name} {_no_layer(path, sorted(roles), graph.modules)}")
+        if layer.weight_bits is not None and Role.MULTIPLY not in roles[path]:
+            raise ConfigError(f"{name} has no weights, so weight_bits has no effect; leave it out")
+        if layer.activation_bits is not None and not roles[path] & {Role.MULTIPLY, Role.SUM}:
+            raise ConfigError(
+                f"{name} keeps its operand's format; give activation_bits to the layer in front"
+            )
+        if layer.weight_bits is not None and layer.weight_bits < 2:
+            raise ConfigError(f"{name}: weight_bits is {layer.weight_bits}, {_TOO_FEW}")
+
+
+def _no_layer(path: str, known: list[str], modules: tuple[str, ...]) -> str:
+    if path in modules:
+        inside = [p for p in known if p.startswith(f"{path}.")][:3]
+        if inside:
+            return f"is a container; name one of its layers: {', '.join(map(shown, inside))}"
+        return "computes nothing, or is folded into the layer in front; leave it out"
+    close = get_close_matches(path, known, 3, 0.3) or known[:3]
+    return (
+        "matches no module of the model; did you mean "
+        f"{' or '.join(repr(shown(p)) for p in close)}?"
+    )
 
 
 _TOO_FEW = "needs at least 2 bits: one bit holds -1 and 0 only"

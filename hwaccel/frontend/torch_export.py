@@ -6,7 +6,7 @@ import torch
 
 from hwaccel.errors import FrontendError
 from hwaccel.frontend import layers, pooling
-from hwaccel.frontend.export import Example, export
+from hwaccel.frontend.export import Example, export, read
 from hwaccel.frontend.floatgraph import FloatGraph
 from hwaccel.frontend.importer import Handler, Importer
 from hwaccel.frontend.program import Program
@@ -87,11 +87,14 @@ HANDLERS: dict[str, Handler] = {
 }
 
 
-def trace(model: torch.nn.Module | Program, example: Example | None = None) -> FloatGraph:
+def trace(
+    model: torch.nn.Module | torch.export.ExportedProgram | Program, example: Example | None = None
+) -> FloatGraph:
     """Return the float graph of ``model``.
 
     A module is exported in eval mode with ``example``, one array per input with a leading batch
-    axis, and left unmodified. A program, which ``load_model`` reads from a file, needs no example.
+    axis, and left unmodified. What is exported already, in memory or read from a file by
+    ``load_model``, needs no example.
 
     Raises:
         FrontendError: the model holds something that cannot be converted exactly.
@@ -101,5 +104,9 @@ def trace(model: torch.nn.Module | Program, example: Example | None = None) -> F
             raise FrontendError(
                 f"{type(model).__name__}: an example input is needed; give an array (N, ...)"
             )
-        model = export(model, example)
-    return Importer(model).run(HANDLERS)
+        program = export(model, example)
+    elif isinstance(model, Program):
+        program = model
+    else:
+        program = read(model)
+    return Importer(program).run(HANDLERS)

@@ -38,8 +38,10 @@ def host_run(
         folder = source_folder(files, Path(name))
         library = Path(name) / "host.so"
         source = one_file(folder, "_host.cpp")
-        command = [*tools.require("g++").argv, *_HOST_FLAGS, source, "-o", library]
-        tools.run(command, cwd=folder, timeout_s=timeout_s)
+        target = (source, "-o", library)
+        tools.run(
+            [*tools.require("g++").argv, *_HOST_FLAGS, *target], cwd=folder, timeout_s=timeout_s
+        )
         return _call(library, source.name.removesuffix("_host.cpp"), graph, xs)
 
 

@@ -24,7 +24,7 @@ Ints = NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True)
 class Throughput:
-    """Frames per second of the golden model at a batch size; input and output stay on the device."""
+    """Frames per second of the golden model at a batch size, tensors kept on the device."""
 
     device: str
     batch: int

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import fnmatch
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 
 from hwaccel.errors import ConfigError
@@ -62,7 +62,7 @@ class Target:
     """One device. Without ``pnr_device`` there is no open place and route for it."""
 
     name: str
-    family: Family
+    family: Family = field(repr=False)
     part: str
     pnr_device: str = ""
     package: str = ""

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import msgspec
 
-from hwaccel import __version__, tools
+from hwaccel import tools
+from hwaccel._version import __version__
 from hwaccel.emit import env
 from hwaccel.errors import ConfigError, ToolError
 from hwaccel.synth.constraints import Constraints

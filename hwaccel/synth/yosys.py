@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from hwaccel import __version__, tools
+from hwaccel import tools
+from hwaccel._version import __version__
 from hwaccel.emit import env
 from hwaccel.errors import ToolError
 from hwaccel.synth.names import checked_identifier

@@ -94,7 +94,8 @@ def _parsed_facts(text: str, name: str) -> Iterator[Fact]:
     try:
         modules = parser.parse(text).description.definitions
     except Exception as error:  # pyverilog's own, but also TypeErrors from inside its grammar
-        raise MismatchError(f"{name}.v: is not Verilog to pyverilog: {error}") from None
+        said = " ".join(str(error).split())
+        raise MismatchError(f"{name}.v: is not Verilog to pyverilog: {said}") from None
     for module in modules[1:]:
         yield f"second module {module.name}", f"at line {module.lineno}"
     yield "module", modules[0].name

@@ -53,16 +53,15 @@ module hwa_requant #(
     localparam integer LEFT = (SHIFT > 0) ? 0 : -SHIFT;
     localparam integer WIDE_W = ((RIGHT < XS_W) ? XS_W : RIGHT + 1) + 1;
     localparam integer ROUND_W = (SHIFT > 0) ? WIDE_W - RIGHT : XS_W + LEFT;
-    // Rounded value and limits in one width.
-    localparam integer LIMIT_W = (ROUND_W > OUT_W) ? ROUND_W : OUT_W + 1;
+    // Rounded value with a sign above OUT_W bits.
+    localparam integer VALUE_W = (ROUND_W > OUT_W) ? ROUND_W : OUT_W + 1;
 
-    localparam signed [127:0] LO_WIDE = {{64{LO[63]}}, LO};
-    localparam signed [127:0] HI_WIDE = {{64{HI[63]}}, HI};
-    localparam signed [LIMIT_W-1:0] LO_LIMIT = LO_WIDE[LIMIT_W-1:0];
-    localparam signed [LIMIT_W-1:0] HI_LIMIT = HI_WIDE[LIMIT_W-1:0];
-    localparam integer MAGNITUDE_W = (OUT_SIGNED != 0) ? OUT_W - 1 : OUT_W;
-    localparam signed [63:0] MAX = (64'sd1 <<< MAGNITUDE_W) - 64'sd1;
+    // What OUT_W bits can hold, and the limits with a sign above it.
+    localparam integer SIZE_W = (OUT_SIGNED != 0) ? OUT_W - 1 : OUT_W;
+    localparam signed [63:0] MAX = (64'sd1 <<< SIZE_W) - 64'sd1;
     localparam signed [63:0] MIN = (OUT_SIGNED != 0) ? -MAX - 64'sd1 : 64'sd0;
+    localparam signed [OUT_W:0] LO_NEAR = LO[OUT_W:0];
+    localparam signed [OUT_W:0] HI_NEAR = HI[OUT_W:0];
 
     initial begin
         if (LANES < 1) begin
@@ -120,18 +119,28 @@ module hwa_requant #(
                 always @(posedge clk) rounded_q <= {{(XS_W-IN_W){1'b0}}, x, {LEFT{1'b0}}};
             end
 
-            wire signed [LIMIT_W-1:0] value = {{(LIMIT_W-ROUND_W){rounded_q[ROUND_W-1]}},
-                                               rounded_q};
-            // Clipped values are sign or nothing above OUT_W bits, wrapped ones may be anything.
-            wire                      unused = &{1'b0, value[LIMIT_W-1:OUT_W]};
+            wire [VALUE_W-1:0] value = {{(VALUE_W-ROUND_W){rounded_q[ROUND_W-1]}}, rounded_q};
 
             if (WRAP != 0) begin : g_wrap
+                // Bits that fall off.
+                wire unused = &{1'b0, value[VALUE_W-1:OUT_W]};
+
                 always @(posedge clk) out_q <= value[OUT_W-1:0];
             end else begin : g_clip
+                // First the limits of OUT_W bits, a look at the bits above; then, on those that
+                // fit, LO and HI if these are tighter.
+                wire                    negative = value[VALUE_W-1];
+                wire [VALUE_W-1:SIZE_W] above    = value[VALUE_W-1:SIZE_W];
+                wire                    too_low  = negative && (OUT_SIGNED == 0 || !(&above));
+                wire                    too_high = !negative && (|above);
+                wire signed [OUT_W:0]   near     = value[OUT_W:0];
+
                 always @(posedge clk) begin
-                    out_q <= value[OUT_W-1:0];
-                    if (value < LO_LIMIT) out_q <= LO_LIMIT[OUT_W-1:0];
-                    if (value > HI_LIMIT) out_q <= HI_LIMIT[OUT_W-1:0];
+                    out_q <= near[OUT_W-1:0];
+                    if (LO > MIN && near < LO_NEAR) out_q <= LO[OUT_W-1:0];
+                    if (HI < MAX && near > HI_NEAR) out_q <= HI[OUT_W-1:0];
+                    if (too_low) out_q <= LO[OUT_W-1:0];
+                    if (too_high) out_q <= HI[OUT_W-1:0];
                 end
             end
 

@@ -8,11 +8,12 @@
 //               idle     c(w + 1) = c(w), not closing
 //               partial  c(w) < c(w + 1) < c(w) + STRIDE, not closing
 //             At most one of the four is high; none means c(w + 1) = c(w) + STRIDE.
-//   order     taps inside windows; `tap_last` and `window_last` say that k, w are the last ones
-//   latency   0: `tap_step` moves k (and `window_step` w) on, seen in the next cycle
+//   order     taps inside windows; tap_last and window_last say that k and w are the last ones
+//   latency   1: tap_step moves k on, seen in the next cycle; from the last k the first one of
+//             the same window follows, or with window_moves that of the next
 //   interval  1
 //   tlast     none: this is not a stream
-//   must not  window_step without tap_step and tap_last
+//   must not  disagree with `window`, which counts w outside
 
 `resetall
 `timescale 1ns / 1ps
@@ -37,7 +38,7 @@ module hwa_window_axis #(
 
     input  wire                                             tap_step,
     input  wire                                             tap_last,
-    input  wire                                             window_step,
+    input  wire                                             window_moves,
     input  wire                                             window_last,
     input  wire [(WINDOWS > 1 ? $clog2(WINDOWS) : 1)-1 : 0] window,
 
@@ -82,7 +83,7 @@ module hwa_window_axis #(
                 move = DILATION[AT_W-1:0];
                 if (tap_last) begin
                     move = BACK_TAP[AT_W-1:0];
-                    if (window_step)
+                    if (window_moves)
                         move = window_last ? BACK_WINDOW[AT_W-1:0] : NEXT_WINDOW[AT_W-1:0];
                 end
             end
@@ -100,7 +101,7 @@ module hwa_window_axis #(
 
             assign outside = outside_q;
         end else begin : g_never
-            wire unused = &{1'b0, clk, rst, tap_step, tap_last, window_step, window_last};
+            wire unused = &{1'b0, clk, rst, tap_step, tap_last, window_moves, window_last};
 
             assign outside = 1'b0;
         end

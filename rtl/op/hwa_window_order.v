@@ -95,8 +95,10 @@ module hwa_window_order #(
     end
 
     // The loops, innermost first: g, kx, ky, repeat, group, ox, oy.
-    wire [6:0] step;
+    // A loop moves in the next step when all loops inside it are at their last.
     wire [6:0] at_last;
+    wire [6:0] moves;
+    wire [6:0] step = moves & {7{advance}};
 
     genvar n;
     generate
@@ -109,8 +111,7 @@ module hwa_window_order #(
             // The inner loops are known by their `last` alone.
             wire               unused = &{1'b0, index};
 
-            // A loop moves when all loops inside it are at their last.
-            assign step[n] = advance && (&(at_last | (7'h7f << n)));
+            assign moves[n] = &(at_last | (7'h7f << n));
 
             hwa_loop #(.COUNT(COUNT)) count (
                 .clk   (clk),
@@ -196,35 +197,35 @@ module hwa_window_order #(
     hwa_window_axis #(
         .SIZE(IN_H), .TAPS(KH), .DILATION(DY), .WINDOWS(OUT_H), .STRIDE(SY), .PAD(PT)
     ) axis_y (
-        .clk         (clk),
-        .rst         (rst),
-        .tap_step    (step[2]),
-        .tap_last    (at_last[2]),
-        .window_step (step[6]),
-        .window_last (at_last[6]),
-        .window      (g_loop[6].index),
-        .outside     (y_outside),
-        .idle        (y_idle),
-        .partial     (y_partial),
-        .closing     (y_closing),
-        .past        (y_past)
+        .clk          (clk),
+        .rst          (rst),
+        .tap_step     (step[2]),
+        .tap_last     (at_last[2]),
+        .window_moves (moves[6]),
+        .window_last  (at_last[6]),
+        .window       (g_loop[6].index),
+        .outside      (y_outside),
+        .idle         (y_idle),
+        .partial      (y_partial),
+        .closing      (y_closing),
+        .past         (y_past)
     );
 
     hwa_window_axis #(
         .SIZE(IN_W), .TAPS(KW), .DILATION(DX), .WINDOWS(OUT_W), .STRIDE(SX), .PAD(PL)
     ) axis_x (
-        .clk         (clk),
-        .rst         (rst),
-        .tap_step    (step[1]),
-        .tap_last    (at_last[1]),
-        .window_step (step[5]),
-        .window_last (at_last[5]),
-        .window      (g_loop[5].index),
-        .outside     (x_outside),
-        .idle        (x_idle),
-        .partial     (x_partial),
-        .closing     (x_closing),
-        .past        (x_past)
+        .clk          (clk),
+        .rst          (rst),
+        .tap_step     (step[1]),
+        .tap_last     (at_last[1]),
+        .window_moves (moves[5]),
+        .window_last  (at_last[5]),
+        .window       (g_loop[5].index),
+        .outside      (x_outside),
+        .idle         (x_idle),
+        .partial      (x_partial),
+        .closing      (x_closing),
+        .past         (x_past)
     );
 
     assign pad = y_outside || x_outside;

@@ -1,4 +1,4 @@
-"""Templates place, they do not decide: no arithmetic, no ``set``, no hidden braces, no deep nesting."""
+"""Templates place, they do not decide: no arithmetic, no ``set``, no hidden braces, no depth."""
 
 from __future__ import annotations
 

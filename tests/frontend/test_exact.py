@@ -9,7 +9,7 @@ from torch import nn
 from torch.nn import functional
 
 from hwaccel.config import Config
-from tests.frontend.tools import answers, convert, golden, ops
+from tests.frontend.tools import Lambda, answers, convert, golden, ops
 
 
 class Quant(nn.Module):
@@ -147,4 +147,21 @@ def test_qparams_in_buffers():
     x = np.random.default_rng(0).normal(size=(8, 4)).astype(np.float32)
     graph = convert(model, [x], Config())
     assert str(graph.inputs[0].type) == "4 s4.3"
+    np.testing.assert_array_equal(golden(graph, [x])[0], answers(model, [x])[0])
+
+
+def test_what_the_model_rounds_is_not_rounded_before():
+    def forward(m, x):
+        y = m.fc(m.first(x))
+        return m.second(y), m.head(torch.relu(y))
+
+    children = {
+        "first": Quant(8, 4, signed=True),
+        "fc": QuantLinear(4, 4),
+        "second": Quant(12, 8, signed=True),
+        "head": nn.Linear(4, 2),
+    }
+    model = Lambda(forward, **children)
+    x = np.random.default_rng(0).normal(size=(64, 4)).astype(np.float32)
+    graph = convert(model, [x], Config(activation_bits=4))
     np.testing.assert_array_equal(golden(graph, [x])[0], answers(model, [x])[0])

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import pickle
+import random
 import shutil
 import zipfile
 from pathlib import Path
@@ -15,7 +17,7 @@ import torch
 from torch import nn
 
 from hwaccel.config import Config
-from hwaccel.errors import FrontendError
+from hwaccel.errors import FrontendError, HwaccelError
 from hwaccel.frontend.load import load_model
 from hwaccel.frontend.quant import quantize
 from hwaccel.frontend.torch_export import trace
@@ -94,6 +96,14 @@ def test_a_saved_model_is_the_same_model(model, saved):
     assert graph.nodes == live.nodes
     assert graph.outputs == live.outputs
     assert graph.name == "net"
+
+
+def test_a_program_that_is_exported_already(model):
+    x = frames(2, 5, 5)
+    batch = {"x": {0: torch.export.Dim("batch", min=1, max=64)}}
+    for shapes in (None, batch):
+        exported = torch.export.export(model, (torch.zeros(3, 2, 5, 5),), dynamic_shapes=shapes)
+        assert quantize(trace(exported), x).nodes == convert(model, [x], Config()).nodes
 
 
 def test_a_dynamic_batch(model, tmp_path):
@@ -348,6 +358,35 @@ def test_graphs_that_lie(saved, tmp_path):
         with pytest.raises(FrontendError) as caught:
             whole(path)
         assert "\n" not in str(caught.value)
+
+
+MUTANTS = [0, 1, -1, 7, 1 << 62, 1e300, "same", None, [], {}, [0, 0], {"as_tensor": {"name": "x"}}]
+
+
+def places(content, path=()):
+    items = content.items() if isinstance(content, dict) else enumerate(content)
+    for key, value in items:
+        if key not in ("stack_trace", "module_call_graph"):
+            yield (*path, key)
+            if isinstance(value, dict | list):
+                yield from places(value, (*path, key))
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_mutants_are_read_or_refused_in_one_line(saved, tmp_path, seed):
+    rng = random.Random(seed)
+
+    def change(content):
+        *path, last = rng.choice(list(places(content)))
+        for key in path:
+            content = content[key]
+        content[last] = rng.choice(MUTANTS)
+
+    for _ in range(15):
+        path = edited(saved, tmp_path / "x.pt2", "models/model.json", change)
+        with contextlib.suppress(HwaccelError):
+            graph = trace(load_model(path))
+            quantize(graph, [np.zeros((2, *v.shape), np.float32) for v in graph.inputs])
 
 
 # --- package.module:factory -----------------------------------------------------------------------

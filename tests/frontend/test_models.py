@@ -12,6 +12,7 @@ from torch import nn
 from torch.nn.utils import parametrizations, parametrize, prune
 
 from hwaccel.config import Config
+from hwaccel.frontend.batchnorm import fold_batchnorm
 from hwaccel.frontend.quant import quantize
 from hwaccel.frontend.torch_export import trace
 from tests.frontend.tools import (
@@ -254,3 +255,32 @@ def test_names_follow_the_modules():
 def test_the_graph_takes_the_name_of_the_configuration():
     graph = quantize(trace(nn.ReLU(), frames(4)), frames(4), Config(name="My Net!"))
     assert graph.name == "my_net"
+
+
+def test_the_float_graph_computes_what_the_model_does():
+    """Calibration depends on it."""
+    torch.manual_seed(0)
+    model = nn.Sequential(
+        nn.ZeroPad2d((1, 0, 2, 1)),
+        nn.Conv2d(2, 6, 3, padding="same", groups=2),
+        nn.BatchNorm2d(6),
+        nn.ReLU(),
+        nn.MaxPool2d(3, 2, padding=1, ceil_mode=True),
+        nn.BatchNorm2d(6),
+        nn.AvgPool2d(3, 1, padding=1),
+        nn.Flatten(),
+        nn.Linear(6 * 5 * 5, 4),
+        nn.BatchNorm1d(4),
+    )
+    with torch.no_grad():
+        model(torch.randn(64, 2, 5, 8))
+    x = torch.randn(9, 2, 5, 8)
+    graph = trace(model, x)
+    for variant in (graph, fold_batchnorm(graph)):
+        env = {variant.inputs[0].name: x}
+        for node in variant.nodes:
+            env[node.name] = node.op.run(*(env[name] for name in node.inputs))
+            assert tuple(env[node.name].shape[1:]) == node.output.shape
+        expected = torch.from_numpy(answers(model, [x.numpy()])[0]).float()
+        torch.testing.assert_close(env[variant.outputs[0]], expected)
+    assert len(fold_batchnorm(graph).nodes) == len(graph.nodes) - 2

@@ -18,6 +18,7 @@ from hwaccel.ir import Interpreter
 from tests.frontend.tools import Lambda, answers, convert, frames, golden, on_grid, ops
 
 PLAIN = Config()
+NOTHING = "computes nothing, or is folded into the layer in front; leave it out"
 WANTED = "expected (N, 4); the first axis is the batch"
 
 
@@ -244,16 +245,16 @@ def test_the_result_does_not_depend_on_chance():
         (
             Config(layers={"block.conv9": LayerConfig()}),
             "layer 'block.conv9' matches no module of the model; did you mean 'block.conv2' or "
-            "'block.conv1' or 'block.bn2'?",
+            "'block.conv1' or 'block'?",
         ),
         (
             Config(layers={"zzz": LayerConfig()}),
-            "layer 'zzz' matches no module of the model; did you mean 'block' or 'block.bn1' or "
-            "'block.bn2'?",
+            "layer 'zzz' matches no module of the model; did you mean 'block' or 'block.conv1' or "
+            "'block.conv2'?",
         ),
         (
             Config(layers={"block.skip": LayerConfig(weight_bits=4)}),
-            "layer 'block.skip' computes nothing itself",
+            f"layer 'block.skip' {NOTHING}",
         ),
         (
             Config(weight_bits=1),
@@ -269,6 +270,7 @@ def test_the_result_does_not_depend_on_chance():
 def test_configurations_that_do_not_fit(config, text):
     model = nn.Sequential()
     model.add_module("block", Block(2))
+    model.add_module("pool", nn.MaxPool2d(2))
     with pytest.raises(ConfigError) as caught:
         convert(model, [normal(2, 4, 4)], config)
     assert str(caught.value) == text
@@ -280,7 +282,7 @@ def test_a_container_is_no_layer():
     with pytest.raises(ConfigError) as caught:
         convert(model, [normal(4)], Config(layers={"head": LayerConfig(weight_bits=4)}))
     assert str(caught.value) == (
-        "layer 'head' computes nothing itself; name one of its layers: head.0, head.1"
+        "layer 'head' is a container; name one of its layers: head.0, head.1"
     )
 
 
@@ -320,6 +322,13 @@ def test_calibration_data_that_does_not_fit(data, text):
     with pytest.raises(FrontendError) as caught:
         quantize(graph, data)
     assert str(caught.value) == text
+
+
+def test_calibration_data_may_be_tensors():
+    graph, x = trace(nn.Linear(4, 3), np.zeros((1, 4))), normal(4)
+    expected = quantize(graph, x)
+    for data in (torch.from_numpy(x).requires_grad_(), [x], [torch.from_numpy(x).double()]):
+        assert quantize(graph, data) == expected
 
 
 def test_inputs_of_different_length():

@@ -30,7 +30,7 @@ def _every_op() -> Graph:
 def test_every_op_compiles_for_the_gpu():
     files = emit_cuda(_every_op(), name="every_op", banner="test")
     if tools.find("nvcc") is None:
-        with pytest.raises(ToolError, match="^nvcc: not found; it compiles emitted CUDA C"):
+        with pytest.raises(ToolError, match=r"^nvcc: not found; it compiles emitted CUDA C"):
             compile_cubin(files)
         return
     cubin = compile_cubin(files, flags=STRICT)
@@ -63,7 +63,7 @@ def test_missing_device_is_named():
     if tools.find("cuda") is not None or tools.find("nvcc") is None:
         pytest.skip("there is a CUDA device, or no nvcc")
     graph, _ = small_cnn()
-    with pytest.raises(ToolError, match="^cuda: not found; it runs emitted CUDA C"):
+    with pytest.raises(ToolError, match=r"^cuda: not found; it runs emitted CUDA C"):
         device_run(emit_cuda(graph, name="net", banner="test"), graph, batches(graph, 1))
 
 

@@ -1,4 +1,4 @@
-"""Rung 6 of the ladder: every op, example and kind of fold as hardware, bit for bit and cycle for cycle.
+"""Rung 6 of the ladder: every op and example as hardware, bit for bit and cycle for cycle.
 
 All designs of an op share one simulation; the first test of an op runs it.
 """

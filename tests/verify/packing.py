@@ -64,26 +64,21 @@ def run_packed(
     workdir: Path | None = None,
 ) -> list[list[Outcome]]:
     """Run every design with every set of stalls, in one simulation."""
-    files: dict[str, str] = {}
+    files, top = pack([one.netlist for one in designs])
     for one in designs:
         files.update(one.files)
-    netlists = [one.netlist for one in designs]
-    assert len({netlist.name for netlist in netlists}) == len(netlists)
     benches = [Bench(one.netlist, one.xs, one.expected, f"d{i}_") for i, one in enumerate(designs)]
-    files["hwa_pack_of_designs.v"] = _top(netlists)
     return run_benches(
-        files,
-        "hwa_pack_of_designs",
-        benches,
-        stalls,
-        simulator=simulator,
-        workdir=workdir,
-        patience_cycles=5000,
+        files, top, benches, stalls, simulator=simulator, workdir=workdir, patience_cycles=5000
     )
 
 
-def _top(netlists: Sequence[Netlist]) -> str:
-    """A module that holds one of each; its ports are theirs, with the number before the name."""
+def pack(netlists: Sequence[Netlist]) -> tuple[dict[str, str], str]:
+    """Return a module that holds one of each, and its name.
+
+    Its ports are theirs, with the number of the design before the name.
+    """
+    assert len({netlist.name for netlist in netlists}) == len(netlists)
     ports, instances = [], []
     for i, netlist in enumerate(netlists):
         ports += [
@@ -92,5 +87,6 @@ def _top(netlists: Sequence[Netlist]) -> str:
         ]
         pins = ", ".join(f".{port.name}(d{i}_{port.name})" for port in netlist.ports)
         instances.append(f"    {netlist.name} d{i} ({pins});")
-    body = "\n".join(instances)
-    return "module hwa_pack_of_designs (\n" + ",\n".join(ports) + f"\n);\n{body}\nendmodule\n"
+    head, body = ",\n".join(ports), "\n".join(instances)
+    text = f"module all_designs (\n{head}\n);\n{body}\nendmodule\n"
+    return {"all_designs.v": text}, "all_designs"

@@ -30,6 +30,7 @@ out_row:
         const int top = oy * G::stride_y - G::pad_top;
     load:
         while (loaded < top + span && loaded < G::height) {
+#pragma HLS LOOP_TRIPCOUNT min=0 max=rows
             const int start = (loaded % rows) * row_beats;
         load_row:
             for (int i = 0; i < row_beats; i++) {
@@ -72,6 +73,7 @@ out_row:
     // Rows below the last window.
 discard:
     for (; loaded < G::height; loaded++) {
+#pragma HLS LOOP_TRIPCOUNT min=0 max=rows
     discard_row:
         for (int i = 0; i < row_beats; i++) {
 #pragma HLS PIPELINE II=1

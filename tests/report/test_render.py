@@ -1,0 +1,232 @@
+import json
+import re
+import xml.etree.ElementTree as ElementTree
+from html.parser import HTMLParser
+
+import pytest
+
+from hwaccel.emit.env import environment
+from hwaccel.report.markdown import escape
+from hwaccel.report.model import build_report
+from hwaccel.report.page import page_of
+from hwaccel.report.render import render_html, render_json, render_markdown
+from hwaccel.report.results import AccuracyRecord, Results, SimRecord, SynthRecord
+from hwaccel.schedule.choices import schedule
+from tests.report.designs import CONFIG, HASH, VERSIONS, bare, mlp, report
+
+VOID = {"meta", "br", "hr", "img", "link", "input", "rect", "path", "circle"}
+HOSTILE = "<script>alert('1')</script>&\"'|`[x](javascript:1)"
+
+
+class Walker(HTMLParser):
+    """Checks that every element is closed in order, and collects what is in them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.text: list[str] = []
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attrs):
+        assert tag in VOID, tag
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        self.text.append(data)
+
+
+def walk(html: str) -> Walker:
+    walker = Walker()
+    walker.feed(html)
+    walker.close()
+    assert walker.open == []
+    return walker
+
+
+def svgs(html: str) -> list[ElementTree.Element]:
+    return [ElementTree.fromstring(text) for text in re.findall(r"<svg.*?</svg>", html, re.S)]
+
+
+REPORTS = {
+    "cnn-full": report,
+    "cnn-bare": bare,
+    "mlp-full": lambda: report("mlp"),
+    "mlp-bare": lambda: bare("mlp"),
+}
+
+
+@pytest.fixture(params=REPORTS, name="page")
+def _page(request) -> str:
+    return render_html(REPORTS[request.param]())
+
+
+def test_the_page_is_well_formed(page):
+    walk(page)
+    assert len(svgs(page)) == 4
+
+
+def test_the_page_loads_nothing_and_runs_nothing(page):
+    walker = walk(page)
+    assert not {"script", "link", "iframe", "img", "object"} & {tag for tag, _ in walker.tags}
+    for tag, attributes in walker.tags:
+        assert not {"src", "href", "srcset", "onload"} & attributes.keys(), tag
+    assert "url(" not in page
+    assert "@import" not in page
+    assert set(re.findall(r"https?://[^\"\s]+", page)) == {"http://www.w3.org/2000/svg"}
+
+
+def test_the_page_can_be_heard(page):
+    walker = walk(page)
+    tags = walker.tags
+    ids = [attributes["id"] for _, attributes in tags if "id" in attributes]
+    assert len(ids) == len(set(ids))
+    assert ("html", {"lang": "en"}) in tags
+    for tag, attributes in tags:
+        if tag == "th":
+            assert attributes["scope"] in ("row", "col")
+        if tag == "svg":
+            assert attributes["role"] == "img"
+            assert set(attributes["aria-labelledby"].split()) <= set(ids)
+    tables = sum(tag == "table" for tag, _ in tags)
+    assert sum(tag == "caption" for tag, _ in tags) == tables
+
+
+def test_every_picture_stays_within_its_frame(page):
+    for svg in svgs(page):
+        width, height = float(svg.get("width")), float(svg.get("height"))
+        for rect in svg.iter("{http://www.w3.org/2000/svg}rect"):
+            x, y = float(rect.get("x")), float(rect.get("y"))
+            assert x >= 0
+            assert y >= 0
+            assert x + float(rect.get("width")) <= width
+            assert y + float(rect.get("height")) <= height
+
+
+def test_every_row_of_a_table_fills_the_columns():
+    for make in REPORTS.values():
+        page = page_of(make())
+        every = (*page.equality, *page.timing, page.layers, *page.resources, page.buffers)
+        for table in (*every, *page.origins, page.settings):
+            for group in table.groups:
+                covered = len(table.head) - len(group[0])
+                assert covered == 0
+                for row in group[1:]:
+                    spanning = sum(cell.span > 1 for cell in group[0])
+                    assert len(row) + spanning == len(table.head), table.caption
+
+
+def test_the_sections_are_all_there(page):
+    heads = re.findall(r"<h2>(.*?)</h2>", page)
+    assert heads == [
+        "Accuracy and equality",
+        "Timing",
+        "Dataflow",
+        "Layers",
+        "Resources",
+        "Buffers",
+        "How each number was made",
+        "Limits",
+    ]
+
+
+def test_missing_results_are_said_and_not_left_blank():
+    text = " ".join(walk(render_html(bare())).text)
+    assert "Nothing has been compared or counted yet." in text
+    assert "not known" in text
+    assert "measured by" not in text.split("Resources")[0]
+
+
+def test_same_report_same_bytes():
+    for render in (render_html, render_markdown, render_json):
+        assert render(report()) == render(report())
+
+
+def test_alerts_head_the_page():
+    record = SimRecord(simulator="icarus", frames=2, mismatches=3, latency=9)
+    page = render_html(report(results=Results({"sim": record})))
+    alerts = re.findall(r'<p class="alert">(.*?)</p>', page)
+    assert alerts == [
+        "<strong>Attention:</strong> Verilog in Icarus, cocotb bench: 3 output values not equal "
+        "to the golden model&#39;s."
+    ]
+
+
+# --- hostile text --------------------------------------------------------------------------------
+
+
+def hostile_report():
+    graph = mlp((HOSTILE, "line\nbreak\x00\u202e"), path=HOSTILE)
+    records = Results(
+        {
+            "sim": SimRecord(
+                simulator=HOSTILE, frames=1, mismatches=0, latency=1, idle=HOSTILE,
+                command=HOSTILE, tool_versions={HOSTILE: HOSTILE},
+            ),
+            "acc": AccuracyRecord(rows=((HOSTILE, 1, 2),), data=HOSTILE),
+            "synth": SynthRecord(
+                target=HOSTILE, luts=1, ffs=1, dsps=1, block_rams=1, clock_mhz=1.0, routed=True
+            ),
+        }
+    )  # fmt: skip
+    plan = schedule(graph, CONFIG)
+    return build_report(
+        graph, plan, CONFIG, records, design_hash=HASH, versions={**VERSIONS, HOSTILE: HOSTILE}
+    )
+
+
+def test_html_templates_escape_by_themselves():
+    assert environment().from_string("{{ x }}").render(x="<b>") == "<b>"
+    for name in environment().list_templates(filter_func=lambda n: n.endswith(".html.j2")):
+        assert environment().autoescape(name), name
+    assert not environment().autoescape("verilog/top.v.j2")
+
+
+def test_names_are_inert_in_html():
+    page = render_html(hostile_report())
+    walker = walk(page)
+    assert "script" not in {tag for tag, _ in walker.tags}
+    assert HOSTILE in "".join(walker.text)
+    assert "<script" not in page
+    assert len(svgs(page)) == 4
+    for tag, attributes in walker.tags:
+        assert set(attributes) <= {
+            "lang", "charset", "name", "content", "class", "id", "aria-label", "aria-labelledby",
+            "aria-hidden", "role", "scope", "rowspan", "style", "width", "height", "viewbox",
+            "xmlns", "x", "y", "rx", "d", "cx", "cy", "r", "text-anchor",
+        }, tag  # fmt: skip
+
+
+def test_what_cannot_be_seen_is_replaced():
+    page = render_html(hostile_report())
+    assert "\x00" not in page
+    assert "\u202e" not in page
+    assert "line\ufffdbreak\ufffd\ufffd" in page
+
+
+def test_names_are_inert_in_markdown():
+    text = render_markdown(hostile_report())
+    assert "<script" not in text.replace("\\<", "")
+    assert "](" not in text.replace("\\]", "")
+    for row in (line for line in text.splitlines() if line.startswith("|")):
+        assert row.endswith("|")
+    assert escape("a|b<c>`d`") == "a\\|b\\<c\\>\\`d\\`"
+
+
+def test_markdown_tables_are_even():
+    for make in REPORTS.values():
+        for block in re.findall(r"(?:^\|.*\n)+", render_markdown(make()), re.M):
+            rows = block.splitlines()
+            assert len({len(re.findall(r"(?<!\\)\|", row)) for row in rows}) == 1
+
+
+def test_json_can_be_read():
+    data = json.loads(render_json(hostile_report()))
+    assert data["stages"][0]["layers"][0]["path"] == HOSTILE

@@ -1,0 +1,47 @@
+"""Pause patterns: reproducible, independent, and as busy as their names say."""
+
+from __future__ import annotations
+
+import random
+from itertools import groupby, islice
+
+import pytest
+from stalls import BURST, HEAVY, PATTERNS, SOME, pauses
+
+from hwaccel.verify import jobs
+
+COUNT = 20_000
+
+
+def _take(pattern: str, seed: int = 1, stream: str = "s_axis") -> list[bool]:
+    generator = pauses(pattern, seed, stream)
+    assert generator is not None
+    return list(islice(generator, COUNT))
+
+
+def test_names_are_those_that_the_package_accepts():
+    assert tuple(PATTERNS) == jobs.PATTERNS
+
+
+def test_none_needs_no_generator():
+    assert pauses("none", 1, "s_axis") is None
+    assert not any(islice(PATTERNS["none"](random.Random(1)), 100))
+
+
+@pytest.mark.parametrize(("pattern", "share"), [("some", SOME), ("heavy", HEAVY), ("bursts", 0.5)])
+def test_share_of_pauses(pattern, share):
+    assert abs(sum(_take(pattern)) / COUNT - share) < 0.03
+
+
+def test_bursts_are_long():
+    lengths = [len(list(run)) for _, run in groupby(_take("bursts"))]
+    assert 0.9 * BURST < sum(lengths) / len(lengths) < 1.1 * BURST
+    assert max(lengths) <= 2 * BURST - 1
+
+
+@pytest.mark.parametrize("pattern", ["some", "heavy", "bursts"])
+def test_seed_and_stream_decide(pattern):
+    first = _take(pattern)
+    assert _take(pattern) == first
+    assert _take(pattern, seed=2) != first
+    assert _take(pattern, stream="m_axis") != first
