@@ -25,23 +25,30 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-out = Console()
-err = Console(stderr=True)
+# Files and pipes get lines of a fixed width, whatever the size of the terminal behind them.
+_PIPE_WIDTH = None if sys.stdout.isatty() else 120
+out = Console(width=_PIPE_WIDTH, emoji=False)
+err = Console(stderr=True, emoji=False, soft_wrap=True)
 
 Project = Annotated[Path, typer.Argument(help="Folder written by hwaccel convert.")]
 Frames = Annotated[int, typer.Option(min=1, help="Random frames to run.")]
 Seed = Annotated[int, typer.Option(min=0, help="Seed of frames and stalls.")]
 
 
+def _version(wanted: bool) -> None:
+    if wanted:
+        out.print(f"hwaccel {__version__}", highlight=False)
+        raise typer.Exit
+
+
 @app.callback()
 def _root(
     version: Annotated[
-        bool, typer.Option("--version", help="Print the version.", is_eager=True)
+        bool,
+        typer.Option("--version", help="Print the version.", is_eager=True, callback=_version),
     ] = False,
 ) -> None:
-    if version:
-        out.print(f"hwaccel {__version__}")
-        raise typer.Exit
+    """PyTorch to bit-exact, placed-and-routed hardware."""
 
 
 @contextmanager
@@ -284,16 +291,16 @@ def doctor() -> None:
     """Show which tools were found, where, and what each missing one would enable."""
     from hwaccel import tools
 
-    table = Table()
-    for column in ("tool", "version", "where", "enables", "to install"):
+    table = Table(box=None, pad_edge=False)
+    for column in ("tool", "version", "enables", "where, or how to install"):
         table.add_column(column, overflow="fold")
     for finding in tools.doctor():
+        where = str(finding.path) if finding.found else finding.install
         table.add_row(
             finding.name,
-            finding.version or ("-" if finding.found else "[red]missing[/]"),
-            str(finding.path or ""),
+            finding.version or ("found" if finding.found else "[red]missing[/]"),
             finding.enables,
-            finding.note or ("" if finding.found else finding.install),
+            f"{where} ({finding.note})" if finding.note else where,
         )
     out.print(table)
 

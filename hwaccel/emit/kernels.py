@@ -145,12 +145,12 @@ def source_folder(files: Mapping[str, str] | Path, scratch: Path) -> Path:
 
 
 def one_file(folder: Path, suffix: str) -> Path:
-    """Return the only file of ``folder`` whose name ends in ``suffix``.
+    """Return the absolute path of the only file of ``folder`` whose name ends in ``suffix``.
 
     Raises:
         EmitError: there is none, or there are several.
     """
-    found = sorted(folder.glob(f"*{suffix}"))
+    found = sorted(folder.resolve().glob(f"*{suffix}"))
     if len(found) != 1:
         raise EmitError(f"{folder}: expected one file *{suffix}, found {len(found)}; emit it again")
     return found[0]

@@ -47,12 +47,16 @@ class _Collector:
         return Observed(float(self._lo), float(self._hi), sample)
 
 
-def batches(graph: FloatGraph, calibration: ArrayLike | Sequence[ArrayLike]) -> list[torch.Tensor]:
+def batches(
+    graph: FloatGraph, calibration: ArrayLike | Sequence[ArrayLike] | None
+) -> list[torch.Tensor]:
     """Check the calibration data against the inputs and return one float32 tensor per input.
 
     Raises:
         FrontendError: wrong number, shape or length, no frames, or numbers that are not finite.
     """
+    if calibration is None:
+        raise FrontendError("calibration data is needed; give an array (N, ...) per input")
     single = hasattr(calibration, "shape")
     arrays = [calibration] if single else list(calibration)  # type: ignore[arg-type]
     if len(arrays) != len(graph.inputs):

@@ -34,8 +34,8 @@ def export(model: torch.nn.Module, example: Example) -> Program:
         FrontendError: the example does not fit, or ``torch.export`` cannot trace the model.
     """
     arrays = _examples(example)
-    dtype = next((p.dtype for p in model.parameters() if p.is_floating_point()), torch.float32)
-    inputs = tuple(torch.zeros(_BATCH, *array.shape[1:], dtype=dtype) for array in arrays)
+    like = next((p for p in model.parameters() if p.is_floating_point()), torch.zeros(0))
+    inputs = tuple(like.new_zeros(_BATCH, *array.shape[1:]) for array in arrays)
     with _evaluating(model), _quiet():
         try:
             exported = torch.export.export(model, inputs)
@@ -90,16 +90,20 @@ def _evaluating(model: torch.nn.Module) -> Iterator[None]:
     """Switch to eval mode; restore modes and plain attributes, which hooks of pruning replace."""
     modules = list(model.modules())
     training = [module.training for module in modules]
-    plain = [
-        {k: v for k, v in vars(module).items() if isinstance(v, torch.Tensor)} for module in modules
-    ]
+    plain = [_plain_tensors(module) for module in modules]
     model.eval()
     try:
         yield
     finally:
         for module, mode, attributes in zip(modules, training, plain, strict=True):
             module.training = mode
+            for name in _plain_tensors(module).keys() - attributes.keys():
+                delattr(module, name)
             vars(module).update(attributes)
+
+
+def _plain_tensors(module: torch.nn.Module) -> dict[str, torch.Tensor]:
+    return {k: v for k, v in vars(module).items() if isinstance(v, torch.Tensor)}
 
 
 def _failure(

@@ -9,7 +9,7 @@ import numpy as np
 
 from hwaccel import ops
 from hwaccel.config import Config
-from hwaccel.errors import FrontendError, HwaccelError
+from hwaccel.errors import ConfigError, FrontendError, HwaccelError
 from hwaccel.frontend.calibrate import Observed, Progress
 from hwaccel.frontend.floatgraph import (
     Add,
@@ -45,6 +45,9 @@ from hwaccel.ir import Graph, GraphBuilder, Op, TensorType
 _BIAS_GUARD = 4
 # A batch normalization that cannot be folded has no channel scales, so it gets a finer grid.
 _SCALE_EXTRA = 2
+_MAX_INPUT = 32
+# Intermediates stay below 2^62; this leaves room for a bias and a sign.
+_MAX_PRODUCT = 60
 
 
 class Lowering:
@@ -85,7 +88,10 @@ class Lowering:
     def _input_type(self, name: str, shape: tuple[int, ...]) -> TensorType:
         stated = self._placement.inputs.get(name)
         if self._config.input is not None:
-            return TensorType.full(shape, FixedType.parse(self._config.input))
+            fixed = FixedType.parse(self._config.input)
+            if fixed.width > _MAX_INPUT:
+                raise ConfigError(f"input {fixed} is too wide; use at most {_MAX_INPUT} bits")
+            return TensorType.full(shape, fixed)
         if stated is not None:
             return TensorType(shape, stated.frac, stated.lo, stated.hi)
         seen = self._seen[name]
@@ -103,8 +109,8 @@ class Lowering:
         seen = self._seen[name]
         if seen.lo == seen.hi == 0:
             # Nothing was seen, so nothing that can occur is clipped.
-            low, high = (float(v) * 2.0**-type.frac for v in (type.lo, type.hi))
-            seen = Observed(low, high, np.array([low, high]))
+            ends = np.ldexp([float(type.lo), float(type.hi)], -type.frac)
+            seen = Observed(float(ends[0]), float(ends[1]), ends)
         method = self._config.calibration
         return activation_type(seen, bits, signed=signed, method=method, where=where(path))
 
@@ -201,6 +207,13 @@ class Lowering:
         made = quantize_weights(weight, self.weight_bits(node.path), self.method)
         acc_frac = self.type(x).frac + made.frac
         extra = min(self.bias_bits(node, bias, acc_frac), MAX_SHIFT - int(made.shift.max()))
+        reach = np.abs(made.ints).reshape(len(bias), -1).sum(axis=1)
+        bound = max(int(r) << int(s + extra) for r, s in zip(reach, made.shift, strict=True))
+        if (bound * self.type(x).magnitude).bit_length() > _MAX_PRODUCT:
+            raise FrontendError(
+                f"{where(node.path)}: {node.op.kind}: sums need more than {_MAX_PRODUCT} bits; use "
+                "fewer bits for weights and activations, or scales that differ less"
+            )
         return {
             "weight": IntArray(made.ints),
             "shift": IntArray(made.shift + extra),
@@ -224,6 +237,7 @@ class Lowering:
         # Quotients that are no ties are at least 2^-finer / odd away from one.
         finer = max(0, 1 + self._target_frac(node) - type.frac)
         k = (type.magnitude * odd).bit_length() - 1 + finer
+        k = min(k, _MAX_PRODUCT + odd.bit_length() - 1 - type.magnitude.bit_length())
         mult = round((1 << k) / odd)
         channels = type.channels
         scale = ops.Scale(IntArray([mult] * channels), IntArray([0] * channels), k)
@@ -258,7 +272,9 @@ def _affine(low: Lowering, node: FloatNode, op: Affine, x: str) -> str:
     # One row: a scale op has no shift per channel, so all channels share one fraction.
     made = quantize_weights(row, bits, low.method)
     acc_frac = low.type(x).frac + made.frac
-    extra = low.bias_bits(node, op.offset, acc_frac)
+    extra = min(
+        low.bias_bits(node, op.offset, acc_frac), _MAX_PRODUCT - bits - low.type(x).fixed.width
+    )
     add = _integers(node, op.offset, acc_frac + extra)
     return low.add(node, ops.Scale(IntArray(made.ints[0] << extra), add, made.frac + extra), x)
 

@@ -47,7 +47,7 @@ class _Flow:
         self._settled: dict[str, bool] = {}
         self._needs: dict[str, bool] = {}
         self._rectified: dict[str, bool] = {}
-        self._fracs: dict[str, list[int]] = {}
+        self._fracs: dict[str, set[int]] = {}
         # Consumers come after their operands, so backwards every answer is ready when asked for.
         for name in reversed([*(v.name for v in graph.inputs), *(n.name for n in graph.nodes)]):
             readers = self._consumers[name]
@@ -55,7 +55,7 @@ class _Flow:
             self._settled[name] = inner and all(map(self._reader_settles, readers))
             self._needs[name] = any(map(self._reader_needs, readers))
             self._rectified[name] = inner and all(map(self._reader_rectifies, readers))
-            self._fracs[name] = [frac for reader in readers for frac in self._reader_fracs(reader)]
+            self._fracs[name] = set().union(*map(self._reader_fracs, readers))
 
     def _reader_settles(self, reader: FloatNode) -> bool:
         if reader.op.role is Role.QUANTIZE:
@@ -75,15 +75,14 @@ class _Flow:
             return True
         return reader.op.role is Role.KEEP and self._rectified[reader.name]
 
-    def _reader_fracs(self, reader: FloatNode) -> list[int]:
+    def _reader_fracs(self, reader: FloatNode) -> set[int]:
         if isinstance(reader.op, FakeQuant):
-            return [reader.op.frac]
-        return [] if reader.op.role is Role.MULTIPLY else self._fracs[reader.name]
+            return {reader.op.frac}
+        return set() if reader.op.role is Role.MULTIPLY else self._fracs[reader.name]
 
     def rectified(self) -> frozenset[str]:
-        """Return the values whose negative part no reader sees, and the results of relu."""
-        relus = {node.name for node in self._graph.nodes if isinstance(node.op, Relu)}
-        return frozenset(relus | {name for name, yes in self._rectified.items() if yes})
+        """Return the values whose negative part no reader sees."""
+        return frozenset(name for name, yes in self._rectified.items() if yes)
 
     def stated_fracs(self) -> dict[str, int]:
         """Return the finest fraction of fake quantization behind each value, where there is any."""

@@ -20,7 +20,7 @@ from hwaccel.ir import Graph
 
 def quantize(
     graph: FloatGraph,
-    calibration: ArrayLike | Sequence[ArrayLike],
+    calibration: ArrayLike | Sequence[ArrayLike] | None,
     config: Config | None = None,
     *,
     progress: Progress | None = None,

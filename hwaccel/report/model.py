@@ -107,8 +107,7 @@ def build_report(
     """
     mine = results.measured_on(design_hash)
     measured = measured_by(mine)
-    timing, activity = run_schedule(plan)
-    stages = stages_of(plan, timing.interval)
+    predicted, stages = _scheduled(plan)
     dropped = tuple(clean(name) for name in results.records if name not in mine.records)
     return Report(
         FORMAT,
@@ -120,13 +119,7 @@ def build_report(
         _ports(plan, plan.outputs, graph.outputs),
         _totals(stages),
         measured,
-        Predicted(
-            timing.latency,
-            timing.interval,
-            FRAMES,
-            max((stage.cycles for stage in stages), default=0),
-            activity,
-        ),
+        predicted,
         Estimated(estimate_area(plan), adapter_area(plan)),
         stages,
         buffers_of(plan),
@@ -137,6 +130,13 @@ def build_report(
         dropped,
         limits_of(measured, FRAMES, dropped),
     )
+
+
+def _scheduled(plan: Plan) -> tuple[Predicted, tuple[Stage, ...]]:
+    timing, activity = run_schedule(plan)
+    stages = stages_of(plan, timing.interval)
+    slowest = max((stage.cycles for stage in stages), default=0)
+    return Predicted(timing.latency, timing.interval, FRAMES, slowest, activity), stages
 
 
 def _ports(plan: Plan, streams: Sequence[str], names: Sequence[str]) -> tuple[Port, ...]:

@@ -233,7 +233,8 @@ def resource_table(report: Report) -> Table:
     body = [_resource_row(label, value, of, made) for label, value, of in kept]
     body += [_clock_row("Fmax", made, lambda m: m.fmax_mhz)] if made else []
     body += [_clock_row("Clock asked for", made, lambda m: m.clock_mhz)] if made else []
-    return Table("Estimated before synthesis, and measured by it", tuple(heads), (tuple(body),))
+    caption = "Estimated before synthesis" + (", and measured by it" if made else "")
+    return Table(caption, tuple(heads), (tuple(body),))
 
 
 def _resource_row(

@@ -70,9 +70,9 @@ def run(
         process.wait(timeout_s)
         _join(readers, process)
     except subprocess.TimeoutExpired:
+        last = meaningful_line(sink.text())
         _kill_group(process)
         _join(readers, process)
-        last = meaningful_line(sink.text())
         raise ToolError(
             f"{name}: stopped after {timeout_s:g} s, the time it was given; last words: "
             f"{last or 'none'}{_log_hint(log)}; allow more time or make the design smaller"

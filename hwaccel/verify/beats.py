@@ -27,9 +27,11 @@ def from_beats(data: Bytes, edge: Edge) -> Ints:
     """Unpack bytes ``(N, beats, bytes per beat)`` into integers ``(N, *shape)``."""
     n, fixed = data.shape[0], edge.type.fixed
     bits = np.unpackbits(data, axis=2, bitorder="little")[..., : edge.lanes * fixed.width]
-    bits = bits.reshape(n, -1, fixed.width).astype(np.int64)
+    bits = bits.reshape(n, edge.type.size, fixed.width).astype(np.int64)
     weights = 1 << np.arange(fixed.width, dtype=np.int64)
     if fixed.signed:
         weights[-1] = -weights[-1]
-    stream: Ints = (bits * weights).sum(axis=2).reshape(n, -1, edge.type.channels)
+    elements: Ints = (bits * weights).sum(axis=2)
+    pixels = edge.type.size // edge.type.channels
+    stream = elements.reshape(n, pixels, edge.type.channels)
     return stream.transpose(0, 2, 1).reshape(n, *edge.type.shape)

@@ -58,7 +58,7 @@ def compile_csim(
     compiler, headers = tools.require("g++"), tools.require("ap_types")
     bench = one_file(folder, "_csim.cpp")
     design = bench.with_name(bench.name.replace("_csim.cpp", ".cpp"))
-    program = into / "csim"
+    program = into.resolve() / "csim"
     # Both in one translation unit: the headers are most of the work.
     sources = ("-isystem", headers.path, "-include", design, bench, "-o", program)
     tools.run([*compiler.argv, *_FLAGS, *flags, *sources], cwd=folder, timeout_s=timeout_s)

@@ -110,6 +110,7 @@ def build_fast(files: Mapping[str, str], netlist: Netlist, workdir: Path) -> Fas
         ToolError: Verilator, make or the C++ compiler is missing or fails.
     """
     driver = render("verify/driver.cpp.j2", net=netlist, lines=("hwaccel simulation driver",))
+    workdir = workdir.resolve()
     texts = {**files, "driver.cpp": driver}
     digest = hashlib.sha256(repr(sorted(texts.items())).encode()).hexdigest()[:16]
     folder = workdir / f"fast-{digest}"

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.random import Generator
 
-from hwaccel.fxp import FixedType, IntArray
+from hwaccel.fxp import FixedType, IntArray, Rounding
 from hwaccel.ir import Graph, GraphBuilder, TensorType
 from hwaccel.ir.hardware import Fold
 from hwaccel.ops import Add, Conv2d, Dense, MaxPool2d, Relu, Requant, Reshape, SumPool2d
@@ -39,6 +39,19 @@ def small_cnn() -> tuple[Graph, dict[str, Fold]]:
         "fc": Fold(2, 4),
     }
     return b.build(scores, pooled), folds
+
+
+def long_shifts(shifts: Sequence[int], modes: Sequence[Rounding]) -> Graph:
+    """Requantizers whose half is wider than their operand, and left shifts beside them."""
+    b = GraphBuilder("shifts")
+    outputs = []
+    for fixed in ("s6.0", "u31.0"):
+        x = b.input("x", TensorType.full((5,), FixedType.parse(fixed)))
+        for shift in shifts:
+            for rounding in modes:
+                op = Requant(shift, -3, 1 << 20, rounding)
+                outputs.append(b.add(f"{fixed}-{shift}-{rounding.value}", op, x))
+    return b.build(*outputs)
 
 
 def merge(graphs: Sequence[Graph]) -> Graph:

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from hwaccel import tools
 from hwaccel.emit.cuda import CHUNK, emit_cuda, storage
+from hwaccel.emit.kernels import source_folder
 from hwaccel.errors import EmitError, VerifyError
-from hwaccel.fxp import FixedType, IntArray
+from hwaccel.fxp import FixedType, IntArray, Rounding
 from hwaccel.gpu.cuda import host_run
 from hwaccel.ir import Graph, GraphBuilder, TensorType, interpret
 from hwaccel.ops import Add, Dense, Relu, Requant
-from tests.emit.networks import comments, merge, small_cnn
+from tests.emit.networks import comments, long_shifts, merge, small_cnn
 from tests.graphs import batches, random_graph
 
 pytestmark = pytest.mark.skipif(tools.find("g++") is None, reason="g++ is not installed")
@@ -57,10 +59,24 @@ def test_random_graphs_equal_golden():
     _assert_runs(merge([random_graph(seed, 8) for seed in range(200, 240)]))
 
 
+def test_long_shifts_equal_golden():
+    _assert_runs(long_shifts((-20, 5, 29, 30, 31, 32, 40, 62), tuple(Rounding)), 40)
+
+
 def test_more_samples_than_one_chunk():
     b = GraphBuilder("many")
     graph = b.build(b.add("y", Requant(3, -3, 3), b.input("x", _vector())))
     _assert_runs(graph, 2 * CHUNK + 17)
+
+
+def test_folders_may_be_relative(tmp_path, monkeypatch):
+    b = GraphBuilder("small")
+    graph = b.build(b.add("y", Relu(), b.input("x", _vector())))
+    source_folder(_emit(graph), tmp_path / "cuda")
+    monkeypatch.chdir(tmp_path)
+    (x,) = batches(graph, 1)
+    (y,) = host_run(Path("cuda"), graph, [x])
+    np.testing.assert_array_equal(y, np.maximum(x, 0))
 
 
 def test_no_samples():

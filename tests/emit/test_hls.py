@@ -13,12 +13,12 @@ from hwaccel import tools
 from hwaccel.emit.hls import emit_hls
 from hwaccel.emit.kernels import source_folder
 from hwaccel.errors import EmitError, ToolError, VerifyError
-from hwaccel.fxp import FixedType, IntArray
+from hwaccel.fxp import FixedType, IntArray, Rounding
 from hwaccel.ir import Graph, GraphBuilder, TensorType, interpret
 from hwaccel.ir.hardware import Fold
 from hwaccel.ops import Add, Dense, Relu, Requant
 from hwaccel.verify.csim import compile_csim, csim
-from tests.emit.networks import comments, merge, random_folds, small_cnn
+from tests.emit.networks import comments, long_shifts, merge, random_folds, small_cnn
 from tests.graphs import batches, random_graph
 
 STRICT = ("-Wall", "-Wextra", "-Werror")
@@ -73,6 +73,16 @@ class TestSimulation:
         for path, want in zip(outputs, interpret(graph, x), strict=True):
             np.testing.assert_array_equal(np.fromfile(path, np.int64), want.ravel())
 
+    def test_folders_may_be_relative(self, tmp_path, monkeypatch):
+        b = GraphBuilder("small")
+        graph = b.build(b.add("y", Relu(), b.input("x", _vector())))
+        source_folder(_emit(graph), tmp_path / "hls")
+        monkeypatch.chdir(tmp_path)
+        (x,) = batches(graph, 1)
+        (y,) = csim(Path("hls"), graph, [x])
+        np.testing.assert_array_equal(y, np.maximum(x, 0))
+        assert not list(Path("hls").glob("csim"))
+
     def test_odd_wiring_equals_golden(self):
         """Inputs unread, passed through and read twice; outputs named twice; nodes unread."""
         b = GraphBuilder("odd")
@@ -105,6 +115,9 @@ class TestSimulation:
         folds = {"y": Fold(40, 1)}
         assert "#define AP_INT_MAX_W 2048" in _emit(graph, folds)["net.h"]
         _assert_runs(graph, folds)
+
+    def test_long_shifts_equal_golden(self):
+        _assert_runs(long_shifts((-20, 31, 62), (Rounding.HALF_EVEN, Rounding.HALF_UP)))
 
     def test_no_frames(self):
         graph, folds = small_cnn()

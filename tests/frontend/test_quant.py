@@ -310,6 +310,7 @@ def test_a_container_is_no_layer():
             [np.zeros((1, 4))] * 2,
             "calibration: found 2 arrays, expected 1, one per input of the model",
         ),
+        (None, "calibration data is needed; give an array (N, ...) per input"),
         ([], "calibration: found 0 arrays, expected 1, one per input of the model"),
         (
             np.array([["a", "b", "c", "d"]]),
@@ -367,3 +368,18 @@ def test_extreme_scales_are_only_another_fraction(scale):
     graph = convert(model, [x], Config(weight_bits=12, activation_bits=12))
     expected = answers(model, [x])[0]
     assert np.abs(golden(graph, [x])[0] - expected).max() < 0.01 * np.abs(expected).max()
+
+
+def test_sums_that_int64_cannot_carry():
+    model = nn.Sequential(nn.Linear(4, 2, bias=False))
+    with torch.no_grad():
+        model[0].weight.copy_(torch.tensor([[2.0**14, 1, 1, 1], [2.0**-20, 0, 0, 0]]))
+    with pytest.raises(FrontendError) as caught:
+        convert(model, [frames(4)], Config(input="s32.0", weight_bits=16))
+    assert str(caught.value) == (
+        "0: dense: sums need more than 60 bits; use fewer bits for weights and activations, or "
+        "scales that differ less"
+    )
+    with pytest.raises(ConfigError) as caught:
+        convert(model, [frames(4)], Config(input="s40.0"))
+    assert str(caught.value) == "input s40.0 is too wide; use at most 32 bits"

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from hwaccel import __version__
+
 HERE = Path(__file__).parent
 DESIGNS, REPORTS, GOLDEN, MOCKS = (HERE / n for n in ("designs", "reports", "golden", "mock_bin"))
 MAC = DESIGNS / "mac.v"
@@ -49,6 +51,7 @@ def golden(request: pytest.FixtureRequest) -> Callable[[str, str], None]:
 
     def check(name: str, text: str) -> None:
         path = GOLDEN / name
+        text = text.replace(f"hwaccel {__version__}", "hwaccel VERSION")
         if update:
             path.write_text(text)
         assert text == path.read_text()

@@ -184,7 +184,7 @@ def test_a_wrong_number_is_named():
 @pytest.mark.skipif(find("iverilog") is None, reason="iverilog is not installed")
 def test_repeat_is_part_of_the_message():
     files, netlist = echo("wrong")
-    with pytest.raises(MismatchError, match="; repeat with: hwaccel sim build/ --seed 1$"):
+    with pytest.raises(MismatchError, match=r"; repeat with: hwaccel sim build/ --seed 1$"):
         simulate(
             files,
             netlist,

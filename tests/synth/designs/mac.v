@@ -21,6 +21,7 @@ module mac #(
     reg signed [WIDTH-1:0]   weight_q;
     reg signed [WIDTH-1:0]   x_q;
     reg                      first_q;
+    wire signed [2*WIDTH+7:0] product = x_q * weight_q;
     reg signed [2*WIDTH+7:0] sum_q;
 
     initial $readmemh("mac.mem", rom);
@@ -34,7 +35,7 @@ module mac #(
         weight_q <= rom[addr_q];
         x_q <= x;
         first_q <= rst;
-        sum_q <= (first_q ? {(2*WIDTH+8){1'b0}} : sum_q) + x_q * weight_q;
+        sum_q <= first_q ? product : sum_q + product;
         addr_q <= addr_q + 1'b1;
         if (rst) addr_q <= {$clog2(DEPTH){1'b0}};
     end

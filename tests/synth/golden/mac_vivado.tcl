@@ -1,4 +1,4 @@
-# Written by hwaccel 0.1.0 for mac on xcup; do not edit.
+# Written by hwaccel VERSION for mac on xcup; do not edit.
 # Out of context: no pads, so that no package limits the ports. Run it in this folder:
 #   vivado -mode batch -nojournal -source vivado.tcl
 

@@ -1,7 +1,7 @@
 """What the stand-in tools share: note the arguments, then do as the test asked.
 
-The test leaves ``mock.json`` in the working folder: ``files`` to write, ``say`` to print on standard
-error, ``sleep`` seconds to wait, and the ``exit`` code.
+The test leaves ``mock.json`` in the working folder: ``files`` to write, ``say`` to print on
+standard error, ``sleep`` seconds to wait, and the ``exit`` code.
 """
 
 from __future__ import annotations
