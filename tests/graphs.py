@@ -39,6 +39,17 @@ Step = tuple[Op, tuple[str, ...]]
 # Wider values are requantized before anything else happens to them.
 WIDEST = 24
 
+# What often stands behind an op, because a pass looks for the pair.
+FOLLOWERS = {
+    "relu": ("requant", "relu"),
+    "requant": ("requant", "requant", "relu", "maxpool2d"),
+    "scale": ("scale", "dense", "conv2d"),
+    "dense": ("scale", "requant"),
+    "conv2d": ("scale", "requant"),
+    "maxpool2d": ("relu", "requant"),
+    "reshape": ("dense", "relu", "requant"),
+}
+
 
 def graphs(max_nodes: int = 12) -> st.SearchStrategy[Graph]:
     """Random graphs of up to ``max_nodes`` nodes."""
@@ -81,16 +92,17 @@ class _Random:
     def graph(self, nodes: int) -> Graph:
         builder = GraphBuilder("random")
         values = [builder.input("x", self.type()) for _ in range(self.pick([1, 1, 1, 2]))]
-        made: list[Step] = []
+        made: dict[str, Step] = {}
         for number in range(nodes):
             recent = values[-1] if self.chance(0.75) else self.pick(values)
-            step = self.pick(made) if made and self.chance(0.08) else None
-            op, inputs = step or self.step(builder, values, recent)
+            step = self.pick(list(made.values())) if made and self.chance(0.08) else None
+            op, inputs = step or self.step(builder, values, recent, made.get(recent))
             try:
-                values.append(builder.add(op.name, op, *inputs, path=f"layer.{number}"))
+                name = builder.add(op.name, op, *inputs, path=f"layer.{number}")
             except HwaccelError:
                 continue
-            made.append((op, inputs))
+            values.append(name)
+            made[name] = (op, inputs)
         outputs = [values[-1], *([self.pick(values)] if self.chance(0.2) else [])]
         graph = builder.build(*dict.fromkeys(outputs))
         verify(graph)
@@ -103,7 +115,7 @@ class _Random:
         shape = (self.upto(1, 4 if sides else 12), *sides)
         return TensorType(shape, self.upto(-3, 10), lo, lo + span)
 
-    def step(self, builder: GraphBuilder, values: list[str], x: str) -> Step:
+    def step(self, builder: GraphBuilder, values: list[str], x: str, before: Step | None) -> Step:
         type = builder.type(x)
         if type.fixed.width > WIDEST:
             return self.requant(type, type.fixed.width - 6), (x,)
@@ -119,6 +131,9 @@ class _Random:
         ]
         kinds += ["add"] * 2 if len(partners) > 1 else []
         kind = self.pick(kinds)
+        if before is not None and self.chance(0.4):
+            follows = [k for k in FOLLOWERS.get(before[0].name, ()) if k in kinds]
+            kind = self.pick(follows or [kind])
         if kind == "add":
             pair = [x, self.pick(partners)]
             self.rng.shuffle(pair)

@@ -114,14 +114,14 @@ def _design(graph: Graph, name: str, banner: str) -> CudaDesign:
     types = graph.types()
     namer = Namer(("count", "queue", "workspace", "stream"))
 
-    def buffer(prefix: str, value: str) -> Buffer:
+    def buffer(value: str, suffix: str) -> Buffer:
         tensor = types[value]
         title = comment(f"{value}: {tensor}")
         ctype = f"{storage(tensor.fixed)}_t"
-        return Buffer(namer.name(f"{prefix}_{names[value]}"), title, ctype, tensor.size)
+        return Buffer(namer.name(f"{names[value]}_{suffix}"), title, ctype, tensor.size)
 
-    inputs = {value.name: buffer("x", value.name) for value in graph.inputs}
-    outputs = tuple(buffer("y", value) for value in graph.outputs)
+    inputs = {value.name: buffer(value.name, "in") for value in graph.inputs}
+    outputs = tuple(buffer(value, "out") for value in graph.outputs)
     # Every value lies in one buffer: a node that makes an output writes it there at once.
     place = dict(inputs)
     copies = []
@@ -130,7 +130,7 @@ def _design(graph: Graph, name: str, banner: str) -> CudaDesign:
             copies.append(Copy(target, place[value].name))
         else:
             place[value] = target
-    inner = {n.name: buffer("v", n.name) for n in graph.nodes if n.name not in place}
+    inner = {n.name: buffer(n.name, "buffer") for n in graph.nodes if n.name not in place}
     place |= inner
     return CudaDesign(
         design_name,

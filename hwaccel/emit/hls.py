@@ -205,7 +205,7 @@ class _Builder:
         for number, value in enumerate(values, first):
             tensor, lanes, stem = self._types[value], self._lanes[value], self._names[value]
             axis = prefix if len(values) == 1 else self._namer.name(f"{prefix}_{stem}")
-            stream = self._namer.name(f"{'x' if prefix == 's_axis' else 'y'}_{stem}")
+            stream = self._namer.name(f"{stem}_{'in' if prefix == 's_axis' else 'out'}")
             port = Port(
                 number,
                 axis,

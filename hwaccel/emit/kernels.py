@@ -75,7 +75,8 @@ class NodeCode:
 def code_names(graph: Graph, name: str) -> tuple[str, dict[str, str]]:
     """Return a legal C++ name for the design and for every value of ``graph``.
 
-    The names of values are unique among themselves; every use of one appends a suffix.
+    The names of values are unique among themselves; every identifier made of one appends a
+    suffix, and no two kinds of identifier share one.
     """
     design = Namer(_C_NAMES).name(name, "design")
     namer = Namer((*_C_NAMES, design))

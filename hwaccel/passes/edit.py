@@ -156,8 +156,7 @@ class Edit:
         if not self._changed:
             return self._graph
         nodes = tuple(
-            replace(node, output=Value(name, self.type(name)))
-            for name, node in self._nodes.items()
+            replace(node, output=Value(name, self.type(name))) for name, node in self._nodes.items()
         )
         return replace(self._graph, nodes=nodes)
 

@@ -1,7 +1,7 @@
 """The parts a streaming design is made of, and how each of them spends time.
 
-A block's ``process`` is a coroutine over the transfer times of its links. It yields while it
-needs a time that is not known yet; the engine in ``timing.py`` resumes it. Every rule here is
+A block's ``process`` is a coroutine over the transfer times of its links. It yields the link on
+which it needs a time that is not known yet; the engine in ``timing.py`` resumes it. Every rule here is
 the contract of the Verilog module of the same name, to the cycle
 (``docs/explanation/streaming-hardware.md``).
 """
@@ -9,7 +9,7 @@ the contract of the Verilog module of the same name, to the cycle
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
@@ -21,7 +21,8 @@ from hwaccel.ir.hardware import Pipe, Window
 WINDOW_LATENCY = 2
 FIFO_LATENCY = 1
 
-Process = Iterator[None]
+# Yields the link it waits for.
+Process = Iterator["Link"]
 
 
 class Link:
@@ -29,18 +30,28 @@ class Link:
 
     ``offer`` and ``accept`` state the earliest cycle of each side for the next beat. A side
     that waits for the beat before may be stated early: the maximum takes care of order.
+    ``waiting`` holds the processes to resume when anything new is known; ``wake`` takes them.
     """
 
-    __slots__ = ("_ready", "_valid", "moved")
+    __slots__ = ("_ready", "_valid", "drained", "moved", "waiting", "wake")
 
-    def __init__(self) -> None:
+    def __init__(self, wake: Callable[[Process], None] | None = None) -> None:
         self.moved: list[int] = []
+        self.drained = False
+        self.waiting: list[Process] = []
+        self.wake = wake
         self._valid: list[int] = []
         self._ready: list[int] = []
+
+    def drain(self) -> None:
+        """Attach a consumer that is always ready."""
+        self.drained = True
 
     def offer(self, cycle: int) -> None:
         """State when the next beat is valid."""
         self._valid.append(cycle)
+        if self.drained:
+            self._ready.append(0)
         self._advance()
 
     def accept(self, cycle: int) -> None:
@@ -57,12 +68,16 @@ class Link:
 
     def _advance(self) -> None:
         moved, valid, ready = self.moved, self._valid, self._ready
-        while len(moved) < len(valid) and len(moved) < len(ready):
-            i = len(moved)
-            cycle = valid[i] if valid[i] > ready[i] else ready[i]
-            if i and cycle <= moved[-1]:
-                cycle = moved[-1] + 1
-            moved.append(cycle)
+        i, known = len(moved), min(len(valid), len(ready))
+        last = moved[-1] if i else -1
+        while i < known:
+            last = max(valid[i], ready[i], last + 1)
+            moved.append(last)
+            i += 1
+        if self.waiting and self.wake is not None:
+            woken, self.waiting = self.waiting, []
+            for process in woken:
+                self.wake(process)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,19 +137,19 @@ class Segment(Block):
         for beat in range(self.beats * frames):
             if beat >= self.depth:
                 while len(out.moved) <= beat - self.depth:
-                    yield
+                    yield out
                 fire = out.moved[beat - self.depth] + 1
             else:
                 fire = 0
             if len(ins) > 1:  # hwa_join: every input waits for the others
                 for link in ins:
                     while (valid := link.valid_at(beat)) is None:
-                        yield
+                        yield link
                     fire = max(fire, valid)
             for link in ins:
                 link.accept(fire)
             while len(ins[0].moved) <= beat:
-                yield
+                yield ins[0]
             out.offer(ins[0].moved[beat] + self.latency)
 
     def _windowed(self, window: Window, source: Link, out: Link, frames: int) -> Process:
@@ -152,12 +167,12 @@ class Segment(Block):
                     fire += offset - at
                     at = offset
                     while len(moved_in) <= base + beat:
-                        yield
+                        yield source
                     fire = max(fire, moved_in[base + beat])
                 fire += reduction - at
                 if produced >= depth:
                     while len(moved_out) <= produced - depth:
-                        yield
+                        yield out
                     fire = max(fire, moved_out[produced - depth] + 1)
                 out.offer(fire + latency)
                 produced += 1
@@ -213,11 +228,12 @@ class Fork(Block):
         (source,) = ins
         for beat in range(self.beats * frames):
             while (valid := source.valid_at(beat)) is None:
-                yield
+                yield source
             for link in outs:
                 link.offer(valid)
-            while any(len(link.moved) <= beat for link in outs):
-                yield
+            for link in outs:
+                while len(link.moved) <= beat:
+                    yield link
             source.accept(max(link.moved[beat] for link in outs))
 
 
@@ -234,7 +250,7 @@ class Pack(Block):
         for beat in range(self.beats * frames):
             if beat:
                 while len(out.moved) < beat:
-                    yield
+                    yield out
                 source.accept(out.moved[beat - 1])
             else:
                 source.accept(0)
@@ -242,7 +258,7 @@ class Pack(Block):
                 source.accept(0)
             last = (beat + 1) * self.ratio - 1
             while len(source.moved) <= last:
-                yield
+                yield source
             out.offer(source.moved[last] + 1)
 
 
@@ -259,12 +275,12 @@ class Unpack(Block):
         for beat in range(self.beats // self.ratio * frames):
             if beat:
                 while len(out.moved) < beat * self.ratio:
-                    yield
+                    yield out
                 source.accept(out.moved[beat * self.ratio - 1])
             else:
                 source.accept(0)
             while len(source.moved) <= beat:
-                yield
+                yield source
             for _ in range(self.ratio):
                 out.offer(source.moved[beat] + 1)
 
@@ -284,12 +300,12 @@ class Reorder(Block):
         for frame in range(frames):
             last = (frame + 1) * length - 1
             while len(source.moved) <= last:
-                yield
+                yield source
             filled = read = source.moved[last] + 1
             for beat in range(frame * length, (frame + 1) * length):
                 if beat:
                     while len(out.moved) < beat:
-                        yield
+                        yield out
                     read = max(filled, out.moved[beat - 1])
                 out.offer(read + 1)
             if frame + 2 < frames:

@@ -132,43 +132,55 @@ def _occupancy(plan: Plan, buffers: list[str], frames: int) -> dict[str, int]:
 
 
 def _grow_rings(plan: Plan, frames: int) -> Plan:
-    """Add a row to one ring at a time while that shortens the interval."""
+    """Add rows to all rings while that shortens the interval, then take back what is not needed."""
     goal = plan.bottleneck.cycles
-    best = _interval(plan, frames)
-    improved = True
-    while improved and (best is None or best > goal):
-        improved = False
+    small, best = plan, _interval(plan, frames)
+    while best is None or best > goal:
+        grown = plan
         for segment in plan.segments:
-            issuer = segment.issuer
-            if issuer is None or issuer.depth >= 2 * issuer.beats_in:
-                continue
-            row = max(issuer.beats, issuer.width * issuer.beats)
-            grown = plan.replaced(segment, segment.with_ring(issuer.depth + row))
-            interval = _interval(grown, frames)
-            if interval is not None and (best is None or interval < best):
-                plan, best, improved = grown, interval, True
+            grown = grown.replaced(segment, _one_row_more(segment))
+        interval = _interval(grown, frames)
+        if grown == plan or (interval or 0) >= (best or 1 << 62):
+            break
+        plan, best = grown, interval
     if best is None:
         plan.timing(frames)  # raises with the names of the blocks that wait
+    for before in small.segments:
+        now = next(s for s in plan.segments if s.name == before.name)
+        back = plan.replaced(now, before)
+        if now != before and _interval(back, frames) == best:
+            plan = back
     return plan
+
+
+def _one_row_more(segment: Segment) -> Segment:
+    issuer = segment.issuer
+    if issuer is None:
+        return segment
+    row = issuer.width * issuer.beats
+    most = max(issuer.depth, 2 * issuer.beats_in)
+    return segment.with_ring(min(issuer.depth + row, most))
 
 
 def _trim_forks(plan: Plan, frames: int) -> Plan:
     """Shrink every fork's buffers to the least that keeps the interval; drop useless ones."""
     goal = _interval(plan, frames)
     for stream in fork_copies(plan):
-        plan = _trimmed(plan, stream, goal, frames)
+        bare = _without_buffer(plan, stream)
+        plan = bare if _interval(bare, frames) == goal else _trimmed(plan, stream, goal, frames)
     return plan
 
 
 def _trimmed(plan: Plan, stream: str, goal: int | None, frames: int) -> Plan:
-    bare = _without_buffer(plan, stream)
-    if _interval(bare, frames) == goal:
-        return bare
-    buffer = next(s for s in plan.segments if s.name == f"{stream}_buffer")
+    name = f"{stream}_buffer"
+    buffer = next(s for s in plan.segments if s.name == name)
 
     def enough(depth: int) -> bool:
         return _interval(plan.replaced(buffer, buffer.with_depth(depth)), frames) == goal
 
+    used = _occupancy(plan, [name], frames)[name]
+    if used > 1 and not enough(used - 1) and enough(used):
+        return plan.replaced(buffer, buffer.with_depth(used))
     return plan.replaced(buffer, buffer.with_depth(_smallest(1, buffer.depth, enough)))
 
 

@@ -8,11 +8,12 @@ costs nothing, and the result equals the simulation of the Verilog cycle for cyc
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from hwaccel.errors import ScheduleError
-from hwaccel.schedule.blocks import Block, Link
+from hwaccel.schedule.blocks import Block, Link, Process
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,55 +64,32 @@ def run_timing(
         ScheduleError: the design deadlocks; the message names the blocks that wait.
     """
     links = {} if links is None else links
-    # An input that is an output, too, belongs to no block.
-    links.update((name, Link()) for b in blocks for name in (*b.inputs, *b.outputs))
-    links.update((name, Link()) for name in inputs if name not in links)
+    runnable: deque[Process] = deque()
+    links.update((n, Link(runnable.append)) for b in blocks for n in (*b.inputs, *b.outputs))
+    for name in outputs:
+        links[name].drain()
     for name, beats in inputs.items():
         times = arrivals[name] if arrivals else [0] * (beats * frames)
         for cycle in times:
             links[name].offer(cycle)
-    drains = {name: _Drain(links[name]) for name in outputs}
-    for drain in drains.values():
-        drain.pull()
-    running = [
-        (
-            block,
-            block.process(
-                [links[n] for n in block.inputs], [links[n] for n in block.outputs], frames
-            ),
-        )
-        for block in blocks
-    ]
-    while running:
-        before = sum(len(link.moved) for link in links.values())
-        waiting = []
-        for block, process in running:
-            if next(process, _DONE) is not _DONE:
-                waiting.append((block, process))
-            for drain in drains.values():
-                drain.pull()
-        stuck = len(waiting) == len(running)
-        if stuck and sum(len(link.moved) for link in links.values()) == before:
-            names = ", ".join(block.name for block, _ in waiting)
-            raise ScheduleError(f"the design deadlocks; waiting for each other: {names}")
-        running = waiting
+    unfinished: dict[Process, str] = {}
+    for block in blocks:
+        ins, outs = ([links[n] for n in names] for names in (block.inputs, block.outputs))
+        process = block.process(ins, outs, frames)
+        unfinished[process] = block.name
+        runnable.append(process)
+    while runnable:
+        process = runnable.popleft()
+        awaited = next(process, None)
+        if awaited is None:
+            del unfinished[process]
+        else:
+            awaited.waiting.append(process)
+    if unfinished:
+        names = ", ".join(unfinished.values())
+        raise ScheduleError(f"the design deadlocks; waiting for each other: {names}")
     return Timing(
         frames,
         tuple(tuple(links[name].moved) for name in inputs),
         tuple(tuple(links[name].moved) for name in outputs),
     )
-
-
-_DONE = object()
-
-
-class _Drain:
-    """A consumer that is always ready."""
-
-    def __init__(self, link: Link) -> None:
-        self._link = link
-
-    def pull(self) -> None:
-        link = self._link
-        while link.valid_at(len(link.moved)) is not None:
-            link.accept(0)

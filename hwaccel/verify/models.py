@@ -9,16 +9,18 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
+import importlib
+import importlib.util
 import os
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-
-import cocotb_tools.config as cocotb_files
+from typing import Any
 
 from hwaccel import tools
+from hwaccel.errors import ToolError
 from hwaccel.tools.cache import user_cache
 
 BUILD_TIMEOUT_S = 900.0
@@ -34,6 +36,21 @@ _MAKE = ("OPT_FAST=-O1", "OPT_SLOW=-O0", "OPT_GLOBAL=-O2")
 def random_start(seed: int) -> list[str]:
     """Return the arguments with which a model starts from the register values of ``seed``."""
     return ["+verilator+rand+reset+2", f"+verilator+seed+{seed % 0x7FFFFFFF + 1}"]
+
+
+def cocotb_files() -> Any:
+    """Return the module of cocotb that knows where its libraries are.
+
+    Raises:
+        ToolError: cocotb or its AXI models are not installed.
+    """
+    for package in ("cocotb_tools", "cocotbext"):
+        if importlib.util.find_spec(package) is None:
+            raise ToolError(
+                f"{package}: not found; it runs the benches; "
+                "install it with: pip install 'hwaccel[sim]'"
+            )
+    return importlib.import_module("cocotb_tools.config")
 
 
 def verilated(files: Mapping[str, str], top: str, *, waves: bool) -> Path:
@@ -69,7 +86,7 @@ def _identity() -> str:
     """Return what the compiled code depends on besides its sources: the tools and cocotb."""
     places = [str(tools.require(tool).path.resolve()) for tool in ("verilator", "g++")]
     versions = [tools.version(tools.require(tool)) or "" for tool in ("verilator", "g++")]
-    return " ".join([*places, *versions, str(cocotb_files.libs_dir)])
+    return " ".join([*places, *versions, str(cocotb_files().libs_dir)])
 
 
 @contextmanager
@@ -101,18 +118,25 @@ def _build(
 def _compile(
     scratch: Path, names: Sequence[str], top: str, options: Sequence[str], runtime: Path, log: Path
 ) -> None:
-    libraries = cocotb_files.libs_dir
+    cocotb = cocotb_files()
+    libraries = cocotb.libs_dir
     link = f"-Wl,-rpath,{libraries} -L{libraries} -lcocotbvpi_verilator"
-    main = cocotb_files.share_dir / "lib" / "verilator" / "verilator.cpp"
+    main = cocotb.share_dir / "lib" / "verilator" / "verilator.cpp"
     verilator, env = tools.require("verilator"), tools.verilator_env()
     where = ["-Mdir", "obj", "--top-module", top, "--prefix", "Vtop", "-o", top, "-LDFLAGS", link]
-    tools.run(
+    done = tools.run(
         [*verilator.argv, *options, *where, str(main), *names],
         cwd=scratch,
         env=env,
         log=log,
         timeout_s=BUILD_TIMEOUT_S,
+        check=False,
     )
+    if done.returncode != 0:
+        # A warning that ends the run is said first, and followed by advice on how to hide it.
+        said = [line for line in done.output.splitlines() if line.startswith("%")]
+        reason = said[0] if said else tools.meaningful_line(done.output)
+        raise ToolError(f"verilator: failed (exit code {done.returncode}): {reason} (log: {log})")
     for kept in runtime.glob("*.o"):
         shutil.copyfile(kept, scratch / "obj" / kept.name)
     trace = f"VM_TRACE={int('--trace' in options)}"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import shutil
 import sys
@@ -18,7 +17,7 @@ from hwaccel.emit.netlist import Netlist
 from hwaccel.errors import ConfigError, ToolError
 from hwaccel.verify.beats import Ints
 from hwaccel.verify.jobs import Bench, Outcome, Stalls, read_outcomes, write_job
-from hwaccel.verify.models import random_start, verilated
+from hwaccel.verify.models import cocotb_files, random_start, verilated
 from hwaccel.verify.result import SimResult
 
 Simulator = Literal["icarus", "verilator"]
@@ -135,12 +134,7 @@ class _Simulation:
 
     def run(self, timeout_s: float) -> None:
         """Compile and simulate; see that the bench got to its end."""
-        for package in ("cocotb_tools", "cocotbext.axi"):
-            if importlib.util.find_spec(package.partition(".")[0]) is None:
-                raise ToolError(
-                    f"{package}: not found; it runs the benches; "
-                    "install it with: pip install 'hwaccel[sim]'"
-                )
+        cocotb_files()
         runner = self._icarus() if self.simulator == "icarus" else self._verilator()
         common = {
             "simulator": self.simulator,

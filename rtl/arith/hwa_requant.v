@@ -60,7 +60,6 @@ module hwa_requant #(
     localparam integer SIZE_W = (OUT_SIGNED != 0) ? OUT_W - 1 : OUT_W;
     localparam signed [63:0] MAX = (64'sd1 <<< SIZE_W) - 64'sd1;
     localparam signed [63:0] MIN = (OUT_SIGNED != 0) ? -MAX - 64'sd1 : 64'sd0;
-    localparam signed [VALUE_W-1:0] TOP = {{(VALUE_W-SIZE_W){1'b0}}, {SIZE_W{1'b1}}};
     localparam signed [OUT_W:0] LO_NEAR = LO[OUT_W:0];
     localparam signed [OUT_W:0] HI_NEAR = HI[OUT_W:0];
 
@@ -120,8 +119,7 @@ module hwa_requant #(
                 always @(posedge clk) rounded_q <= {{(XS_W-IN_W){1'b0}}, x, {LEFT{1'b0}}};
             end
 
-            wire signed [VALUE_W-1:0] value = {{(VALUE_W-ROUND_W){rounded_q[ROUND_W-1]}},
-                                               rounded_q};
+            wire [VALUE_W-1:0] value = {{(VALUE_W-ROUND_W){rounded_q[ROUND_W-1]}}, rounded_q};
 
             if (WRAP != 0) begin : g_wrap
                 // Bits that fall off.
@@ -132,8 +130,9 @@ module hwa_requant #(
                 // What OUT_W bits cannot hold shows in the bits above. LO and HI, where they are
                 // tighter, need a comparison only with what can be held.
                 wire [VALUE_W-1:SIZE_W] above    = value[VALUE_W-1:SIZE_W];
-                wire                    too_low  = value < 0 && (OUT_SIGNED == 0 || !(&above));
-                wire                    too_high = value > TOP;
+                wire                    negative = value[VALUE_W-1];
+                wire                    too_low  = negative && (OUT_SIGNED == 0 || !(&above));
+                wire                    too_high = !negative && (|above);
                 wire signed [OUT_W:0]   near     = value[OUT_W:0];
 
                 always @(posedge clk) begin

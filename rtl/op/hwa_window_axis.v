@@ -9,8 +9,8 @@
 //               partial  c(w) < c(w + 1) < c(w) + STRIDE, not closing
 //             At most one of the four is high; none means c(w + 1) = c(w) + STRIDE.
 //   order     taps inside windows; tap_last and window_last say that k and w are the last ones
-//   latency   1: tap_step moves k on, seen in the next cycle; from the last k the first one of
-//             the same window follows, or with window_moves that of the next
+//   latency   0: tap_step in cycle t, the next tap in cycle t + 1; after the last tap of a window
+//             comes its first again, or with window_moves the first of the next window
 //   interval  1
 //   tlast     none: this is not a stream
 //   must not  disagree with `window`, which counts w outside

@@ -54,6 +54,20 @@ def long_shifts(shifts: Sequence[int], modes: Sequence[Rounding]) -> Graph:
     return b.build(*outputs)
 
 
+def meeting_names() -> Graph:
+    """Values named like what is made of other values' names."""
+    b = GraphBuilder("meeting_names_core")
+    fixed = TensorType.full((2,), FixedType.parse("s4.0"))
+    one, zero = IntArray([[1, 2], [3, 4]]), IntArray([0, 0])
+    names = ["a", "a_in", "a_weight", "a_node", "a_config", "a_stream", "a_buffer", "a_out", "x_a"]
+    x = b.input("a_weight_in", fixed)
+    values = [b.input(name, fixed) for name in ("a_in_in", "y_a", "memory", "run", "hwa")]
+    for name in names:
+        values.append(b.add(name, Dense(one, zero, zero), x))
+    values.append(b.add("core", Add(), x, x))
+    return b.build(*values)
+
+
 def merge(graphs: Sequence[Graph]) -> Graph:
     """Put independent graphs side by side, to compile them once."""
     b = GraphBuilder("side_by_side")

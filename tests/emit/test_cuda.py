@@ -16,7 +16,7 @@ from hwaccel.fxp import FixedType, IntArray, Rounding
 from hwaccel.gpu.cuda import host_run
 from hwaccel.ir import Graph, GraphBuilder, TensorType, interpret
 from hwaccel.ops import Add, Dense, Relu, Requant
-from tests.emit.networks import comments, long_shifts, merge, small_cnn
+from tests.emit.networks import comments, long_shifts, meeting_names, merge, small_cnn
 from tests.graphs import batches, random_graph
 
 pytestmark = pytest.mark.skipif(tools.find("g++") is None, reason="g++ is not installed")
@@ -77,6 +77,12 @@ def test_folders_may_be_relative(tmp_path, monkeypatch):
     (x,) = batches(graph, 1)
     (y,) = host_run(Path("cuda"), graph, [x])
     np.testing.assert_array_equal(y, np.maximum(x, 0))
+
+
+def test_names_that_meet_when_joined():
+    """Tables, streams, structs and ports are named after values: suffixes keep them apart."""
+    graph = meeting_names()
+    _assert_runs(graph)
 
 
 def test_no_samples():
@@ -185,9 +191,9 @@ def test_interface_is_declared():
     assert (
         "int demo_run(\n"
         "    long long count,\n"
-        "    const uint8_t *x_x,\n"
-        "    int32_t *y_fc,\n"
-        "    uint8_t *y_pool1);\n"
+        "    const uint8_t *x_in,\n"
+        "    int32_t *fc_out,\n"
+        "    uint8_t *pool1_out);\n"
     ) in header
 
 

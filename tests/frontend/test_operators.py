@@ -8,6 +8,9 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from hwaccel.frontend.program import Call, Placeholder, Program, Ref, overload
+from hwaccel.frontend.quant import quantize
+from hwaccel.frontend.torch_export import HANDLERS, trace
 from tests.frontend.tools import (
     EXACT,
     Lambda,
@@ -72,6 +75,7 @@ CONVOLUTIONS = [
 ]
 
 
+@pytest.mark.filterwarnings("ignore:Using padding='same'")
 @pytest.mark.parametrize(
     ("channels", "outputs", "kernel", "stride", "padding", "dilation", "groups"),
     CONVOLUTIONS,
@@ -147,6 +151,10 @@ def test_avg_pool2d_by_powers_of_two(arguments):
         (nn.AvgPool1d(4, 2), (2, 10)),
         (nn.AdaptiveAvgPool1d(2), (2, 8)),
         (Lambda(lambda m, x: x.mean((2, 3))), (3, 4, 2)),
+        (Lambda(lambda m, x: x.sum((2, 3))), (3, 3, 5)),
+        (Lambda(lambda m, x: x.sum(2, keepdim=True)), (3, 3, 5)),
+        (Lambda(lambda m, x: x.amax((2, 3))), (3, 3, 5)),
+        (Lambda(lambda m, x: x.amax(-1)), (3, 5)),
         (Lambda(lambda m, x: x.mean((-1, -2), keepdim=True)), (3, 4, 2)),
         (Lambda(lambda m, x: x.mean(3)), (3, 3, 4)),
         (Lambda(lambda m, x: x.mean(2, keepdim=True)), (3, 4, 3)),
@@ -192,6 +200,8 @@ def test_shapes(function, shape, result):
         lambda m, x: x.clamp(min=0),
         lambda m, x: x.clamp_min(0.0),
         lambda m, x: torch.clamp(x, 0),
+        lambda m, x: x.clone().clamp_(min=0),
+        lambda m, x: x.clone().clamp_min_(0),
     ],
 )
 def test_relu(function):
@@ -330,3 +340,56 @@ def test_nested_outputs_are_flattened_in_order():
     low, double = golden(graph, [x])
     np.testing.assert_array_equal(low, np.maximum(x, 0))
     np.testing.assert_array_equal(double, 2 * x)
+
+
+@pytest.mark.parametrize(
+    ("function", "shape"),
+    [
+        (lambda m, x: functional.pad(x, (1, 1)), (2, 3, 4)),
+        (lambda m, x: functional.adaptive_avg_pool2d(x, 2), (2, 4, 4)),
+        (lambda m, x: functional.avg_pool2d(x, 2), (2, 4, 4)),
+        (lambda m, x: functional.max_pool2d(x, 3, 2, 1), (2, 4, 5)),
+        (lambda m, x: torch.fake_quantize_per_tensor_affine(x + 1, 0.5, 0, -8, 7), (4,)),
+        (lambda m, x: (x.double() * 2).float(), (4,)),
+        (lambda m, x: (1 - x).relu_(), (2, 3)),
+        (lambda m, x: functional.linear(x, torch.ones(3, 4), torch.ones(3)), (4,)),
+        (lambda m, x: functional.conv1d(x, torch.ones(3, 2, 2), padding=1), (2, 5)),
+    ],
+)
+def test_decomposed_programs(function, shape):
+    """``run_decompositions`` spells the same operators differently."""
+    x = frames(*shape)
+    exported = torch.export.export(Lambda(function), (torch.from_numpy(x),))
+    graph = quantize(trace(exported.run_decompositions()), x, EXACT)
+    np.testing.assert_array_equal(golden(graph, [x])[0], answers(Lambda(function), [x])[0])
+
+
+@pytest.mark.parametrize(
+    ("target", "arguments", "kind"),
+    [
+        ("aten.add.Scalar", {"other": 1.5, "alpha": 1}, "scale"),
+        ("aten.add_.Scalar", {"other": 1.5, "alpha": 1}, "scale"),
+        ("aten.sub.Scalar", {"other": 1.5, "alpha": 1}, "scale"),
+        ("aten.sub_.Scalar", {"other": 1.5, "alpha": 1}, "scale"),
+        ("aten.mul.Scalar", {"other": 1.5}, "scale"),
+        ("aten.mul_.Scalar", {"other": 1.5}, "scale"),
+        ("aten.div.Scalar", {"other": 1.5}, "scale"),
+        ("aten.div_.Scalar", {"other": 1.5}, "scale"),
+        ("aten._unsafe_view.default", {"size": (7, 6)}, "reshape"),
+        ("aten.alias.default", {}, None),
+        ("aten.contiguous.default", {"memory_format": None}, None),
+        ("aten.to.dtype_layout", {"dtype": "torch.float32"}, None),
+        ("aten.feature_dropout_.default", {"p": 0.5, "train": False}, None),
+        ("aten.rsub.Tensor", {"other": 3, "alpha": 1}, "scale"),
+    ],
+)
+def test_spellings_of_other_exporters(target, arguments, kind):
+    shape = (7, 6) if kind == "reshape" else (7, 2, 3)
+    call = Call(target, {"self": Ref("x"), **arguments}, ("y",), (shape,), "")
+    relu = Call("aten.relu.default", {"self": Ref("y")}, ("z",), (shape,), "")
+    program = Program("p", (Placeholder("x", (7, 2, 3)),), {}, (call, relu), ("z",), ())
+    assert [node.op.kind for node in trace(program).nodes] == [*filter(None, [kind]), "relu"]
+
+
+def test_every_target_is_one_of_pytorch():
+    assert all(overload(target) is not None for target in HANDLERS)

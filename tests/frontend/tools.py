@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -87,3 +89,13 @@ def check_exact(model: nn.Module, *xs: np.ndarray, config: Config = EXACT) -> Gr
 def ops(graph: Graph) -> list[str]:
     """Return the op names in order."""
     return [node.op.name for node in graph.nodes]
+
+
+class Bomb:
+    """Makes a file when unpickled."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self):
+        return (os.mkdir, (str(self.path),))

@@ -5,9 +5,11 @@ All designs of an op share one simulation; the first test of an op runs it.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import cache
 
 import pytest
+from _pytest.mark import ParameterSet
 
 from hwaccel.ir import Op
 from hwaccel.ir.hardware import Fold
@@ -15,65 +17,87 @@ from hwaccel.ir.op import Example
 from hwaccel.ops import OPS
 from hwaccel.tools import find
 from hwaccel.verify.jobs import Outcome, Stalls
+from hwaccel.verify.rtl import Simulator
 from tests.verify.packing import Design, design, one_op, run_packed
 
-pytestmark = [
-    pytest.mark.rtl,
-    pytest.mark.skipif(find("iverilog") is None, reason="iverilog is not installed"),
-]
-
-# The sink never waits in the first two, so that times are predicted exactly.
+pytestmark = pytest.mark.rtl
 STALLS = (
-    Stalls(),
+    # The sink never waits in the first two, so that times are predicted exactly.
+    Stalls("none", "none", 1),
     Stalls("bursts", "none", 2),
     Stalls("some", "heavy", 3),
     Stalls("none", "bursts", 4),
 )
 
 
-def _folds(example: Example) -> list[Fold]:
-    """The slowest, the fastest and one between."""
-    every = example.op.folds(*example.ins)
-    return [every[i] for i in sorted({0, len(every) // 2, len(every) - 1})]
+@dataclass(frozen=True)
+class Case:
+    """One op at one parallelism. ``chosen`` ones run on Verilator, too."""
+
+    op: type[Op]
+    example: Example
+    fold: Fold
+    chosen: bool
+
+    @property
+    def label(self) -> str:
+        return f"{self.op.name}-{self.example.label}-{self.fold}"
 
 
-CASES = {
-    f"{op.name}-{example.label}-{fold}": (op, example, fold)
-    for op in OPS
-    for example in op.examples()
-    for fold in _folds(example)
-}
+def _cases(op: type[Op]) -> list[Case]:
+    """The slowest, the fastest and a middle fold of every example; one of them is chosen."""
+    cases = []
+    for number, example in enumerate(op.examples()):
+        every = example.op.folds(*example.ins)
+        some = [every[i] for i in sorted({0, len(every) // 2, len(every) - 1})]
+        cases += [Case(op, example, fold, at == number % len(some)) for at, fold in enumerate(some)]
+    return cases
 
 
-def _design(name: str) -> Design:
-    _, example, fold = CASES[name]
-    return design(one_op(name, example.op, example.ins), {"y": fold})
+CASES = [case for op in OPS for case in _cases(op)]
 
 
 @cache
-def _simulated(op: type[Op], simulator: str) -> dict[str, tuple[Design, list[Outcome]]]:
-    names = [name for name, case in CASES.items() if case[0] is op]
-    designs = [_design(name) for name in names]
+def _simulated(op: type[Op], simulator: Simulator) -> dict[str, tuple[Design, list[Outcome]]]:
+    cases = [case for case in _cases(op) if case.chosen or simulator == "icarus"]
+    graphs = [one_op(case.label, case.example.op, case.example.ins) for case in cases]
+    designs = [design(graph, {"y": case.fold}) for graph, case in zip(graphs, cases, strict=True)]
     outcomes = run_packed(designs, STALLS, simulator)
-    return dict(zip(names, zip(designs, outcomes, strict=True), strict=True))
+    return {
+        case.label: result
+        for case, result in zip(cases, zip(designs, outcomes, strict=True), strict=True)
+    }
 
 
-@pytest.mark.parametrize("name", CASES)
-def test_every_fold_on_icarus(name):
-    op, _, _ = CASES[name]
-    made, outcomes = _simulated(op, "icarus")[name]
-    _check(made, outcomes)
+def _parameters(cases: list[Case]) -> list[ParameterSet]:
+    """One parameter per case; those of an op share a worker of pytest-xdist."""
+    return [
+        pytest.param(case, id=case.label, marks=pytest.mark.xdist_group(case.op.name))
+        for case in cases
+    ]
+
+
+@pytest.mark.skipif(find("iverilog") is None, reason="iverilog is not installed")
+@pytest.mark.parametrize("case", _parameters(CASES))
+def test_every_fold_on_icarus(case):
+    _check(*_simulated(case.op, "icarus")[case.label])
+
+
+@pytest.mark.skipif(find("verilator") is None, reason="verilator is not installed")
+@pytest.mark.parametrize("case", _parameters([case for case in CASES if case.chosen]))
+def test_a_fold_of_every_example_on_verilator(case):
+    _check(*_simulated(case.op, "verilator")[case.label])
 
 
 def _check(made: Design, outcomes: list[Outcome]) -> None:
-    for stalls, outcome in zip(STALLS, outcomes, strict=True):
-        result = outcome.get()
+    results = [outcome.get() for outcome in outcomes]  # raises where a bit is wrong
+    frames = len(made.xs[0])
+    for stalls, result in zip(STALLS, results, strict=True):
         if stalls.backpressure == "none":
             arrivals = dict(zip(made.plan.inputs, map(list, result.offered), strict=True))
-            predicted = made.plan.timing(len(result.finished), arrivals)
-            assert result.finished == predicted.finished(), stalls
+            predicted = made.plan.timing(frames, arrivals)
+            assert result.finished == predicted.finished()
             assert result.latency == predicted.latency
             assert result.interval == predicted.interval
     # With nothing in the way, the prediction needs no measured times.
-    alone = made.plan.timing(len(outcomes[0].get().finished))
-    assert outcomes[0].get().finished == alone.finished()
+    assert results[0].finished == made.plan.timing(frames).finished()

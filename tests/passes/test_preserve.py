@@ -14,7 +14,7 @@ from hwaccel.passes.intervals import channel_intervals
 from tests.graphs import batches, graphs
 from tests.passes.checks import assert_same
 
-SETTINGS = settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
+SETTINGS = settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
 PASSES = tuple(dict.fromkeys(p for chapter in PIPELINE.chapters for p in chapter.passes))
 
 

@@ -13,6 +13,7 @@ import pytest
 from proofs import RTL, missing, run
 
 from hwaccel import tools
+from hwaccel.emit.literals import verilog_parameter
 
 SIM = RTL.parent / "sim"
 sys.path.append(str(SIM))
@@ -180,7 +181,9 @@ endmodule
 
 def _instance(i: int, case: Case, in_place: int, out_place: int) -> str:
     model = case.model()
-    values = [f".{name}({_number(name, value)})" for name, value in case.parameters.items()]
+    values = [
+        f".{name}({verilog_parameter(name, value)})" for name, value in case.parameters.items()
+    ]
     values += [f'.{name}("{i}_{name}.hex")' for name in case.roms]
     ports = [f".{name}({name}[{i}])" for name in ("in_valid", "out_valid")]
     frame = [f".{name}({name}[{i}])" for name in ("in_first", "in_last")]
@@ -198,10 +201,6 @@ def _instance(i: int, case: Case, in_place: int, out_place: int) -> str:
         .clk(clk), .rst(rst), {", ".join(ports + frame * model.framed)}
     );
 {rest}"""
-
-
-def _number(name: str, value: int) -> str:
-    return f"{'-' * (value < 0)}64'sd{abs(value)}" if name in ("LO", "HI") else str(value)
 
 
 @pytest.fixture
@@ -263,3 +262,58 @@ def test_no_parameter_set_makes_a_tool_speak(argv, folder):
     if missing(argv[0]):
         pytest.skip(missing(argv[0]))
     assert run([*argv, *map(str, SOURCES), "top.v"], folder) == (0, "")
+
+
+@pytest.mark.synth
+@pytest.mark.skipif(missing("yosys") != "", reason=missing("yosys"))
+def test_yosys_finds_no_latch_and_multiplies_in_dsps(folder):
+    # Two of each pipe, the multiplying ones with operands of 8 bits.
+    found = [c for c in cases() if 8 in (c.parameters.get("X_W"), c.parameters.get("IN_W"))]
+    chosen = [c for m in MODELS for c in [c for c in found if c.module == m][:2]]
+    for i, case in enumerate(chosen):
+        for name, words in case.roms.items():
+            (folder / f"{i}_{name}.hex").write_text("".join(f"{word:x}\n" for word in words))
+    (folder / "top.v").write_text(top(chosen))
+    for path in SOURCES:
+        shutil.copy(path, folder)
+    products = [c.parameters for c in chosen if c.roms]
+    count = sum(p.get("PE", p.get("LANES")) * p.get("SIMD", 1) for p in products)
+    script = (
+        f"read_verilog -defer {' '.join(path.name for path in SOURCES)} top.v; "
+        "synth_ecp5 -run begin:map_ffs -top pipes_top; select -assert-none t:$_DLATCH*; "
+        f"select -assert-count {count} t:MULT18X18D"
+    )
+    code, text = run(["yosys", "-q", "-p", script], folder)
+    assert code == 0, text
+
+
+@pytest.mark.rtl
+@pytest.mark.skipif(missing("iverilog") != "", reason=missing("iverilog"))
+@pytest.mark.parametrize(
+    ("module", "values", "message"),
+    [
+        ("hwa_accumulate", {"SHIFT_W": 9}, "SHIFT_W=9, must be 0 to 8"),
+        ("hwa_add", {"LANES": 0}, "LANES=0 A_W=8 B_W=8 OUT_W=9, must be 1 or more"),
+        ("hwa_loop", {"COUNT": 0}, "COUNT=0, must be 1 to 2^30"),
+        ("hwa_mac", {"WORDS": 0}, "PE=2 SIMD=2 X_W=8 W_W=8 WORDS=0, must be 1 or more"),
+        ("hwa_mac_lanes", {"WORDS": 0}, "LANES=2 X_W=8 W_W=8 WORDS=0, must be 1 or more"),
+        ("hwa_maxpool", {"LANES": 0}, "LANES=0 W=8, must be 1 or more"),
+        ("hwa_relu", {"LANES": 0}, "LANES=0 IN_W=8 OUT_W=7, must be 1 or more"),
+        ("hwa_requant", {"ROUNDING": 3}, "ROUNDING=3, must be 0 to 2"),
+        ("hwa_requant", {"HI": 128}, "LO=-128 HI=128, must be in order and in -128 to 127"),
+        ("hwa_requant", {"OUT_SIGNED": 0}, "LO=-128 HI=127, must be in order and in 0 to 255"),
+        (
+            "hwa_scale",
+            {"CHANNEL_WORDS": 0},
+            "MULT_W=16 ADD_W=32 CHANNEL_WORDS=0, must be 1 or more",
+        ),
+        ("hwa_sumpool", {"LANES": 0}, "LANES=0 IN_W=8 OUT_W=12, must be 1 or more"),
+    ],
+    ids=lambda value: value if isinstance(value, str) and "=" not in value else "",
+)
+def test_a_bad_parameter_is_named(module, values, message, tmp_path):
+    sizes = [f"-P{module}.{name}={value}" for name, value in values.items()]
+    argv = ["iverilog", "-g2005", *sizes, "-s", module, "-o", "out.vvp", *map(str, SOURCES)]
+    run(argv, tmp_path)
+    _, text = run(["vvp", "out.vvp"], tmp_path)
+    assert f"hwa: {module}: {message}" in text.splitlines()

@@ -13,6 +13,8 @@ import pytest
 from proofs import RTL, missing, run
 
 from hwaccel import tools
+from hwaccel.emit.literals import verilog_parameter
+from hwaccel.ir.hardware import Window
 
 SIM = RTL.parent / "sim"
 sys.path.append(str(SIM))
@@ -24,7 +26,7 @@ from cocotb_tools.check_results import get_results  # noqa: E402
 from cocotb_tools.runner import get_runner  # noqa: E402
 
 SEED = 20
-SOURCES = sorted((RTL / "op").glob("hwa_window*.v")) + [RTL / "op" / "hwa_loop.v"]
+SOURCES = [*sorted((RTL / "op").glob("hwa_window*.v")), RTL / "op" / "hwa_loop.v"]
 # Read beats and input beats of one frame, at most: keeps the run short.
 MOST_READS, MOST_BEATS = 700, 200
 
@@ -103,7 +105,7 @@ def _drawn(rng: random.Random) -> Geometry:
         repeat=rng.choice((1, 1, 2, 3)),
         lanes=lanes,
         data_w=lanes * lane_w,
-        pad=rng.getrandbits(64),
+        pad=rng.randint(-(1 << 40), 1 << 40),
     )
 
 
@@ -151,8 +153,7 @@ endmodule
 
 def _instance(i: int, g: Geometry) -> str:
     values = ", ".join(
-        f".{name}(64'd{value})" if name == "PAD" else f".{name}({value})"
-        for name, value in g.parameters().items()
+        f".{name}({verilog_parameter(name, value)})" for name, value in g.parameters().items()
     )
     used, above = f"[{SLOT * i} +: {g.data_w}]", SLOT - g.data_w
     rest = f"[{SLOT * i + g.data_w} +: {above}]"
@@ -253,3 +254,56 @@ def test_yosys_puts_the_ring_into_memory(depth, cell, count, tmp_path):
     )
     code, text = run(["yosys", "-q", "-p", script], tmp_path)
     assert code == 0, text
+
+
+def test_the_scheduler_counts_like_the_bench():
+    # The plan gets its ring sizes and predicted cycles from Window, the Verilog is held to the
+    # bench's own count.
+    rng, agreed = random.Random(SEED), 0
+    while agreed < 200:
+        g = _drawn(rng)
+        if any(max(g.taps(*place)) < 0 for place in g.windows()):
+            continue  # a window that sees nothing but padding
+        window = Window(
+            *(g.in_h, g.in_w, g.groups, g.group_beats, g.repeat),
+            kernel=(g.kh, g.kw),
+            stride=(g.sy, g.sx),
+            dilation=(g.dy, g.dx),
+            padding=(g.pt, g.pl),
+            out_height=g.out_h,
+            out_width=g.out_w,
+        )
+        assert window.min_depth() == g.min_depth(), g
+        assert [window.freed_after(*place) for place in g.windows()] == g.freed_after(), g
+        agreed += 1
+
+
+@pytest.mark.rtl
+@pytest.mark.skipif(missing("iverilog") != "", reason=missing("iverilog"))
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"LANES": 3}, "hwa_window: DATA_W=8 LANES=3, must be 1 to 64 bits a lane, same for all"),
+        (
+            {"DATA_W": 65},
+            "hwa_window: DATA_W=65 LANES=1, must be 1 to 64 bits a lane, same for all",
+        ),
+        (
+            {"GROUPS": 0},
+            "hwa_window.walk: DEPTH=6 GROUPS=0 GROUP_BEATS=1 REPEAT=1, must be 1 or more",
+        ),
+        ({"PT": -1}, "hwa_window.walk.axis_y: PAD=-1, must be 0 or more"),
+        (
+            {"SX": 0},
+            "hwa_window.walk.axis_x: SIZE=4 TAPS=2 DILATION=1 WINDOWS=3 STRIDE=0, "
+            "must be 1 or more",
+        ),
+    ],
+    ids=lambda value: "-".join(value) if isinstance(value, dict) else "",
+)
+def test_a_bad_parameter_is_named(values, message, tmp_path):
+    sizes = [f"-Phwa_window.{name}={value}" for name, value in values.items()]
+    argv = ["iverilog", "-g2005", *sizes, "-s", "hwa_window", "-o", "out.vvp"]
+    run([*argv, *map(str, SOURCES)], tmp_path)
+    _, text = run(["vvp", "out.vvp"], tmp_path)
+    assert f"hwa: {message}" in text.splitlines()

@@ -207,9 +207,8 @@ def _failure(files, netlist, work, simulator="icarus", **options) -> str:
 @pytest.mark.skipif(find("iverilog") is None, reason="iverilog is not installed")
 def test_unknown_handshake_stops_the_bench(tmp_path):
     text = _failure(*echo("undecided"), tmp_path)
-    assert text == (
-        "icarus: the bench failed: ValueError: Cannot convert Logic('X') to bool (log: WORK/sim.log)"
-    )
+    reason = "ValueError: Cannot convert Logic('X') to bool"
+    assert text == f"icarus: the bench failed: {reason} (log: WORK/sim.log)"
 
 
 @pytest.mark.skipif(find("iverilog") is None, reason="iverilog is not installed")
@@ -218,7 +217,7 @@ def test_syntax_errors_come_from_the_compiler(tmp_path):
     broken = {name: text.replace("reg  ", "rag  ") for name, text in files.items()}
     text = _failure(broken, netlist, tmp_path)
     assert re.fullmatch(
-        r"icarus: failed \(exit code 1\): WORK/echo_right.v:16: (syntax )?error.* "
+        r"icarus: failed \(exit code 1\): WORK/echo_right.v:\d+: (syntax )?error.* "
         r"\(log: WORK/sim.log\)",
         text,
     )
