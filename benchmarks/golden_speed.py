@@ -13,7 +13,6 @@ for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
 import time
 from collections.abc import Callable
 
-import numpy as np
 import torch
 from torch import nn
 

@@ -17,8 +17,8 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from hwaccel import Config, convert, stages
-from hwaccel.report.summary import table_rows
 from hwaccel.report.results import AccuracyRecord, AccuracyRow, save_result
+from hwaccel.report.summary import table_rows
 
 ICARUS_FRAMES = 60
 console = Console()

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import numpy as np
@@ -205,7 +205,7 @@ class Design:
             "plan.json": _pretty(choices_of(self.plan)),
             "config.json": _pretty(self.config),
         }
-        parts = {
+        parts: dict[str, Mapping[str, str | bytes]] = {
             "rtl": self.verilog(),
             "hls": self.hls(),
             "cuda": self.cuda(),

@@ -6,11 +6,11 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any, Optional
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from hwaccel import __version__
@@ -85,28 +85,28 @@ def convert(
         "build"
     ),
     weights: Annotated[
-        Optional[Path], typer.Option(help="State dict for a factory (.pt, .safetensors).")
+        Path | None, typer.Option(help="State dict for a factory (.pt, .safetensors).")
     ] = None,
     example: Annotated[
-        Optional[str], typer.Option(help="Input shape with batch, like 1x3x32x32, or a .npy file.")
+        str | None, typer.Option(help="Input shape with batch, like 1x3x32x32, or a .npy file.")
     ] = None,
     calibration: Annotated[
-        Optional[Path], typer.Option(help=".npy file with representative inputs.")
+        Path | None, typer.Option(help=".npy file with representative inputs.")
     ] = None,
-    config: Annotated[Optional[Path], typer.Option(help="TOML file of options.")] = None,
-    name: Annotated[Optional[str], typer.Option(help="Name of the top module.")] = None,
-    weight_bits: Annotated[Optional[int], typer.Option(help="Bits per weight.")] = None,
-    activation_bits: Annotated[Optional[int], typer.Option(help="Bits per activation.")] = None,
+    config: Annotated[Path | None, typer.Option(help="TOML file of options.")] = None,
+    name: Annotated[str | None, typer.Option(help="Name of the top module.")] = None,
+    weight_bits: Annotated[int | None, typer.Option(help="Bits per weight.")] = None,
+    activation_bits: Annotated[int | None, typer.Option(help="Bits per activation.")] = None,
     input_format: Annotated[
-        Optional[str], typer.Option("--input", help="Format of the input stream, like u8.8.")
+        str | None, typer.Option("--input", help="Format of the input stream, like u8.8.")
     ] = None,
     target_interval: Annotated[
-        Optional[int], typer.Option(help="Clock cycles per frame to reach.")
+        int | None, typer.Option(help="Clock cycles per frame to reach.")
     ] = None,
-    multipliers: Annotated[Optional[int], typer.Option(help="Multipliers to spend.")] = None,
-    clock_mhz: Annotated[Optional[float], typer.Option(help="Clock to constrain for.")] = None,
+    multipliers: Annotated[int | None, typer.Option(help="Multipliers to spend.")] = None,
+    clock_mhz: Annotated[float | None, typer.Option(help="Clock to constrain for.")] = None,
     dump_ir: Annotated[
-        Optional[Path], typer.Option(help="Folder for the graph after every pass.")
+        Path | None, typer.Option(help="Folder for the graph after every pass.")
     ] = None,
 ) -> None:
     """Turn a model into Verilog, HLS C++, CUDA, benches and constraints."""
@@ -171,13 +171,13 @@ def sim(
         str, typer.Option(help="verilator, icarus, fast (compiled, no Python in the loop) or all.")
     ] = "all",
     frames: Frames = 16,
-    data: Annotated[Optional[Path], typer.Option(help=".npy file of inputs (numbers).")] = None,
+    data: Annotated[Path | None, typer.Option(help=".npy file of inputs (numbers).")] = None,
     idle: Annotated[str, typer.Option(help="Source pauses: none, some, heavy, bursts.")] = "none",
     backpressure: Annotated[
         str, typer.Option(help="Sink pauses: none, some, heavy, bursts.")
     ] = "none",
     seed: Seed = 1,
-    waves: Annotated[Optional[Path], typer.Option(help="Write waves to this file.")] = None,
+    waves: Annotated[Path | None, typer.Option(help="Write waves to this file.")] = None,
 ) -> None:
     """Simulate the Verilog and compare every bit with the golden model."""
     from hwaccel import stages
@@ -208,7 +208,7 @@ def csim(
         str, typer.Option(help="hls, cuda (its arithmetic on the host) or all.")
     ] = "all",
     frames: Frames = 16,
-    data: Annotated[Optional[Path], typer.Option(help=".npy file of inputs (numbers).")] = None,
+    data: Annotated[Path | None, typer.Option(help=".npy file of inputs (numbers).")] = None,
     seed: Seed = 1,
 ) -> None:
     """Compile the emitted C++ with g++, run it, compare every bit with the golden model."""
@@ -234,7 +234,7 @@ def synth(
     target: Annotated[
         str, typer.Option(help="ecp5-85k, ecp5-45k, ecp5-25k, xcup, ...")
     ] = "ecp5-85k",
-    clock_mhz: Annotated[Optional[float], typer.Option(help="Clock to aim at.")] = None,
+    clock_mhz: Annotated[float | None, typer.Option(help="Clock to aim at.")] = None,
     pnr: Annotated[
         bool, typer.Option(help="Place and route where nextpnr knows the target.")
     ] = True,
@@ -255,7 +255,7 @@ def synth(
 def report(
     project: Project,
     output: Annotated[
-        Optional[Path], typer.Option("--output", "-o", help="HTML file (default: in the project).")
+        Path | None, typer.Option("--output", "-o", help="HTML file (default: in the project).")
     ] = None,
 ) -> None:
     """Write one self-contained HTML page about the project and its results."""
@@ -325,6 +325,6 @@ def main() -> None:
 
 def _fail(message: str, code: int = 2) -> None:
     line = " ".join(message.split())
-    err.print(f"[bold red]hwaccel:[/] ", end="", highlight=False)
+    err.print("[bold red]hwaccel:[/] ", end="", highlight=False)
     err.print(line, markup=False, highlight=False, soft_wrap=True)
     sys.exit(code)

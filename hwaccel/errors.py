@@ -1,4 +1,4 @@
-"""One error class per stage. Every message is one line: where, what, expected against found, remedy."""
+"""One error class per stage. A message is one line: where, what, expected and found, remedy."""
 
 from __future__ import annotations
 

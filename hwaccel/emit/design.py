@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from hwaccel.emit import literals
 from hwaccel.emit.names import Namer, identifier
-from hwaccel.emit.netlist import Edge, Instance, Netlist, Port, Section, Wire, byte_bits
+from hwaccel.emit.netlist import Edge, Instance, Netlist, Port, Section, Wire
 from hwaccel.ir.hardware import Pipe, Rom, Window
 from hwaccel.schedule.blocks import Block, Fork, Pack, Reorder, Segment, Unpack
 from hwaccel.schedule.plan import Plan

@@ -6,7 +6,6 @@ from collections.abc import Iterable, Sequence
 
 from hwaccel.ir.hardware import Rom
 
-
 # Parameters of the RTL library that carry data rather than a size; they are 64 bits wide there.
 _DATA_PARAMETERS = frozenset({"LO", "HI", "PAD"})
 

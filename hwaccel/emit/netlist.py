@@ -142,7 +142,7 @@ def library_closure(modules: Iterable[str]) -> tuple[str, ...]:
         found.add(module)
         text = resources.rtl_file(module).read_text(encoding="ascii")
         code = re.sub(r"//[^\n]*|`ifdef FORMAL.*?`endif", "", text, flags=re.DOTALL)
-        pending += [m for m in re.findall(r"^\s*(hwa_\w+)\s*(?:#\(|\w+\s*\()", code, re.MULTILINE)]
+        pending += re.findall(r"^\s*(hwa_\w+)\s*(?:#\(|\w+\s*\()", code, re.MULTILINE)
     return tuple(sorted(found))
 
 

@@ -1,8 +1,8 @@
 """The parts a streaming design is made of, and how each of them spends time.
 
 A block's ``process`` is a coroutine over the transfer times of its links. It yields the link on
-which it needs a time that is not known yet; the engine in ``timing.py`` resumes it. Every rule here is
-the contract of the Verilog module of the same name, to the cycle
+which it needs a time that is not known yet; the engine in ``timing.py`` resumes it. Every rule
+here is the contract of the Verilog module of the same name, to the cycle
 (``docs/explanation/streaming-hardware.md``).
 """
 

@@ -16,8 +16,9 @@ Progress = Callable[[str], None]
 def size_buffers(plan: Plan, frames: int = 4) -> Plan:
     """Return the plan with rings, skip buffers and FIFOs sized for the bottleneck's interval.
 
-    Every ring gets the smallest depth at which its segment alone keeps up with the slowest one; the copies
-    of a forked stream get a FIFO where a later join would otherwise deadlock or lose time.
+    Every ring gets the smallest depth at which its segment alone keeps up with the slowest one;
+    the copies of a forked stream get a FIFO where a later join would otherwise deadlock or lose
+    time.
     """
     if not plan.segments:
         return plan

@@ -144,7 +144,7 @@ def test_other_executors_are_exact(name, what, designs) -> None:
 
 @pytest.mark.parametrize("name", MODELS)
 def test_write_and_load_give_the_same_design(name, designs, tmp_path: Path) -> None:
-    design, frames = designs[name]
+    design, _ = designs[name]
     design.write(tmp_path / "p")
     again = hwaccel.load(tmp_path / "p")
     assert again.graph == design.graph
