@@ -5,11 +5,7 @@ python benchmarks/golden_speed.py
 
 from __future__ import annotations
 
-import os
-
-for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
-    os.environ[variable] = "1"
-
+import itertools
 import time
 from collections.abc import Callable
 
@@ -41,7 +37,7 @@ def main() -> None:
     torch.manual_seed(0)
     sizes = (16, 64, 32, 32, 5)
     layers: list[nn.Module] = []
-    for a, b in zip(sizes, sizes[1:], strict=False):
+    for a, b in itertools.pairwise(sizes):
         layers += [nn.Linear(a, b), nn.ReLU()]
     model = nn.Sequential(*layers[:-1]).eval()
     frames = torch.rand(BATCH, 16)
