@@ -65,7 +65,9 @@ def run_timing(
     """
     links = {} if links is None else links
     runnable: deque[Process] = deque()
-    links.update((n, Link(runnable.append)) for b in blocks for n in (*b.inputs, *b.outputs))
+    # An input that is an output as well belongs to no block.
+    every = dict.fromkeys([*inputs, *(n for b in blocks for n in (*b.inputs, *b.outputs))])
+    links.update((name, Link(runnable.append)) for name in every)
     for name in outputs:
         links[name].drain()
     for name, beats in inputs.items():
