@@ -133,19 +133,20 @@ class Window:
         return replace(self, depth=depth)
 
     def freed_after(self, oy: int, ox: int) -> int:
-        """Input beats of the frame that no window after the one at ``(oy, ox)`` reads."""
-        if (oy, ox) == (self.out_height - 1, self.out_width - 1):
-            return self.beats_in
+        """Input beats of the frame that no window after the one at ``(oy, ox)`` reads.
+
+        Counted by the corners of the windows to come, clipped at the image: the next one in the
+        row and the first of the next row come first.
+        """
         row = max(0, oy * self.stride[0] - self.padding[0])
-        next_row = max(0, (oy + 1) * self.stride[0] - self.padding[0])
         column = max(0, (ox + 1) * self.stride[1] - self.padding[1])
-        here = row * self.width + min(column, self.width)
-        there = next_row * self.width
-        if oy == self.out_height - 1:
-            return min(here * self.beats, self.beats_in)
-        if ox == self.out_width - 1:
-            return min(there * self.beats, self.beats_in)
-        return min(here, there) * self.beats
+        next_row = max(0, (oy + 1) * self.stride[0] - self.padding[0])
+        corners = [self.height * self.width]
+        if ox + 1 < self.out_width and row < self.height and column < self.width:
+            corners.append(row * self.width + column)
+        if oy + 1 < self.out_height and next_row < self.height:
+            corners.append(next_row * self.width)
+        return min(corners) * self.beats
 
     def taps(self, oy: int, ox: int) -> Iterator[int]:
         """Yield the pixel index of each kernel tap, -1 outside the image."""

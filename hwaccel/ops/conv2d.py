@@ -20,6 +20,7 @@ from hwaccel.ops.family import (
     affine,
     check_accumulator,
     check_channels,
+    check_reach,
     check_window,
     common_factor,
     contributions,
@@ -93,6 +94,7 @@ class Conv2d(Op):
             )
         check_window(ins[0].image, self.kernel_size, self.stride, self.padding, self.dilation)
         check_channels(self.shift, self.bias, outputs)
+        check_reach(self.weight.a.reshape(outputs, -1), self.shift, self.bias, ins[0])
         check_accumulator(self.weight.a, self.shift.a, self.bias.a, ins[0])
 
     def _out_image(self, x: TensorType) -> tuple[int, int]:

@@ -19,6 +19,7 @@ from hwaccel.ops.family import (
     affine,
     check_accumulator,
     check_channels,
+    check_reach,
     common_factor,
     contributions,
     divisors,
@@ -54,6 +55,7 @@ class Dense(Op):
                 "flatten the input to one axis of that size"
             )
         check_channels(self.shift, self.bias, self.weight.shape[0])
+        check_reach(self.weight.a, self.shift, self.bias, ins[0])
         check_accumulator(self.weight.a, self.shift.a, self.bias.a, ins[0])
 
     def infer(self, *ins: TensorType) -> TensorType:

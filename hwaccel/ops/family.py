@@ -60,6 +60,12 @@ def check_window(
                 f"kernel spans {span} in {name}, but the padded input has only {padded}; "
                 "pad the input or drop the layer"
             )
+        pads = (padding[axis], padding[axis + 2])
+        if not tap_patterns(image[axis], pads, kernel[axis], stride[axis], dilation[axis]).any():
+            raise VerifyError(
+                f"no window touches the image in {name}: kernel {kernel}, stride {stride}, "
+                f"padding {padding}; pad less"
+            )
         # Types are inferred over every window position and tap.
         steps = kernel[axis] * window_size(padded, 0, kernel[axis], stride[axis], dilation[axis])
         if steps > 1 << 22:
@@ -121,6 +127,21 @@ def check_channels(shift: IntArray, bias: IntArray, outputs: int) -> None:
     lo, hi = shift.range()
     if lo < 0 or hi > 31:
         raise VerifyError(f"shift runs from {lo} to {hi}, expected 0 to 31")
+
+
+def check_reach(rows: Ints, shift: IntArray, bias: IntArray, x: TensorType) -> None:
+    """Raise ``VerifyError`` when an accumulator might need more bits than int64 can carry.
+
+    ``rows`` holds the weights of each output channel, ``(outputs, weights)``. Computed in
+    floating point, because the integers themselves would overflow.
+    """
+    reach = np.abs(rows).sum(axis=1, dtype=np.float64) * float(x.magnitude)
+    most = float((np.ldexp(reach, shift.a) + np.abs(bias.a.astype(np.float64))).max())
+    if most >= 2.0 ** (MAX_WIDTH - 1):
+        raise VerifyError(
+            f"the accumulator needs {int(np.log2(most)) + 2} bits, more than {MAX_WIDTH}; use "
+            "fewer bits for weights or activations"
+        )
 
 
 @lru_cache(maxsize=512)

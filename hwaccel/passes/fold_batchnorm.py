@@ -17,6 +17,9 @@ from hwaccel.passes.edit import Edit
 
 Ints = NDArray[np.int64]
 
+# The largest shift of a row.
+MAX_SHIFT = 31
+
 
 @dataclass(frozen=True, slots=True)
 class FoldBatchnorm(Pass):
@@ -25,8 +28,8 @@ class FoldBatchnorm(Pass):
     Exact, because multiplication distributes:
     ``((W x << s) + b) * m + a = ((W m) x << s) + (b m + a)``, and
     ``W (m x + a) = (W m) x + W a``. The second needs every window inside the image where
-    ``a`` is not zero. Done where the new weights have at most ``bits`` bits, or no more than the
-    old ones; trailing zeros of a row may move into its shift to get there.
+    ``a`` is not zero. Trailing zeros of a row move into its shift where that makes the weights
+    narrower. Done where they then have at most ``bits`` bits, or no more than before.
 
     ``%d = dense(%x) {weight=[[3]], bias=[1]}; %y = scale(%d) {mult=[5], add=[2]}`` becomes
     ``%y = dense(%x) {weight=[[15]], bias=[7]}``.
@@ -107,19 +110,20 @@ class FoldBatchnorm(Pass):
     def _weighted(
         self, op: Dense | Conv2d, weight: Ints, bias: IntArray, frac: int
     ) -> Dense | Conv2d | None:
+        """Return ``op`` with these weights, in rows that may be shifted; ``None`` if too wide."""
         limit = max(self.bits, _width(op.weight.a))
         rows = weight.reshape(weight.shape[0], -1)
-        shift = op.shift.a.copy()
-        for i, row in enumerate(rows):
-            excess = _width(row) - limit
-            if excess > min(trailing_zeros(row), 31 - int(shift[i])):
-                return None
-            if excess > 0:
-                rows[i] >>= excess
-                shift[i] += excess
+        widths = np.array([_width(row) for row in rows])
+        bare = int((widths - [trailing_zeros(row) for row in rows]).max())
+        # One bit of weight does not pay for a shifter.
+        target = bare if widths.max() - bare >= 2 else int(widths.max())
+        moved = np.maximum(widths - target, 0)
+        shift = op.shift.a + moved
+        if target > limit or shift.max() > MAX_SHIFT:
+            return None
         return replace(
             op,
-            weight=IntArray(rows.reshape(weight.shape)),
+            weight=IntArray((rows >> moved[:, None]).reshape(weight.shape)),
             shift=IntArray(shift),
             bias=bias,
             weight_frac=op.weight_frac + frac,

@@ -158,7 +158,41 @@ def test_trailing_zeros_move_into_the_shift() -> None:
         """,
         """
         input %x : 1 s4.2
-        %bn = dense(%x) {weight=[[6]], shift=[2], bias=[10]} : 1 s9.2 [-182,178]
+        %bn = dense(%x) {weight=[[3]], shift=[3], bias=[10]} : 1 s9.2 [-182,178]
+        output %bn
+        """,
+    )
+
+
+def test_a_power_of_two_moves_into_the_shift() -> None:
+    check(
+        FoldBatchnorm(),
+        """
+        input %x : 2 s4.2
+        %fc = dense(%x) {weight=[[3, -7], [5, 6]], shift=[0, 1], bias=[1, 2]} : 2 s9.2 [-174,156]
+        %bn = scale(%fc) {mult=[64, 1], add=[0, 0]} : 2 s15.2 [-11136,9984]
+        output %bn
+        """,
+        """
+        input %x : 2 s4.2
+        %bn = dense(%x) {weight=[[3, -7], [5, 6]], shift=[6, 1], bias=[64, 2]} : 2 s14.2 [-4608,4992]
+        output %bn
+        """,  # noqa: E501
+    )
+
+
+def test_one_bit_does_not_pay_for_a_shifter() -> None:
+    check(
+        FoldBatchnorm(),
+        """
+        input %x : 2 s4.2
+        %fc = dense(%x) {weight=[[3, -7], [5, 7]], shift=[0, 0], bias=[1, 2]} : 2 s8.2 [-94,86]
+        %bn = scale(%fc) {mult=[2, 1], add=[0, 0]} : 2 s9.2 [-188,172]
+        output %bn
+        """,
+        """
+        input %x : 2 s4.2
+        %bn = dense(%x) {weight=[[6, -14], [5, 7]], shift=[0, 0], bias=[2, 2]} : 2 s9.2 [-144,156]
         output %bn
         """,
     )
