@@ -20,7 +20,7 @@ from hwaccel import Config, convert, stages
 from hwaccel.report.results import AccuracyRecord, AccuracyRow, save_result
 from hwaccel.report.summary import table_rows
 
-ICARUS_FRAMES = 60
+ICARUS_FRAMES = 50
 console = Console()
 
 

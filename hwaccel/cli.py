@@ -12,6 +12,7 @@ import typer
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
+from rich.text import Text
 
 from hwaccel import __version__
 from hwaccel.api import Design, load
@@ -27,8 +28,9 @@ app = typer.Typer(
 )
 # Files and pipes get lines of a fixed width, whatever the size of the terminal behind them.
 _PIPE_WIDTH = None if sys.stdout.isatty() else 120
-out = Console(width=_PIPE_WIDTH, emoji=False)
-err = Console(stderr=True, emoji=False, soft_wrap=True)
+# Names and paths come from models and users; brackets in them are no markup.
+out = Console(width=_PIPE_WIDTH, emoji=False, markup=False)
+err = Console(stderr=True, emoji=False, markup=False, soft_wrap=True)
 
 Project = Annotated[Path, typer.Argument(help="Folder written by hwaccel convert.")]
 Frames = Annotated[int, typer.Option(min=1, help="Random frames to run.")]
@@ -56,7 +58,7 @@ def _steps(title: str) -> Iterator[_Steps]:
     """Show what is going on: a live line on a terminal, plain lines elsewhere."""
     with Progress(
         SpinnerColumn(),
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         TimeElapsedColumn(),
         console=err,
         transient=True,
@@ -112,6 +114,7 @@ def convert(
     """Turn a model into Verilog, HLS C++, CUDA, benches and constraints."""
     from hwaccel import inputs
     from hwaccel.api import convert as convert_model
+    from hwaccel.emit.project import check_folder
 
     overrides = {
         "name": name,
@@ -123,9 +126,10 @@ def convert(
         "clock_mhz": clock_mhz,
     }
     chosen = override(read_config(config) if config else Config(), overrides)
+    check_folder(output)
     with _steps("reading the model") as step:
         loaded = inputs.read_model(model, weights)
-        shown = inputs.read_example(example) if example else None
+        shown = inputs.read_example(example) if example is not None else None
         data: Any = inputs.read_array(calibration) if calibration else None
         if data is None:
             data = inputs.stand_in(loaded, shown)
@@ -150,7 +154,7 @@ def _print_design(design: Design, folder: Path) -> None:
         nodes = [n for n in design.graph.nodes if n.name in segment.nodes]
         if nodes:
             table.add_row(
-                nodes[0].path or nodes[0].name,
+                _printable(nodes[0].path or nodes[0].name),
                 " + ".join(n.op.name for n in nodes),
                 str(design.plan.folds[nodes[0].name]),
                 str(segment.cycles),
@@ -238,7 +242,7 @@ def synth(
     pnr: Annotated[
         bool, typer.Option(help="Place and route where nextpnr knows the target.")
     ] = True,
-    seed: Annotated[int, typer.Option(help="Placement seed.")] = 1,
+    seed: Annotated[int, typer.Option(min=0, help="Placement seed.")] = 1,
 ) -> None:
     """Synthesize with Yosys; place and route with nextpnr."""
     from hwaccel import stages
@@ -298,7 +302,7 @@ def doctor() -> None:
         where = str(finding.path) if finding.found else finding.install
         table.add_row(
             finding.name,
-            finding.version or ("found" if finding.found else "[red]missing[/]"),
+            finding.version or ("found" if finding.found else Text("missing", style="red")),
             finding.enables,
             f"{where} ({finding.note})" if finding.note else where,
         )
@@ -308,7 +312,7 @@ def doctor() -> None:
 def main() -> None:
     """Run the command line; the entry point of the ``hwaccel`` script."""
     try:
-        app(standalone_mode=False)
+        app(prog_name="hwaccel", standalone_mode=False)
     except HwaccelError as error:
         _fail(str(error))
     except (typer.Abort, KeyboardInterrupt):
@@ -320,11 +324,19 @@ def main() -> None:
         message = getattr(error, "format_message", None)
         if message is None:
             raise
-        _fail(f"{message()}; see hwaccel --help")
+        if not message():  # no command: the help is printed already
+            sys.exit(2)
+        context = getattr(error, "ctx", None)
+        command = context.command_path if context else "hwaccel"
+        _fail(f"{message().rstrip('.')}; see {command} --help")
 
 
 def _fail(message: str, code: int = 2) -> None:
-    line = " ".join(message.split())
-    err.print("[bold red]hwaccel:[/] ", end="", highlight=False)
-    err.print(line, markup=False, highlight=False, soft_wrap=True)
+    err.print("hwaccel: ", end="", style="bold red", highlight=False)
+    err.print(_printable(" ".join(message.split())), highlight=False)
     sys.exit(code)
+
+
+def _printable(text: str) -> str:
+    """Return ``text`` without what a terminal would obey."""
+    return text if text.isprintable() else text.encode("unicode_escape").decode("ascii")

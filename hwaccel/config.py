@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal
@@ -48,7 +49,10 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
 
     def __post_init__(self) -> None:
         if self.input is not None:
-            FixedType.parse(self.input)
+            try:
+                FixedType.parse(self.input)
+            except ConfigError as error:
+                raise ConfigError(f"input: {error}") from None
         if self.target_interval is not None and self.multipliers is not None:
             raise ConfigError("target_interval and multipliers exclude each other; give one")
 
@@ -67,7 +71,7 @@ def override(config: Config, changes: Mapping[str, object]) -> Config:
     try:
         return msgspec.convert({**msgspec.to_builtins(config), **fields}, Config)
     except msgspec.ValidationError as error:
-        raise ConfigError(f"config: {error}") from None
+        raise ConfigError(_readable(error)) from None
 
 
 def checked(config: Config) -> Config:
@@ -89,5 +93,21 @@ def read_config(path: Path) -> Config:
         return msgspec.toml.decode(path.read_bytes(), type=Config)
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read ({error.strerror})") from None
+    except msgspec.ValidationError as error:
+        raise ConfigError(f"{path}: {_readable(error)}") from None
     except (msgspec.DecodeError, ValueError) as error:
+        raise ConfigError(f"{path}: is not TOML ({error})") from None
+    except ConfigError as error:
         raise ConfigError(f"{path}: {error}") from None
+
+
+def _readable(error: msgspec.ValidationError) -> str:
+    """Return the complaint with its field in front, and the known fields beside an unknown one."""
+    said = re.fullmatch(r"(.*?)(?: - at `\$\.?(.*)`)?", str(error), re.DOTALL)
+    assert said is not None
+    what, place = said[1], said[2] or ""
+    unknown = re.fullmatch(r"Object contains unknown field `(.*)`", what, re.DOTALL)
+    if unknown is not None:
+        struct = LayerConfig if place else Config
+        what = f"{unknown[1]!r} is no option; known are {', '.join(struct.__struct_fields__)}"
+    return f"{place}: {what[0].lower()}{what[1:]}" if place else what

@@ -75,12 +75,22 @@ def stand_in(model: Any, example: NDArray[np.float32] | None) -> NDArray[np.floa
     Raises:
         ConfigError: neither the model nor the example tells the shape.
     """
-    if example is not None:
-        shape: tuple[int, ...] = tuple(example.shape[1:])
-    else:
-        inputs = getattr(model, "inputs", ())
-        if len(inputs) != 1:
-            raise ConfigError("give --example with the input shape, like 1x3x32x32")
-        shape = tuple(inputs[0].shape[1:])
+    shape = tuple(example.shape) if example is not None else _input_shape(model)
     rng = np.random.default_rng(0)
-    return rng.standard_normal((_STAND_IN_FRAMES, *shape)).astype(np.float32)
+    return rng.standard_normal((_STAND_IN_FRAMES, *shape[1:])).astype(np.float32)
+
+
+def _input_shape(model: Any) -> tuple[int, ...]:
+    from hwaccel.frontend.program import Program
+
+    if not isinstance(model, Program):
+        raise ConfigError(
+            f"{type(model).__name__}: its input shape is not known; give --example with batch, "
+            "like 1x3x32x32"
+        )
+    if len(model.inputs) != 1:
+        raise ConfigError(
+            f"{model.name}: has {len(model.inputs)} inputs, and the command line has data for one; "
+            "call hwaccel.convert from Python"
+        )
+    return tuple(model.inputs[0].shape)

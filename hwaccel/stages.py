@@ -24,6 +24,7 @@ from hwaccel.report.results import (
     load_results,
     save_result,
 )
+from hwaccel.synth.constraints import Clock
 from hwaccel.verify.compare import require_equal
 
 Ints = NDArray[np.int64]
@@ -34,14 +35,20 @@ def frames(design: Design, count: int, seed: int, data: Path | None) -> tuple[In
     """Return input integers: quantized from ``data``, or random over the whole input range.
 
     Raises:
-        ConfigError: the file's shape does not fit.
+        ConfigError: the file's shape does not fit, or it holds no frames.
     """
     types = [value.type for value in design.graph.inputs]
     if data is not None:
         array = read_array(data)
-        if len(types) != 1 or array.shape[1:] != types[0].shape:
-            shapes = ", ".join(str(t.shape) for t in types)
-            raise ConfigError(f"{data}: shape {array.shape} does not fit the inputs (N, *{shapes})")
+        if len(types) != 1:
+            raise ConfigError(
+                f"{data}: is data for one input, and the design has {len(types)}; leave it out"
+            )
+        if array.ndim == 0 or array.shape[1:] != types[0].shape or not len(array):
+            wanted = ", ".join(str(n) for n in types[0].shape)
+            raise ConfigError(
+                f"{data}: expected frames of shape (N, {wanted}), found {array.shape}"
+            )
         return design.golden.quantize(array[:count])
     rng = np.random.default_rng(seed)
     return tuple(rng.integers(t.lo, t.hi + 1, (count, *t.shape)) for t in types)
@@ -141,8 +148,13 @@ def synthesize(
     seed: int = 1,
     progress: Progress = lambda _: None,
 ) -> SynthRecord:
-    """Synthesize, place and route, save and return the record."""
-    clock = clock_mhz or design.config.clock_mhz
+    """Synthesize, place and route, save and return the record.
+
+    Raises:
+        ConfigError: the clock or the target is impossible.
+    """
+    clock = design.config.clock_mhz if clock_mhz is None else clock_mhz
+    Clock("clk", clock)  # raises before Yosys works for nothing
     made = design.synthesize(
         target,
         clock_mhz=clock,

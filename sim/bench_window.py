@@ -95,7 +95,7 @@ class Geometry:
         before = [0, *self.freed_after()]
         last = [max(self.taps(*window)) for window in self.windows()]
         needs = [(t + 1) * self.pixel - b for t, b in zip(last, before, strict=False) if t >= 0]
-        return max(1, *needs)
+        return max([1, *needs])
 
     def reads(self) -> list[Read]:
         """All reads of one frame, in order."""

@@ -245,6 +245,25 @@ def test_the_compiler_hides_behind_ccache(tmp_path: Path, monkeypatch: pytest.Mo
     assert (tool.path, tool.argv) == (own, (str(ccache), str(own)))
 
 
+def test_pyosys_stands_in_for_yosys(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "/nowhere")
+    monkeypatch.setattr("hwaccel.tools.catalog._beside_python", lambda _: None)
+    monkeypatch.setattr(
+        "hwaccel.tools.catalog._package_folder", lambda p: tmp_path if p == "pyosys" else None
+    )
+    tool = tools.require("yosys")
+    assert (tool.package, tool.argv[:2]) == ("pyosys", (PYTHON, "-c"))
+
+
+def test_headers_are_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("hwaccel.tools.catalog._package_folder", lambda _: tmp_path)
+    assert tools.find("ap_types") is None
+    folder = tmp_path / "templates" / "vivado" / "ap_types"
+    folder.mkdir(parents=True)
+    (folder / "ap_fixed.h").touch()
+    assert tools.require("ap_types").path == folder
+
+
 def test_doctor_reports_every_tool(monkeypatch: pytest.MonkeyPatch) -> None:
     findings = tools.doctor()
     assert tuple(f.name for f in findings) == tools.NAMES

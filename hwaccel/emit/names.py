@@ -45,7 +45,9 @@ def identifier(text: str, fallback: str = "n") -> str:
     name = name.rstrip("_") or fallback
     if not name[0].isalpha():
         name = f"{fallback}_{name}"
-    return f"{name}_0" if name in RESERVED or name.startswith("hwa_") else name
+    if name.startswith("hwa_"):
+        name = f"{fallback}_{name}"
+    return f"{name}_0" if name in RESERVED else name
 
 
 class Namer:

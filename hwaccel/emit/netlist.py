@@ -116,13 +116,14 @@ class Netlist:
 
     @property
     def port_lines(self) -> tuple[str, ...]:
-        """One aligned declaration per port, comments included."""
+        """One aligned declaration per port, its comment on the line above."""
         last = len(self.ports) - 1
         lines = []
         for i, port in enumerate(self.ports):
             bits = _range(port.width) if port.width > 1 else ""
-            text = f"{port.direction:6} wire {bits:9}{port.name}{',' if i < last else ''}"
-            lines.append(f"{text:60} // {port.comment}" if port.comment else text)
+            if port.comment:
+                lines.append(f"// {port.comment}")
+            lines.append(f"{port.direction:6} wire {bits:9}{port.name}{',' if i < last else ''}")
         return tuple(lines)
 
     def modules(self) -> tuple[str, ...]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ctypes
+import errno
+import glob
 import hashlib
 import os
 import shutil
@@ -40,22 +42,22 @@ def write_project(folder: Path, name: str, version: str, files: Mapping[str, str
     Raises:
         EmitError: ``folder`` holds something that is not a project of ours, or cannot be written.
     """
-    folder = Path(os.path.abspath(folder))
-    _check_ours(folder)
+    check_folder(folder)
     hashes = {path: _sha256(_encoded(text)) for path, text in sorted(files.items())}
     manifest = Manifest(format=FORMAT, version=1, hwaccel=version, name=name, files=hashes)
     text = msgspec.json.format(msgspec.json.encode(manifest), indent=2).decode() + "\n"
+    target = Path(os.path.abspath(folder))
     try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        _sweep(folder)
-        scratch = Path(tempfile.mkdtemp(prefix=_scratch_prefix(folder), dir=folder.parent))
+        target.parent.mkdir(parents=True, exist_ok=True)
+        _sweep(target)
+        scratch = Path(tempfile.mkdtemp(prefix=_scratch_prefix(target), dir=target.parent))
     except OSError as error:
         raise EmitError(f"{folder}: cannot be written ({error.strerror})") from None
     try:
         for path, content in {**files, MANIFEST: text}.items():
             _write(scratch, path, content)
         scratch.chmod(0o755)
-        _replace(scratch, folder)
+        _replace(scratch, target)
     except OSError as error:
         raise EmitError(
             f"{folder}: cannot be written ({error.strerror}); the earlier content is untouched"
@@ -96,17 +98,25 @@ def _read_manifest(folder: Path) -> Manifest | None:
     return manifest if manifest.format == FORMAT and manifest.version == 1 else None
 
 
-def _check_ours(folder: Path) -> None:
-    if folder.is_symlink():
-        raise EmitError(f"{folder}: is a symbolic link; name the folder itself")
-    if not folder.exists():
-        return
-    if not folder.is_dir():
-        raise EmitError(f"{folder}: is a file, expected a folder; choose another name")
-    if any(folder.iterdir()) and _read_manifest(folder) is None:
-        raise EmitError(
-            f"{folder}: holds files that hwaccel did not write; choose an empty or new folder"
-        )
+def check_folder(folder: Path) -> None:
+    """Refuse a folder that ``write_project`` must not replace: only ours and empty ones may go.
+
+    Raises:
+        EmitError: it is a file, a symbolic link, or holds something that is not a project of ours.
+    """
+    try:
+        if folder.is_symlink():
+            raise EmitError(f"{folder}: is a symbolic link; name the folder itself")
+        if not folder.exists():
+            return
+        if not folder.is_dir():
+            raise EmitError(f"{folder}: is a file, expected a folder; choose another name")
+        if any(folder.iterdir()) and _read_manifest(folder) is None:
+            raise EmitError(
+                f"{folder}: holds files that hwaccel did not write; choose an empty or new folder"
+            )
+    except OSError as error:
+        raise EmitError(f"{folder}: cannot be written ({error.strerror})") from None
 
 
 def _check_path(path: str, where: Path) -> None:
@@ -131,9 +141,12 @@ def _write(root: Path, path: str, content: str | bytes) -> None:
 
 def _replace(scratch: Path, folder: Path) -> None:
     """Put ``scratch`` in the place of ``folder``; afterwards ``scratch`` holds the old content."""
-    if not folder.exists():
+    try:
         scratch.rename(folder)
         return
+    except OSError as error:  # a folder with something in it is there already, or came meanwhile
+        if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+            raise
     libc = ctypes.CDLL(None, use_errno=True)
     if hasattr(libc, "renameat2"):
         ends = os.fsencode(scratch), os.fsencode(folder)
@@ -142,7 +155,11 @@ def _replace(scratch: Path, folder: Path) -> None:
     # File systems without an exchange: two renames, and the old content survives in between.
     aside = scratch.with_name(scratch.name + ".old")
     folder.rename(aside)
-    scratch.rename(folder)
+    try:
+        scratch.rename(folder)
+    except OSError:
+        aside.rename(folder)
+        raise
     aside.rename(scratch)
 
 
@@ -152,7 +169,7 @@ def _scratch_prefix(folder: Path) -> str:
 
 def _sweep(folder: Path) -> None:
     """Remove what a killed writer left behind an hour ago or earlier."""
-    for path in folder.parent.glob(f"{_scratch_prefix(folder)}*"):
+    for path in folder.parent.glob(f"{glob.escape(_scratch_prefix(folder))}*"):
         if path.is_dir() and not path.is_symlink() and time.time() - path.stat().st_mtime > 3600:
             shutil.rmtree(path, ignore_errors=True)
 

@@ -18,7 +18,6 @@ from hwaccel.ir.types import TensorType
 from hwaccel.ops.family import (
     Ints,
     affine,
-    check_accumulator,
     check_channels,
     check_reach,
     check_window,
@@ -94,8 +93,7 @@ class Conv2d(Op):
             )
         check_window(ins[0].image, self.kernel_size, self.stride, self.padding, self.dilation)
         check_channels(self.shift, self.bias, outputs)
-        check_reach(self.weight.a.reshape(outputs, -1), self.shift, self.bias, ins[0])
-        check_accumulator(self.weight.a, self.shift.a, self.bias.a, ins[0])
+        check_reach(self.weight.a, self.shift.a, self.bias.a, ins[0])
 
     def _out_image(self, x: TensorType) -> tuple[int, int]:
         top, left, bottom, right = self.padding

@@ -17,7 +17,6 @@ from hwaccel.ir.types import TensorType
 from hwaccel.ops.family import (
     Ints,
     affine,
-    check_accumulator,
     check_channels,
     check_reach,
     common_factor,
@@ -55,8 +54,7 @@ class Dense(Op):
                 "flatten the input to one axis of that size"
             )
         check_channels(self.shift, self.bias, self.weight.shape[0])
-        check_reach(self.weight.a, self.shift, self.bias, ins[0])
-        check_accumulator(self.weight.a, self.shift.a, self.bias.a, ins[0])
+        check_reach(self.weight.a, self.shift.a, self.bias.a, ins[0])
 
     def infer(self, *ins: TensorType) -> TensorType:
         """Return the exact interval over the actual weights."""

@@ -60,16 +60,16 @@ def check_window(
                 f"kernel spans {span} in {name}, but the padded input has only {padded}; "
                 "pad the input or drop the layer"
             )
+        # Types are inferred over every window position and tap.
+        steps = kernel[axis] * window_size(padded, 0, kernel[axis], stride[axis], dilation[axis])
+        if steps > 1 << 22:
+            raise VerifyError(f"{steps} window steps in {name}, expected at most {1 << 22}")
         pads = (padding[axis], padding[axis + 2])
         if not tap_patterns(image[axis], pads, kernel[axis], stride[axis], dilation[axis]).any():
             raise VerifyError(
                 f"no window touches the image in {name}: kernel {kernel}, stride {stride}, "
                 f"padding {padding}; pad less"
             )
-        # Types are inferred over every window position and tap.
-        steps = kernel[axis] * window_size(padded, 0, kernel[axis], stride[axis], dilation[axis])
-        if steps > 1 << 22:
-            raise VerifyError(f"{steps} window steps in {name}, expected at most {1 << 22}")
 
 
 def tap_patterns(
@@ -129,14 +129,15 @@ def check_channels(shift: IntArray, bias: IntArray, outputs: int) -> None:
         raise VerifyError(f"shift runs from {lo} to {hi}, expected 0 to 31")
 
 
-def check_reach(rows: Ints, shift: IntArray, bias: IntArray, x: TensorType) -> None:
+def check_reach(weight: Ints, shift: Ints | int, bias: Ints, x: TensorType) -> None:
     """Raise ``VerifyError`` when an accumulator might need more bits than int64 can carry.
 
-    ``rows`` holds the weights of each output channel, ``(outputs, weights)``. Computed in
-    floating point, because the integers themselves would overflow.
+    ``weight`` is ``(outputs, ...)``. Computed in floating point, because the integers
+    themselves would overflow.
     """
-    reach = np.abs(rows).sum(axis=1, dtype=np.float64) * float(x.magnitude)
-    most = float((np.ldexp(reach, shift.a) + np.abs(bias.a.astype(np.float64))).max())
+    rows = np.abs(weight.reshape(weight.shape[0], -1).astype(np.float64)).sum(axis=1)
+    reach = np.ldexp(rows * float(x.magnitude), shift) + np.abs(bias.astype(np.float64))
+    most = float(reach.max())
     if most >= 2.0 ** (MAX_WIDTH - 1):
         raise VerifyError(
             f"the accumulator needs {int(np.log2(most)) + 2} bits, more than {MAX_WIDTH}; use "
@@ -171,18 +172,6 @@ def _torch_matmul(x: Array, matrix: Array) -> Array:
     if "int" in str(x.dtype) and "cuda" in str(x.device):
         return (x[..., None, :] * matrix).sum(-1)
     return x @ namespace(x).matrix_transpose(matrix)
-
-
-def check_accumulator(weight: Ints, shift: Ints | int, bias: Ints, x: TensorType) -> None:
-    """Raise ``VerifyError`` where a partial sum could leave int64; ``weight`` is ``(C, ...)``."""
-    # Magnitudes in float64: a relative error far below the two bits that are left.
-    weights = np.abs(weight.reshape(weight.shape[0], -1).astype(np.float64)).sum(axis=1)
-    reach = weights * float(x.magnitude) * np.exp2(shift) + np.abs(bias.astype(np.float64))
-    if reach.max() >= 2.0**MAX_WIDTH:
-        raise VerifyError(
-            f"sums reach 2^{np.log2(reach.max()):.1f}, more than {MAX_WIDTH} bits hold; "
-            "use fewer weight or activation bits"
-        )
 
 
 def contributions(taps: Ints, lo: Ints | int, hi: Ints | int) -> tuple[Ints, Ints]:

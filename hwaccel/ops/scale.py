@@ -15,7 +15,7 @@ from hwaccel.ir.op import Example, Interval, Op, uniform
 from hwaccel.ir.types import TensorType
 from hwaccel.ops.family import (
     Ints,
-    check_accumulator,
+    check_reach,
     contributions,
     rom_area,
     signed_width,
@@ -40,7 +40,7 @@ class Scale(Op):
         for label, array in (("mult", self.mult), ("add", self.add)):
             if array.shape != (ins[0].channels,):
                 raise VerifyError(f"{label} has shape {array.shape}, expected ({ins[0].channels},)")
-        check_accumulator(self.mult.a, 0, self.add.a, ins[0])
+        check_reach(self.mult.a, 0, self.add.a, ins[0])
 
     def infer(self, *ins: TensorType) -> TensorType:
         """Return the exact interval over all channels."""

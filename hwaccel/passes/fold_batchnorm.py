@@ -114,9 +114,12 @@ class FoldBatchnorm(Pass):
         limit = max(self.bits, _width(op.weight.a))
         rows = weight.reshape(weight.shape[0], -1)
         widths = np.array([_width(row) for row in rows])
-        bare = int((widths - [trailing_zeros(row) for row in rows]).max())
-        # One bit of weight does not pay for a shifter.
-        target = bare if widths.max() - bare >= 2 else int(widths.max())
+        zeros = np.array([trailing_zeros(row) for row in rows])
+        full, bare = int(widths.max()), int((widths - zeros).max())
+        # One bit of weight does not pay for a shifter, and what all rows have in common can go
+        # without one.
+        pays = full - bare - trailing_zeros(rows) >= 2
+        target = bare if pays or full > limit else full
         moved = np.maximum(widths - target, 0)
         shift = op.shift.a + moved
         if target > limit or shift.max() > MAX_SHIFT:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Collection, Iterable
+from typing import Annotated, Literal
 
 import msgspec
 
@@ -24,7 +25,7 @@ class Choices(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     ``rings`` and ``fifos`` are keyed by segment, ``buffers`` by the forked stream they end.
     """
 
-    version: int = 1
+    version: Literal[1] = 1
     folds: dict[str, tuple[Depth, Depth]]
     rings: dict[str, Depth]
     fifos: dict[str, Depth]
@@ -58,28 +59,47 @@ def plan_from(graph: Graph, choices: Choices) -> Plan:
         ScheduleError: a name is unknown, a fold is not legal, a depth is too small, or the
             design would deadlock.
     """
-    types = graph.types()
-    folds = {}
-    for node in graph.nodes:
-        if node.name not in choices.folds:
-            raise ScheduleError(f"{node.where}: has no folding in the plan; convert again")
-        fold = Fold(*choices.folds[node.name])
-        ins = tuple(types[name] for name in node.inputs)
-        if not node.op.elementwise and fold not in node.op.folds(*ins):
-            raise ScheduleError(f"{node.where}: {fold} is not a legal folding; convert again")
-        folds[node.name] = fold
+    folds = _folds(graph, choices)
     plan = build_plan(graph, folds)
+    for node in graph.nodes:
+        if plan.folds[node.name] != folds[node.name]:
+            raise ScheduleError(
+                f"{node.where}: {folds[node.name]} is not the folding {plan.folds[node.name]} of "
+                "the node in front, which it follows; convert again"
+            )
+    computing = {s.name for s in plan.segments}
+    windowed = {s.name for s in plan.segments if s.issuer}
+    copies = fork_copies(plan)
+    _check_names(choices.fifos, computing, "a segment")
+    _check_names(choices.rings, windowed, "a segment with a window")
+    _check_names(choices.buffers, copies, "a forked stream")
     for segment in plan.segments:
         plan = plan.replaced(segment, _sized(segment, choices))
-    copies = fork_copies(plan)
-    for stream in choices.buffers:
-        if stream not in copies:
-            raise ScheduleError(f"{stream}: is not a forked stream of this graph; convert again")
     for stream in copies:
         if stream in choices.buffers:
             plan = with_buffer(plan, stream, choices.buffers[stream])
     plan.timing(2)  # raises when the design would deadlock
     return plan
+
+
+def _folds(graph: Graph, choices: Choices) -> dict[str, Fold]:
+    types = graph.types()
+    _check_names(choices.folds, {node.name for node in graph.nodes}, "a node")
+    folds = {}
+    for node in graph.nodes:
+        if node.name not in choices.folds:
+            raise ScheduleError(f"{node.where}: has no folding in the plan; convert again")
+        fold = Fold(*choices.folds[node.name])
+        if fold not in node.op.folds(*(types[name] for name in node.inputs)):
+            raise ScheduleError(f"{node.where}: {fold} is not a legal folding; convert again")
+        folds[node.name] = fold
+    return folds
+
+
+def _check_names(names: Iterable[str], known: Collection[str], what: str) -> None:
+    for name in names:
+        if name not in known:
+            raise ScheduleError(f"{name}: is not {what} of this graph; convert again")
 
 
 def _sized(segment: Segment, choices: Choices) -> Segment:

@@ -204,8 +204,8 @@ def test_accumulator_that_overflows() -> None:
     document["constants"][wide.digest] = {"shape": [1, 2], "values": wide.a.ravel().tolist()}
     document["nodes"][0]["fields"]["weight"] = wide.digest
     assert message(json.dumps(document).encode()) == (
-        "graph.json: y: sums reach 2^70.0, more than 62 bits hold; "
-        "use fewer weight or activation bits"
+        "graph.json: y: the accumulator needs 72 bits, more than 62; "
+        "use fewer bits for weights or activations"
     )
 
 

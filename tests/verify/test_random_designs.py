@@ -42,14 +42,9 @@ def _design(seed: int) -> Design | None:
 
 
 def _runs_ahead(made: Design) -> bool:
-    """Say whether a window holds nothing but padding: it does not wait for its frame."""
-    windows = [segment.issuer for segment in made.plan.segments if segment.issuer]
-    return any(
-        max(window.taps(y, x)) < 0
-        for window in windows
-        for y in range(window.out_height)
-        for x in range(window.out_width)
-    )
+    """Say whether the first window is all padding: its result does not wait for the frame."""
+    windows = (segment.issuer for segment in made.plan.segments if segment.issuer)
+    return any(max(window.taps(0, 0)) < 0 for window in windows)
 
 
 @cache
