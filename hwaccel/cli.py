@@ -161,9 +161,10 @@ def _print_design(design: Design, folder: Path) -> None:
                 str(nodes[-1].output.type),
             )
     out.print(table)
+    slowest = f" (bottleneck: {design.plan.bottleneck.name})" if design.plan.segments else ""
     out.print(
-        f"latency {timing.latency} cycles, one frame every {timing.interval} cycles "
-        f"(bottleneck: {design.plan.bottleneck.name}); written to {folder}/",
+        f"latency {timing.latency} cycles, one frame every {timing.interval} cycles{slowest}; "
+        f"written to {folder}/",
         highlight=False,
     )
 
