@@ -106,18 +106,13 @@ def merge(first: Requant, second: Requant, x: TensorType) -> Requant | None:
     """
     if not monotone(first, x):
         return None
+    once = first.rounding is Rounding.FLOOR and second.rounding is not Rounding.HALF_EVEN
     if first.shift <= 0:
         rounding = second.rounding
-    elif second.shift == 0 or (
-        second.shift > 0 and first.rounding is Rounding.FLOOR and second.rounding is Rounding.FLOOR
-    ):
+    elif second.shift == 0:
         rounding = first.rounding
-    elif (
-        second.shift > 0
-        and first.rounding is Rounding.FLOOR
-        and second.rounding is Rounding.HALF_UP
-    ):
-        rounding = Rounding.HALF_UP
+    elif second.shift > 0 and once:
+        rounding = second.rounding
     else:
         return None
     shift = first.shift + second.shift

@@ -23,9 +23,8 @@ MODULE = """module t(
     input [{word}:0] d, output reg [{word}:0] q
 );
     (* ram_style = "{style}" *) reg [{word}:0] m [0:{last}];
-    integer i;
     initial begin
-        for (i = 0; i <= {last}; i = i + 1) m[i] = i * 40503 + (i >> 3);
+        $readmemh("t.mem", m);
         q = 0;
     end
     always @(posedge clk) begin
@@ -90,6 +89,8 @@ def test_memories(tmp_path: Path, kind: str, width: int, depth: int, style: str)
     sizes = {"word": width - 1, "addr": (depth - 1).bit_length() - 1, "last": depth - 1}
     source = tmp_path / "t.v"
     source.write_text(MODULE.format(**sizes, style=style, body=BODIES[kind]))
+    words = [(i * 40503 + (i >> 3)) % (1 << width) for i in range(depth)]
+    (tmp_path / "t.mem").write_text("".join(f"{word:x}\n" for word in words))
     made = synthesize([source], "t", target("ecp5-25k"), tmp_path / "work")
     used = made.utilization
     assert (used.block_rams if style == "block" else used.distributed_rams) >= 1

@@ -1,0 +1,42 @@
+"""A project that tests may copy and spoil."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.cli.tools import MODELS, ROOT, done
+
+
+@pytest.fixture(scope="session")
+def _made(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, str], Path]:
+    made: dict[str, Path] = {}
+
+    def make(name: str, shape: str) -> Path:
+        if name not in made:
+            made[name] = tmp_path_factory.mktemp("made") / name
+            done("convert", f"{MODELS}:{name}", "--example", shape, "-o", made[name])
+        return made[name]
+
+    return make
+
+
+@pytest.fixture
+def project(_made: Callable[[str, str], Path], tmp_path: Path) -> Path:
+    """A converted MLP, free to be changed."""
+    return Path(shutil.copytree(_made("mlp", "1x8"), tmp_path / "mlp"))
+
+
+@pytest.fixture
+def cnn_project(_made: Callable[[str, str], Path], tmp_path: Path) -> Path:
+    """A converted CNN, free to be changed."""
+    return Path(shutil.copytree(_made("cnn", "1x1x6x6"), tmp_path / "cnn"))
+
+
+@pytest.fixture(autouse=True)
+def _at_the_root(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Models are named relative to the repository."""
+    monkeypatch.chdir(ROOT)

@@ -1,0 +1,246 @@
+"""What every command does when all is well."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+import hwaccel
+from hwaccel import tools
+from hwaccel.cli import app
+from hwaccel.report.results import load_results
+from tests.cli.models import Inputs, mlp
+from tests.cli.tools import MODELS, content, done, run, spawn
+
+COMMANDS = ("convert", "sim", "csim", "synth", "report", "gpu", "doctor")
+FRAMES = ("--frames", "3")
+sim_tools = pytest.mark.skipif(
+    tools.find("iverilog") is None or tools.find("verilator") is None,
+    reason="iverilog or verilator is not installed",
+)
+
+
+def test_version() -> None:
+    assert done("--version") == f"hwaccel {hwaccel.__version__}\n"
+
+
+def test_help_names_every_command() -> None:
+    said = done("--help")
+    assert {c.callback.__name__ for c in app.registered_commands} == set(COMMANDS)
+    assert all(re.search(rf"^. {command} ", said, re.MULTILINE) for command in COMMANDS)
+
+
+def test_no_command_prints_the_help() -> None:
+    ran = run()
+    assert (ran.code, ran.err) == (2, ())
+    assert ran.out.strip() == done("--help").strip()
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_of_a_command(command: str) -> None:
+    assert f"Usage: hwaccel {command} " in done(command, "--help")
+
+
+def test_the_installed_script() -> None:
+    ran = spawn("--version")
+    assert (ran.code, ran.out, ran.err) == (0, f"hwaccel {hwaccel.__version__}\n", ())
+
+
+def test_convert(tmp_path: Path) -> None:
+    ran = run("convert", f"{MODELS}:mlp", "--example", "1x8", "-o", tmp_path / "p")
+    assert ran.code == 0
+    assert ran.err == (
+        "reading the model",
+        "no --calibration: formats follow 64 random frames, so accuracy will suffer",
+        "tracing the model",
+        "calibrating and quantizing",
+        "simplifying the graph",
+        "choosing folding and buffers",
+        "writing the project",
+    )
+    design = hwaccel.load(tmp_path / "p")
+    lines = ran.out.splitlines()
+    assert lines[0].rstrip() == f"sequential (design {design.hash})"
+    timing = design.plan.timing()
+    assert lines[-1] == (
+        f"latency {timing.latency} cycles, one frame every {timing.interval} cycles "
+        f"(bottleneck: {design.plan.bottleneck.name}); written to {tmp_path / 'p'}/"
+    )
+
+
+def test_every_option_of_convert_reaches_the_design(tmp_path: Path) -> None:
+    np.save(tmp_path / "x.npy", np.random.default_rng(0).normal(size=(32, 8)))
+    torch.save(mlp().state_dict(), tmp_path / "w.pt")
+    (tmp_path / "c.toml").write_text('weight_bits = 3\noutput_bits = 9\n[layers."2"]\npe = 1\n')
+    words = ["convert", f"{MODELS}:mlp", "--weights", tmp_path / "w.pt", "--config"]
+    words += [tmp_path / "c.toml", "--example", tmp_path / "x.npy", "--calibration"]
+    words += [tmp_path / "x.npy", "--name", "Tiny", "--weight-bits", 5, "--activation-bits", 6]
+    words += ["--input", "s9.5", "--multipliers", 9, "--clock-mhz", 62.5]
+    words += ["--dump-ir", tmp_path / "ir", "-o", tmp_path / "p"]
+    ran = run(*words)
+    assert ran.code == 0
+    assert not any("--calibration" in line for line in ran.err)
+    design = hwaccel.load(tmp_path / "p")
+    assert design.config == hwaccel.Config(
+        name="Tiny",
+        weight_bits=5,
+        activation_bits=6,
+        input="s9.5",
+        output_bits=9,
+        multipliers=9,
+        clock_mhz=62.5,
+        layers={"2": hwaccel.LayerConfig(pe=1)},
+    )
+    assert design.name == "tiny"
+    assert str(design.graph.inputs[0].type) == "8 s9.5"
+    assert design.graph.types()[design.graph.outputs[0]].fixed.width == 9
+    assert [path.suffix for path in (tmp_path / "ir").iterdir()] == [".txt"] * 8
+    assert "62.5" in (tmp_path / "p" / "constraints" / "tiny.lpf").read_text()
+
+
+def test_target_interval(tmp_path: Path) -> None:
+    done("convert", f"{MODELS}:mlp", "--example", "1x8", "--target-interval", 12, "-o", tmp_path)
+    assert 6 < hwaccel.load(tmp_path).plan.timing().interval <= 12
+
+
+def test_a_pt2_file_needs_no_example(tmp_path: Path) -> None:
+    program = torch.export.export(mlp(), (torch.zeros(2, 8),))
+    torch.export.save(program, tmp_path / "m.pt2")
+    done("convert", tmp_path / "m.pt2", "-o", tmp_path / "p")
+    assert hwaccel.load(tmp_path / "p").graph.inputs[0].type.shape == (8,)
+
+
+def test_a_layer_called_inputs(tmp_path: Path) -> None:
+    assert isinstance(Inputs().inputs, torch.nn.Linear)
+    done("convert", f"{MODELS}:Inputs", "--example", "1x3", "-o", tmp_path)
+
+
+def test_a_design_of_wires_only(tmp_path: Path) -> None:
+    said = done("convert", f"{MODELS}:only_wires", "--example", "1x3", "--input", "u8.8",
+                "-o", tmp_path / "p")  # fmt: skip
+    assert said.splitlines()[-1] == (
+        f"latency 0 cycles, one frame every 1 cycles; written to {tmp_path / 'p'}/"
+    )
+
+
+def test_brackets_are_no_markup(tmp_path: Path) -> None:
+    folder = tmp_path / "[" / "bold]"
+    said = done("convert", f"{MODELS}:markup", "--example", "1x3", "-o", folder)
+    assert "[/nope]" in said
+    assert "[red]x" in said
+    assert "\\x1b[31mred" in said
+    assert "\x1b" not in said
+    assert said.splitlines()[-1].endswith(f"written to {folder}/")
+    assert done("report", folder) == f"written to {folder / 'report.html'}\n"
+
+
+def test_converting_again_replaces_the_project(project: Path) -> None:
+    before = content(project)
+    done("convert", f"{MODELS}:mlp", "--example", "1x8", "-o", project)
+    assert content(project) == before
+    done("convert", f"{MODELS}:cnn", "--example", "1x1x6x6", "-o", project)
+    assert hwaccel.load(project).graph.inputs[0].type.shape == (1, 6, 6)
+    assert list(project.parent.iterdir()) == [project]
+
+
+def test_convert_gives_the_same_bytes_in_another_process(project: Path, tmp_path: Path) -> None:
+    for seed in ("1", "2"):
+        words = ("convert", f"{MODELS}:mlp", "--example", "1x8", "-o", tmp_path / seed)
+        assert spawn(*words, env={"PYTHONHASHSEED": seed}).code == 0
+        assert content(tmp_path / seed) == content(project)
+
+
+@sim_tools
+@pytest.mark.rtl
+@pytest.mark.slow
+def test_sim(project: Path) -> None:
+    design = hwaccel.load(project)
+    timing = design.plan.timing(3)
+    said = done("sim", project, *FRAMES).splitlines()
+    for simulator, line in zip(("fast", "verilator", "icarus"), said, strict=True):
+        assert re.fullmatch(
+            rf"{simulator}: 3 frames, 0 mismatches; latency {timing.latency}, "
+            rf"interval {timing.interval} cycles "
+            rf"\(predicted {timing.latency}, {timing.interval}\); [\d,]+ cycles/s",
+            line,
+        )
+    assert set(load_results(project).records) == {"sim-fast", "sim-icarus", "sim-verilator"}
+
+
+@pytest.mark.skipif(tools.find("iverilog") is None, reason="iverilog is not installed")
+@pytest.mark.rtl
+def test_sim_with_data_stalls_and_waves(project: Path, tmp_path: Path) -> None:
+    np.save(tmp_path / "x.npy", np.random.default_rng(0).normal(size=(5, 8)))
+    words = ["sim", project, "--simulator", "icarus", "--data", tmp_path / "x.npy"]
+    words += ["--idle", "some", "--backpressure", "bursts", "--seed", 7]
+    said = done(*words, "--waves", tmp_path / "w.fst")
+    assert re.fullmatch(
+        r"icarus: 5 frames, 0 mismatches; latency \d+, interval \d+ cycles; [\d,]+ cycles/s\n", said
+    )
+    assert (tmp_path / "w.fst").stat().st_size > 0
+    record = load_results(project).records["sim-icarus-some-bursts"]
+    assert record.command == (
+        f"hwaccel sim {project} --simulator icarus --frames 5 --idle some --backpressure bursts "
+        "--seed 7"
+    )
+    assert done(*words) == re.sub(r"[\d,]+ cycles/s", re.search(r"[\d,]+ cycles/s", said)[0], said)
+
+
+@pytest.mark.hls
+def test_csim(project: Path) -> None:
+    said = done("csim", project, *FRAMES).splitlines()
+    for what, line in zip(("hls", "cuda-host"), said, strict=True):
+        assert re.fullmatch(rf"{what}: 3 frames, 0 mismatches, \d+\.\d s", line)
+    assert set(load_results(project).records) == {"csim-hls", "csim-cuda-host"}
+
+
+@pytest.mark.hls
+def test_csim_of_one(project: Path) -> None:
+    assert done("csim", project, *FRAMES, "--what", "cuda").startswith("cuda-host: 3 frames, 0 ")
+
+
+@pytest.mark.skipif(tools.find("yosys") is None, reason="yosys is not installed")
+@pytest.mark.synth
+@pytest.mark.slow
+def test_synth(project: Path) -> None:
+    said = done("synth", project, "--no-pnr", "--target", "ecp5-25k")
+    assert re.fullmatch(
+        r"ecp5-25k: \d+ LUT, \d+ FF, \d+ DSP, \d+ block RAM; not placed and routed, so no Fmax\n",
+        said,
+    )
+    assert set(load_results(project).records) == {"synth-ecp5-25k"}
+
+
+def test_report(project: Path, tmp_path: Path) -> None:
+    assert done("report", project) == f"written to {project / 'report.html'}\n"
+    page = tmp_path / "page.html"
+    assert done("report", project, "-o", page) == f"written to {page}\n"
+    assert page.read_text(encoding="utf-8") == (project / "report.html").read_text(encoding="utf-8")
+
+
+def test_gpu(project: Path) -> None:
+    interval = hwaccel.load(project).plan.timing().interval
+    assert re.fullmatch(
+        r"[^:]+: 4 frames, 0 mismatches, [\d,]+ frames/s at batch 4; the hardware takes one "
+        rf"frame every {interval} cycles\n",
+        done("gpu", project, "--batch", 4),
+    )
+
+
+def test_doctor() -> None:
+    said = done("doctor")
+    for name in tools.NAMES:
+        assert re.search(rf"^{re.escape(name)} ", said, re.MULTILINE)
+
+
+def test_results_do_not_spoil_a_project(project: Path) -> None:
+    done("gpu", project, "--batch", 2)
+    (project / "work").mkdir()
+    assert hwaccel.load(project).name == "sequential"
+    shutil.rmtree(project / "results")
+    assert hwaccel.load(project).name == "sequential"
