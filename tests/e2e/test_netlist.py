@@ -30,7 +30,8 @@ def small_cnn() -> hwaccel.Design:
     y = b.add("act", Requant(6, 0, 63), y)
     y = b.add("pool", MaxPool2d((2, 2), (2, 2)), y)
     y = b.add("flat", Reshape((36,)), y)
-    head = Dense(IntArray(rng.integers(-31, 32, (3, 36))), IntArray([0, 0, 0]), IntArray([5, 0, -5]))
+    weight = IntArray(rng.integers(-31, 32, (3, 36)))
+    head = Dense(weight, IntArray([0, 0, 0]), IntArray([5, 0, -5]))
     return hwaccel.design_from(b.build(b.add("head", head, y)), Config(multipliers=6))
 
 
