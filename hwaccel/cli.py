@@ -37,9 +37,14 @@ Frames = Annotated[int, typer.Option(min=1, help="Random frames to run.")]
 Seed = Annotated[int, typer.Option(min=0, help="Seed of frames and stalls.")]
 
 
+def _say(line: str) -> None:
+    """Print one line of results; pipes get it unbroken."""
+    out.print(line, highlight=False, soft_wrap=True)
+
+
 def _version(wanted: bool) -> None:
     if wanted:
-        out.print(f"hwaccel {__version__}", highlight=False)
+        _say(f"hwaccel {__version__}")
         raise typer.Exit
 
 
@@ -108,7 +113,7 @@ def convert(
     multipliers: Annotated[int | None, typer.Option(help="Multipliers to spend.")] = None,
     clock_mhz: Annotated[float | None, typer.Option(help="Clock to constrain for.")] = None,
     dump_ir: Annotated[
-        Path | None, typer.Option(help="Folder for the graph after every pass.")
+        Path | None, typer.Option(help="Folder for the graph after every pass that changed it.")
     ] = None,
 ) -> None:
     """Turn a model into Verilog, HLS C++, CUDA, benches and constraints."""
@@ -162,10 +167,9 @@ def _print_design(design: Design, folder: Path) -> None:
             )
     out.print(table)
     slowest = f" (bottleneck: {design.plan.bottleneck.name})" if design.plan.segments else ""
-    out.print(
+    _say(
         f"latency {timing.latency} cycles, one frame every {timing.interval} cycles{slowest}; "
-        f"written to {folder}/",
-        highlight=False,
+        f"written to {folder}/"
     )
 
 
@@ -203,7 +207,7 @@ def sim(
                 seed=seed,
                 waves=waves,
             )
-            out.print(stages.sim_line(record), highlight=False)
+            _say(stages.sim_line(record))
 
 
 @app.command()
@@ -226,10 +230,9 @@ def csim(
         for one in names:
             step(f"{one}: compiling and running {len(xs[0])} frames")
             record = stages.csim(design, project, xs, one)
-            out.print(
+            _say(
                 f"{record.what}: {record.frames} frames, {record.mismatches} mismatches, "
-                f"{record.seconds:.1f} s",
-                highlight=False,
+                f"{record.seconds:.1f} s"
             )
 
 
@@ -253,7 +256,7 @@ def synth(
         record = stages.synthesize(
             design, project, target, clock_mhz=clock_mhz, pnr=pnr, seed=seed, progress=step
         )
-    out.print(stages.synth_line(record), highlight=False)
+    _say(stages.synth_line(record))
 
 
 @app.command()
@@ -268,7 +271,7 @@ def report(
 
     design = load(project)
     path = stages.write_report(design, project, output or project / "report.html")
-    out.print(f"written to {path}", highlight=False)
+    _say(f"written to {path}")
 
 
 @app.command()
@@ -283,11 +286,10 @@ def gpu(
     with _steps("running the golden model on torch"):
         design = load(project)
         record, speed = stages.gpu(design, project, batch, seed)
-    out.print(
+    _say(
         f"{speed.device}: {record.frames} frames, {record.mismatches} mismatches, "
         f"{speed.frames_per_second:,.0f} frames/s at batch {speed.batch}; the hardware takes one "
-        f"frame every {design.plan.timing().interval} cycles",
-        highlight=False,
+        f"frame every {design.plan.timing().interval} cycles"
     )
 
 

@@ -18,7 +18,7 @@ from hwaccel.schedule.blocks import Block, Link, Process
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """Handshake cycles at the edges of a design, counted from the first offered input beat.
+    """Handshake cycles at the edges of a design, counted from the first cycle after reset.
 
     ``inputs`` and ``outputs`` hold one tuple of cycles per stream, over all frames run.
     """

@@ -25,7 +25,14 @@ _PINS = (
     ("ADA", 14),
     ("ADB", 14),
 )
-_INIT_NAMES = tuple(f"INITVAL_{number:02X}" for number in range(64))
+
+
+@dataclass(frozen=True, slots=True)
+class _InitBlock:
+    """One of the parameters that hold the first contents of a block RAM."""
+
+    index: int
+    name: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +64,8 @@ def _write_ecp5_models(folder: Path) -> Path:
     groups = {name: [f"{name}{i}" for i in range(width)] for name, width in _PINS}
     pins = {name: _wrapped(bits) for name, bits in groups.items()}
     bus = {name: "{" + _wrapped(bits[::-1]) + "}" for name, bits in groups.items()}
-    bus["INIT"] = "{" + _wrapped(_INIT_NAMES[::-1]) + "}"
-    text = env.render(f"synth/{_ECP5_MODELS}.j2", pins=pins, bus=bus, init_names=_INIT_NAMES)
+    blocks = tuple(_InitBlock(number, f"INITVAL_{number:02X}") for number in range(64))
+    text = env.render(f"synth/{_ECP5_MODELS}.j2", pins=pins, bus=bus, init_blocks=blocks)
     path.write_text(text)
     return path
 

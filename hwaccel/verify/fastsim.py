@@ -76,16 +76,15 @@ class FastModel:
         count = len(self.netlist.inputs)
         offered = tuple(rows[1 + 2 * i] for i in range(count))
         firsts = [rows[2 + 2 * i][0] for i in range(count)]
-        origin = min(times[0] for times in offered)
         finished = [max(ends) for ends in zip(*rows[1 + 2 * count :], strict=True)]
         return SimResult(
             simulator="verilator-fast",
             outputs=outputs,
             cycles=cycles,
             seconds=seconds,
-            offered=tuple(tuple(t - origin for t in times) for times in offered),
-            started=min(firsts) - origin,
-            finished=tuple(t - origin for t in finished),
+            offered=offered,
+            started=min(firsts),
+            finished=tuple(finished),
             frame_error=bool(error),
         )
 

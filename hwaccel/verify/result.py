@@ -16,8 +16,8 @@ class SimResult:
     number of cycles from the first input handshake of the first frame to its last output
     handshake; ``interval`` that between the last output handshakes of the last two frames (0 for
     one frame). ``offered`` holds, per input stream, the cycle in which each beat was first
-    valid, and ``finished`` the cycle of every frame's last output handshake, both counted from
-    the first offered beat.
+    valid, and ``finished`` the cycle of every frame's last output handshake. Cycles count from the
+    first one after reset: a window whose first taps are padding starts on them right then.
     """
 
     simulator: str

@@ -36,33 +36,33 @@ module hwa_sum_tree #(
 
     // A binary tree in heap order: node 1 is the root, node n adds nodes 2n and 2n+1, the leaves
     // are nodes LEAVES to 2*LEAVES-1. Leaves that have no number are zero.
-    wire [2*LEAVES*SUM_W-1:SUM_W] node;
-
+    // One net each: as parts of a single vector, every change would wake all of them in Icarus.
     genvar n;
     generate
+        for (n = 1; n < 2 * LEAVES; n = n + 1) begin : g_node
+            wire [SUM_W-1:0] value;
+        end
         for (n = 0; n < LEAVES; n = n + 1) begin : g_leaf
             if (n < COUNT) begin : g_number
                 wire [IN_W-1:0] x = in_data[n*IN_W +: IN_W];
-                assign node[(LEAVES+n)*SUM_W +: SUM_W] = {{LEVELS{x[IN_W-1]}}, x};
+                assign g_node[LEAVES+n].value = {{LEVELS{x[IN_W-1]}}, x};
             end else begin : g_absent
-                assign node[(LEAVES+n)*SUM_W +: SUM_W] = {SUM_W{1'b0}};
+                assign g_node[LEAVES+n].value = {SUM_W{1'b0}};
             end
         end
         for (n = 1; n < LEAVES; n = n + 1) begin : g_branch
             reg [SUM_W-1:0] sum_q;
 
-            always @(posedge clk) begin
-                sum_q <= node[2*n*SUM_W +: SUM_W] + node[(2*n+1)*SUM_W +: SUM_W];
-            end
+            always @(posedge clk) sum_q <= g_node[2*n].value + g_node[2*n+1].value;
 
-            assign node[n*SUM_W +: SUM_W] = sum_q;
+            assign g_node[n].value = sum_q;
         end
         if (LEVELS == 0) begin : g_wires
             wire unused = &{1'b0, clk};
         end
     endgenerate
 
-    assign sum = node[SUM_W +: SUM_W];
+    assign sum = g_node[1].value;
 
 endmodule
 

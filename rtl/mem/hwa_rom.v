@@ -2,8 +2,9 @@
 //
 //   function  data = word addr of the file INIT
 //   order     line k of the file (`$readmemh`) is word k
-//   latency   2: addr in cycle t, data in cycle t + 2. The read is registered, so block RAM fits;
-//             the second register keeps its slow output (5.8 ns on ECP5) off the logic behind.
+//   latency   REGISTERS: addr in cycle t, data in cycle t + REGISTERS. The read is registered, so
+//             block RAM fits; the second register, which is the default, keeps its slow output
+//             (5.8 ns on ECP5) off the logic behind.
 //   interval  1: a new word every cycle, no enable
 //   tlast     none: this is not a stream
 //   must not  addr >= DEPTH; INIT with more or fewer than DEPTH words
@@ -17,6 +18,8 @@ module hwa_rom #(
     parameter integer WIDTH = 8,
     // Number of words, 1 or more.
     parameter integer DEPTH = 16,
+    // Registers behind the memory, 1 or 2.
+    parameter integer REGISTERS = 2,
     // Name of the hex file, one word a line; "" makes a blank memory (for lint only).
     parameter INIT = ""
 ) (
@@ -34,10 +37,14 @@ module hwa_rom #(
             $display("hwa: %m: DEPTH=%0d, must be 1 or more", DEPTH);
             $finish;
         end
+        if (REGISTERS < 1 || REGISTERS > 2) begin
+            $display("hwa: %m: REGISTERS=%0d, must be 1 or 2", REGISTERS);
+            $finish;
+        end
     end
 
     reg [WIDTH-1:0] mem [0:DEPTH-1];
-    reg [WIDTH-1:0] data_q, data_q2;
+    reg [WIDTH-1:0] data_q;
 
     generate
         if (INIT != "") begin : g_init
@@ -47,12 +54,19 @@ module hwa_rom #(
         end
     endgenerate
 
-    always @(posedge clk) begin
-        data_q  <= mem[addr];
-        data_q2 <= data_q;
-    end
+    always @(posedge clk) data_q <= mem[addr];
 
-    assign data = data_q2;
+    generate
+        if (REGISTERS == 2) begin : g_second
+            reg [WIDTH-1:0] data_q2;
+
+            always @(posedge clk) data_q2 <= data_q;
+
+            assign data = data_q2;
+        end else begin : g_first
+            assign data = data_q;
+        end
+    endgenerate
 
 endmodule
 

@@ -110,9 +110,10 @@ module hwa_reorder #(
 
     // One step ahead, so that `order` always belongs to read_index_q.
     hwa_rom #(
-        .WIDTH (INDEX_W),
-        .DEPTH (LENGTH),
-        .INIT  (ORDER)
+        .WIDTH     (INDEX_W),
+        .DEPTH     (LENGTH),
+        .REGISTERS (1),
+        .INIT      (ORDER)
     ) order_rom (
         .clk   (clk),
         .addr  (read ? read_index_next : read_index_q),

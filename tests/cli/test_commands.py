@@ -55,7 +55,6 @@ def test_convert(tmp_path: Path) -> None:
     ran = run("convert", f"{MODELS}:mlp", "--example", "1x8", "-o", tmp_path / "p")
     assert ran.code == 0
     assert ran.err == (
-        "reading the model",
         "no --calibration: formats follow 64 random frames, so accuracy will suffer",
         "tracing the model",
         "calibrating and quantizing",
@@ -99,7 +98,8 @@ def test_every_option_of_convert_reaches_the_design(tmp_path: Path) -> None:
     assert design.name == "tiny"
     assert str(design.graph.inputs[0].type) == "8 s9.5"
     assert design.graph.types()[design.graph.outputs[0]].fixed.width == 9
-    assert [path.suffix for path in (tmp_path / "ir").iterdir()] == [".txt"] * 8
+    dumped = sorted((tmp_path / "ir").iterdir())
+    assert [path.name for path in dumped] == ["00-input.txt", "01-fuse_requant.txt"]
     assert "62.5" in (tmp_path / "p" / "constraints" / "tiny.lpf").read_text()
 
 
@@ -148,11 +148,11 @@ def test_converting_again_replaces_the_project(project: Path) -> None:
     assert list(project.parent.iterdir()) == [project]
 
 
+@pytest.mark.slow
 def test_convert_gives_the_same_bytes_in_another_process(project: Path, tmp_path: Path) -> None:
-    for seed in ("1", "2"):
-        words = ("convert", f"{MODELS}:mlp", "--example", "1x8", "-o", tmp_path / seed)
-        assert spawn(*words, env={"PYTHONHASHSEED": seed}).code == 0
-        assert content(tmp_path / seed) == content(project)
+    words = ("convert", f"{MODELS}:mlp", "--example", "1x8", "-o", tmp_path / "again")
+    assert spawn(*words, env={"PYTHONHASHSEED": "7"}).code == 0
+    assert content(tmp_path / "again") == content(project)
 
 
 @sim_tools
@@ -188,7 +188,7 @@ def test_sim_with_data_stalls_and_waves(project: Path, tmp_path: Path) -> None:
         f"hwaccel sim {project} --simulator icarus --frames 5 --idle some --backpressure bursts "
         "--seed 7"
     )
-    assert done(*words) == re.sub(r"[\d,]+ cycles/s", re.search(r"[\d,]+ cycles/s", said)[0], said)
+    assert done(*words).rsplit(";", 1)[0] == said.rsplit(";", 1)[0]  # all but the speed
 
 
 @pytest.mark.hls

@@ -266,8 +266,8 @@ BROKEN: dict[str, tuple[Callable[[], str], str]] = {
         "2 output channels do not split into 3 groups",
     ),
     "pool-padding": (
-        lambda: _error(MaxPool2d((1, 1), (1, 1), (1, 0, 0, 0)), _t((1, 2, 2))),
-        "padding (1, 0, 0, 0) leaves a window without a pixel; pad less than the kernel",
+        lambda: _error(MaxPool2d((1, 1), (1, 1), (0, 0, 1, 0)), _t((1, 2, 2))),
+        "padding (0, 0, 1, 0) leaves a window without a pixel; pad less than the kernel",
     ),
     "pool-rank": (
         lambda: _error(SumPool2d((2, 2), (2, 2)), _t((4,))),

@@ -82,7 +82,7 @@ def test_offset_before_padding_stays() -> None:
         """
         input %x : 1x2x2 s4.2
         %bn = scale(%x) {mult=[5], add=[2]} : 1x2x2 s7.2 [-38,37]
-        %conv = conv2d(%bn) {weight=[[[[3]]]], shift=[0], bias=[1], padding=(1, 0, 0, 0)} : 1x3x2 s8.2 [-113,112]
+        %conv = conv2d(%bn) {weight=[[[[3]]]], shift=[0], bias=[1], padding=(0, 0, 1, 0)} : 1x3x2 s8.2 [-113,112]
         output %conv
         """,  # noqa: E501
     )
@@ -94,12 +94,12 @@ def test_no_offset_before_padding() -> None:
         """
         input %x : 1x2x2 s4.2
         %bn = scale(%x) {mult=[5], add=[0]} : 1x2x2 s7.2 [-40,35]
-        %conv = conv2d(%bn) {weight=[[[[3]]]], shift=[0], bias=[1], padding=(1, 0, 0, 0)} : 1x3x2 s8.2 [-119,106]
+        %conv = conv2d(%bn) {weight=[[[[3]]]], shift=[0], bias=[1], padding=(0, 0, 1, 0)} : 1x3x2 s8.2 [-119,106]
         output %conv
         """,  # noqa: E501
         """
         input %x : 1x2x2 s4.2
-        %conv = conv2d(%x) {weight=[[[[15]]]], shift=[0], bias=[1], padding=(1, 0, 0, 0)} : 1x3x2 s8.2 [-119,106]
+        %conv = conv2d(%x) {weight=[[[[15]]]], shift=[0], bias=[1], padding=(0, 0, 1, 0)} : 1x3x2 s8.2 [-119,106]
         output %conv
         """,  # noqa: E501
     )

@@ -103,7 +103,7 @@ def test_constant_before_padding_stays() -> None:
         """
         input %x : 1x2x2 u4.0
         %a = conv2d(%x) {weight=[[[[1]]], [[[0]]]], shift=[0, 0], bias=[0, 5]} : 2x2x2 u4.0
-        %b = conv2d(%a) {weight=[[[[1]], [[2]]]], shift=[0], bias=[0], padding=(1, 0, 0, 0)} : 1x3x2 u6.0 [0,45]
+        %b = conv2d(%a) {weight=[[[[1]], [[2]]]], shift=[0], bias=[0], padding=(0, 0, 1, 0)} : 1x3x2 u6.0 [0,45]
         output %b
         """,  # noqa: E501
     )
@@ -116,14 +116,14 @@ def test_zero_before_padding() -> None:
         input %x : 1x2x2 u4.0
         %a = conv2d(%x) {weight=[[[[1]]], [[[0]]]], shift=[0, 0], bias=[0, -5]} : 2x2x2 s5.0 [-5,15]
         %r = relu(%a) : 2x2x2 u4.0
-        %b = conv2d(%r) {weight=[[[[1]], [[2]]]], shift=[0], bias=[0], padding=(1, 0, 0, 0)} : 1x3x2 u6.0 [0,45]
+        %b = conv2d(%r) {weight=[[[[1]], [[2]]]], shift=[0], bias=[0], padding=(0, 0, 1, 0)} : 1x3x2 u6.0 [0,45]
         output %b
         """,  # noqa: E501
         """
         input %x : 1x2x2 u4.0
         %a = conv2d(%x) {weight=[[[[1]]]], shift=[0], bias=[0]} : 1x2x2 u4.0
         %r = relu(%a) : 1x2x2 u4.0
-        %b = conv2d(%r) {weight=[[[[1]]]], shift=[0], bias=[0], padding=(1, 0, 0, 0)} : 1x3x2 u4.0
+        %b = conv2d(%r) {weight=[[[[1]]]], shift=[0], bias=[0], padding=(0, 0, 1, 0)} : 1x3x2 u4.0
         output %b
         """,
     )

@@ -1,0 +1,210 @@
+"""Emitted Verilog: what changed (golden files), and whether three tools take it in silence."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import subprocess
+import sys
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from hwaccel import tools
+from hwaccel.api import Design, design_from
+from hwaccel.config import Config
+from hwaccel.emit.verilog import emit_verilog
+from hwaccel.fxp import FixedType, IntArray
+from hwaccel.ir import Graph, GraphBuilder, TensorType
+from hwaccel.ops import Add, Conv2d, Dense, MaxPool2d, Requant
+from tests.emit.networks import small_cnn
+
+GOLDEN = Path(__file__).parents[1] / "golden"
+ROOT = Path(__file__).parents[2]
+BANNER = ("Golden file of tests/emit/test_verilog.py; rewrite it with pytest --update-golden.",)
+
+
+def dense() -> Graph:
+    """A dense layer and the rounding behind it."""
+    b = GraphBuilder("dense")
+    x = b.input("x", TensorType.full((4,), FixedType.parse("s6.3")))
+    weight = IntArray([[1, -2, 3, -4], [5, 6, -7, 0], [-1, 0, 1, 2]])
+    op = Dense(weight, IntArray([0, 1, 0]), IntArray([9, -9, 0]), 2)
+    y = b.add("fc", op, x, path="net.fc")
+    return b.build(b.add("rounded", Requant(3, -32, 31), y, path="net.fc"))
+
+
+def residual() -> Graph:
+    """A convolution, a pool, and a convolution with a shortcut around it."""
+    rng = np.random.default_rng(0)
+
+    def conv(inputs: int) -> Conv2d:
+        weight, zeros = IntArray(rng.integers(-3, 4, (2, inputs, 3, 3))), IntArray([0, 0])
+        return Conv2d(weight, zeros, zeros, 2, padding=(1, 1, 1, 1))
+
+    b = GraphBuilder("residual")
+    x = b.input("image", TensorType.full((1, 4, 4), FixedType.parse("u4.4")))
+    x = b.add("stem_q", Requant(3, 0, 15), b.add("stem", conv(1), x, path="stem"), path="stem")
+    x = b.add("pool", MaxPool2d((2, 2), (2, 2)), x, path="pool")
+    y = b.add("body_q", Requant(2, -16, 15), b.add("body", conv(2), x, path="body"), path="body")
+    y = b.add("merge", Add.of(b.type(y), b.type(x)), y, x)
+    return b.build(b.add("merge_q", Requant(1, 0, 15), y))
+
+
+DESIGNS = {"dense": (dense, Config(multipliers=6)), "residual": (residual, Config(multipliers=4))}
+each_design = pytest.mark.parametrize("name", DESIGNS)
+
+
+@cache
+def made(name: str) -> Design:
+    graph, config = DESIGNS[name]
+    return design_from(graph(), config)
+
+
+def verilog(name: str) -> dict[str, str]:
+    return emit_verilog(made(name).netlist, BANNER)
+
+
+@pytest.fixture
+def written(name: str, tmp_path: Path) -> Path:
+    """The files of a design in a folder of their own."""
+    for file, text in verilog(name).items():
+        (tmp_path / file).write_text(text, encoding="ascii")
+    return tmp_path
+
+
+# --- text ----------------------------------------------------------------------------------------
+
+
+@each_design
+def test_the_top_is_the_golden_file(name: str, request: pytest.FixtureRequest) -> None:
+    path, text = GOLDEN / f"{name}.v", verilog(name)[f"{name}.v"]
+    if request.config.getoption("--update-golden"):
+        path.write_text(text, encoding="ascii")
+    assert text == path.read_text(encoding="ascii")
+
+
+def test_there_are_no_other_golden_files() -> None:
+    assert {path.stem for path in GOLDEN.glob("*.v")} == set(DESIGNS)
+
+
+@each_design
+def test_lines_are_short_and_clean(name: str) -> None:
+    texts = verilog(name) | emit_verilog(design_from(small_cnn()[0]).netlist, BANNER)
+    for file, text in texts.items():
+        if not file.endswith(".v"):
+            continue
+        for number, line in enumerate(text.splitlines(), 1):
+            assert len(line) <= 100, f"{file}:{number}"
+            assert line == line.rstrip(), f"{file}:{number}"
+            assert "\t" not in line, f"{file}:{number}"
+        assert text.endswith("\n")
+        assert "\n\n\n" not in text
+
+
+@each_design
+def test_every_file_is_said_where_it_is_used(name: str) -> None:
+    files = verilog(name)
+    top = files[f"{name}.v"]
+    for file in files:
+        if file.endswith(".mem"):
+            assert f'"{file}"' in top
+    assert f"{name}.v" in files
+    assert all(file == f"{name}.v" or file.startswith(("hwa_", f"{name}_")) for file in files)
+
+
+def test_origins_are_said() -> None:
+    top = verilog("residual")["residual.v"]
+    assert "// stem: conv2d 2x4x4 s" in top
+    assert ", from stem\n" in top
+    computing = [segment for segment in made("residual").plan.segments if segment.nodes]
+    assert top.count(" cycles per frame\n") == len(computing)
+
+
+# --- the same bytes ------------------------------------------------------------------------------
+
+
+def digest() -> str:
+    files = [item for name in DESIGNS for item in sorted(verilog(name).items())]
+    return hashlib.sha256(repr(files).encode()).hexdigest()
+
+
+def test_the_same_bytes_twice() -> None:
+    before = digest()
+    made.cache_clear()
+    assert digest() == before
+
+
+@pytest.mark.slow
+def test_the_same_bytes_under_other_hash_seeds() -> None:
+    code = "from tests.emit.test_verilog import digest; print(digest())"
+    for seed in ("0", "12345"):
+        found = subprocess.run(
+            [sys.executable, "-c", code],
+            cwd=ROOT,
+            env={**os.environ, "PYTHONHASHSEED": seed},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        assert found.stdout.strip() == digest()
+
+
+# --- lint ----------------------------------------------------------------------------------------
+
+
+def needs(tool: str) -> pytest.MarkDecorator:
+    return pytest.mark.skipif(tools.find(tool) is None, reason=f"{tool} is not installed")
+
+
+@needs("iverilog")
+@pytest.mark.rtl
+@each_design
+def test_icarus_is_silent(name: str, written: Path) -> None:
+    sources = sorted(path.name for path in written.glob("*.v"))
+    done = tools.run(
+        ["iverilog", "-g2005", "-Wall", "-s", name, "-o", "x.vvp", *sources], cwd=written
+    )
+    assert done.output == ""
+
+
+@needs("verilator")
+@pytest.mark.rtl
+@each_design
+def test_verilator_is_silent(name: str, written: Path) -> None:
+    verilator = tools.require("verilator")
+    words = [*verilator.argv, "--lint-only", "-Wall", "--top-module", name]
+    done = tools.run([*words, f"{name}.v"], cwd=written, env=verilator.environ())
+    assert done.stderr == ""
+    assert all(line.startswith("- ") for line in done.stdout.splitlines()), done.stdout
+
+
+@needs("yosys")
+@pytest.mark.rtl
+@each_design
+def test_yosys_is_silent_and_finds_no_latch(name: str, written: Path) -> None:
+    yosys = tools.require("yosys")
+    tools.warm(yosys)
+    sources = " ".join(sorted(path.name for path in written.glob("*.v")))
+    script = f"read_verilog {sources}; hierarchy -check -top {name}; proc; check -assert"
+    script += "; select -assert-none t:$dlatch"
+    done = tools.run([*yosys.argv, "-q", "-p", script], cwd=written, env=yosys.environ())
+    assert done.output == ""
+
+
+# --- meaning -------------------------------------------------------------------------------------
+
+
+@needs("iverilog")
+@pytest.mark.rtl
+@each_design
+def test_golden_designs_are_right(name: str) -> None:
+    """A golden file says what changed; this says whether it is right."""
+    design = made(name)
+    rng = np.random.default_rng(5)
+    types = [value.type for value in design.graph.inputs]
+    xs = [rng.integers(t.lo, t.hi + 1, (4, *t.shape)) for t in types]
+    result = design.simulate_raw(xs, simulator="icarus")
+    assert result.finished == design.plan.timing(4).finished()
