@@ -17,10 +17,10 @@ demo: setup
 	$(BIN)/python examples/digits_demo.py
 
 test: setup
-	$(BIN)/python -m pytest -n $(JOBS) -m 'not slow and not gpu'
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup -m 'not slow and not gpu'
 
 test-all: setup lint
-	$(BIN)/python -m pytest -n $(JOBS) -m 'not gpu'
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup -m 'not gpu'
 
 lint: setup
 	$(BIN)/ruff check .

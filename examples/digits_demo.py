@@ -58,6 +58,9 @@ def run(output: Path, *, synth: bool, steps: Steps) -> None:
     design.write(output)
     steps.done(f"wrote Verilog, HLS C++ and CUDA to {output}/")
 
+    design.check_structure()
+    steps.done("the top module, parsed by pyverilog, equals the plan")
+
     raw = design.golden.quantize(images)
     golden = design.golden.raw(*raw)[0]
     with torch.no_grad():

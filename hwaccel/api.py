@@ -296,6 +296,17 @@ class Design:
             command=command,
         )
 
+    def check_structure(self) -> None:
+        """Parse the emitted top with an independent parser and compare it with the plan.
+
+        Raises:
+            MismatchError: a port, wire, instance, parameter or connection differs.
+            ToolError: pyverilog or iverilog is missing.
+        """
+        from hwaccel.verify.structure import check_structure
+
+        check_structure(self.verilog()[f"{self.name}.v"], self.netlist)
+
     def execute(self, what: str, xs: Sequence[Ints]) -> tuple[Ints, ...]:
         """Return the integer outputs of another executor for integer frames.
 

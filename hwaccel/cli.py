@@ -195,6 +195,10 @@ def sim(
     with _steps("reading the project") as step:
         design = load(project)
         xs = stages.frames(design, frames, seed, data)
+        if simulator == "all":
+            step("parsing the top module")
+            design.check_structure()
+            out.print("structure: the parsed Verilog equals the plan", highlight=False)
         for one in names:
             step(f"{one}: building and running {len(xs[0])} frames")
             record = stages.simulate(
