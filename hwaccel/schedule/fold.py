@@ -15,12 +15,14 @@ DEFAULT_MULTIPLIERS = 64
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """One legal parallelism of a node and what it costs."""
+    """One legal parallelism of a node, what it costs, and the lanes of its streams."""
 
     fold: Fold
     cycles: int
     multipliers: int
     area: Area
+    in_lanes: tuple[int, ...]
+    out_lanes: int
 
 
 def choices(node: Node, types: Mapping[str, TensorType]) -> tuple[Choice, ...]:
@@ -32,7 +34,8 @@ def choices(node: Node, types: Mapping[str, TensorType]) -> tuple[Choice, ...]:
         hardware = node.op.hardware(ins, fold)
         area = sum((pipe.area for pipe in hardware.pipes), Area())
         lanes = fold.pe * fold.simd if works else 0
-        found.append(Choice(fold, frame_cycles(hardware, ins, node.output.type), lanes, area))
+        cycles = frame_cycles(hardware, ins, node.output.type)
+        found.append(Choice(fold, cycles, lanes, area, hardware.in_lanes, hardware.out_lanes))
     return tuple(sorted(found, key=lambda c: (c.multipliers, c.area.luts + c.area.ffs, c.cycles)))
 
 
@@ -53,18 +56,18 @@ def choose_folds(graph: Graph, config: Config) -> dict[str, Fold]:
     types = graph.types()
     options = {node.name: _allowed(node, types, config) for node in graph.nodes}
     if config.target_interval is not None:
-        return _fastest_under(graph, options, config.target_interval, strict=True)
+        return _under(graph, options, config.target_interval, strict=True)
     budget = config.multipliers or DEFAULT_MULTIPLIERS
     targets = sorted({c.cycles for cs in options.values() for c in cs})
     low, high = 0, len(targets) - 1
     while low < high:  # the multipliers needed fall as the target grows
         middle = (low + high) // 2
-        folds = _fastest_under(graph, options, targets[middle], strict=False)
+        folds = _under(graph, options, targets[middle], strict=False)
         if _multipliers(options, folds) <= budget and _reached(options, folds, targets[middle]):
             high = middle
         else:
             low = middle + 1
-    folds = _fastest_under(graph, options, targets[low], strict=False)
+    folds = _under(graph, options, targets[low], strict=False)
     needed = _multipliers(options, folds)
     if config.multipliers is not None and needed > budget:
         raise ScheduleError(
@@ -92,21 +95,46 @@ def _allowed(node: Node, types: Mapping[str, TensorType], config: Config) -> tup
     return kept
 
 
-def _fastest_under(
+def _under(
     graph: Graph, options: Mapping[str, tuple[Choice, ...]], target: int, *, strict: bool
 ) -> dict[str, Fold]:
+    """Give every node its cheapest fold within ``target`` cycles, width adapters counted in."""
+    types = graph.types()
+    lanes: dict[str, int] = {}
     folds = {}
     for node in graph.nodes:
-        fitting = [c for c in options[node.name] if c.cycles <= target]
+        every = options[node.name]
+        fitting = [c for c in every if c.cycles <= target]
         if not fitting and strict:
-            nearest = min(c.cycles for c in options[node.name])
             raise ScheduleError(
                 f"{node.where}: cannot take a frame every {target} cycles; the nearest it can "
-                f"reach in the streaming style is {nearest}"
+                f"reach in the streaming style is {min(c.cycles for c in every)}"
             )
-        pick = fitting[0] if fitting else min(options[node.name], key=lambda c: c.cycles)
+        have = [(lanes.get(name, 0), types[name].fixed.width) for name in node.inputs]
+        pick = _cheapest(fitting, have) if fitting else min(every, key=lambda c: c.cycles)
         folds[node.name] = pick.fold
+        # Elementwise nodes ride in their producer's segment and so keep its lanes.
+        rides = node.op.elementwise and lanes.get(node.inputs[0], 0)
+        lanes[node.name] = lanes[node.inputs[0]] if rides else pick.out_lanes
     return folds
+
+
+def _cheapest(options: list[Choice], have: list[tuple[int, int]]) -> Choice:
+    """Return the option with the fewest multipliers, then the least area around them."""
+    return min(options, key=lambda c: (c.multipliers, _cost(c, have), c.cycles))
+
+
+def _cost(choice: Choice, have: list[tuple[int, int]]) -> int:
+    """Estimate LUTs and registers of a choice; ``have`` is lanes and width of each operand.
+
+    An adapter holds one beat of its wider side and a multiplexer for the narrower one.
+    """
+    adapters = sum(
+        (2 * max(lanes, needed) + min(lanes, needed)) * width
+        for (lanes, width), needed in zip(have, choice.in_lanes, strict=True)
+        if lanes and lanes != needed
+    )
+    return choice.area.luts + choice.area.ffs + adapters
 
 
 def _pick(options: Mapping[str, tuple[Choice, ...]], folds: Mapping[str, Fold]) -> list[Choice]:
