@@ -18,16 +18,17 @@ from hwaccel.errors import (
 )
 
 if TYPE_CHECKING:
-    from hwaccel.api import Design, Golden, convert, design_from, load
+    from hwaccel.api import Design, convert, design_from, load
     from hwaccel.config import Config, LayerConfig
     from hwaccel.fxp import FixedType, Overflow, Rounding
+    from hwaccel.golden import Golden
 
 # Loaded on first use, so that `import hwaccel` costs nothing where only a part is needed.
 _LAZY = {
     "Config": "hwaccel.config",
     "Design": "hwaccel.api",
     "FixedType": "hwaccel.fxp",
-    "Golden": "hwaccel.api",
+    "Golden": "hwaccel.golden",
     "LayerConfig": "hwaccel.config",
     "Overflow": "hwaccel.fxp",
     "Rounding": "hwaccel.fxp",

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from hwaccel._version import __version__
 from hwaccel.config import Config, checked
@@ -22,8 +22,8 @@ from hwaccel.emit.netlist import Netlist
 from hwaccel.emit.project import read_project, write_project
 from hwaccel.emit.verilog import emit_verilog
 from hwaccel.errors import ConfigError, EmitError
-from hwaccel.fxp.boundary import dequantize, quantize_input
-from hwaccel.ir import Graph, Interpreter, verify
+from hwaccel.golden import Floats, Golden, Ints
+from hwaccel.ir import Graph, verify
 from hwaccel.ir.file import load_graph, save_graph
 from hwaccel.ir.text import print_graph
 from hwaccel.ops import OP_BY_NAME
@@ -37,8 +37,6 @@ if TYPE_CHECKING:
     from hwaccel.synth.run import Implementation
     from hwaccel.verify.result import SimResult
 
-Ints = NDArray[np.int64]
-Floats = NDArray[np.float64]
 Progress = Callable[[str], None]
 
 
@@ -113,43 +111,6 @@ def load(folder: str | Path) -> Design:
     except (msgspec.DecodeError, ValueError) as error:
         raise EmitError(f"{folder}: plan.json or config.json: {error}; convert again") from None
     return Design(graph, plan_from(graph, choices), config)
-
-
-@dataclass(frozen=True)
-class Golden:
-    """The golden model: call it with floats, or ``raw`` with integers."""
-
-    graph: Graph
-
-    @cached_property
-    def _interpreter(self) -> Interpreter:
-        return Interpreter(self.graph)
-
-    def raw(self, *xs: Ints) -> tuple[Ints, ...]:
-        """Return the integer outputs for integer inputs ``(N, *shape)``."""
-        return self._interpreter.run(*xs)
-
-    def __call__(self, *xs: ArrayLike) -> Floats | tuple[Floats, ...]:
-        """Return the outputs as numbers for inputs given as numbers ``(N, *shape)``."""
-        return self.read(self.raw(*self.quantize(*xs)))
-
-    def quantize(self, *xs: ArrayLike) -> tuple[Ints, ...]:
-        """Return the integers that the input streams carry for these numbers."""
-        if len(xs) != len(self.graph.inputs):
-            raise ConfigError(f"expected {len(self.graph.inputs)} inputs, found {len(xs)}")
-        types = [value.type for value in self.graph.inputs]
-        return tuple(
-            quantize_input(x, frac=t.frac, lo=t.lo, hi=t.hi) for x, t in zip(xs, types, strict=True)
-        )
-
-    def read(self, outputs: Sequence[Ints]) -> Floats | tuple[Floats, ...]:
-        """Return the numbers that output integers stand for; one array for one output."""
-        types = self.graph.types()
-        values = tuple(
-            dequantize(y, frac=types[name].frac)
-            for y, name in zip(outputs, self.graph.outputs, strict=True)
-        )
-        return values[0] if len(values) == 1 else values
 
 
 @dataclass(frozen=True)

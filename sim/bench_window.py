@@ -170,7 +170,8 @@ class Model:
         frame, place = divmod(self.fired, len(self._order))
         read, base = self._order[place], frame * self._geometry.frame
         ready = self._accepted - self._freed < self._geometry.depth
-        there = read.index < 0 or base + read.index < self._accepted
+        # Padding waits for the first beat of its frame.
+        there = base + max(read.index, 0) < self._accepted
         fire = there and (grant or not read.last)
         beat = (False, False, False, 0)
         if fire:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 
 from hwaccel.ir.hardware import Rom
 
 # Parameters of the RTL library that carry data rather than a size; they are 64 bits wide there.
 _DATA_PARAMETERS = frozenset({"LO", "HI", "PAD"})
+# Tools obey, or choke on, a comment that begins with one of these words.
+_COMMANDS = re.compile(r"\s*(verilator|synopsys|synthesis|pragma|cadence|vcs|coverage)", re.I)
 
 
 def verilog_parameter(name: str, value: int) -> str:
@@ -37,10 +40,12 @@ def comment(text: str, limit: int = 200) -> str:
     r"""Return ``text`` harmless inside a ``//`` comment of any target language.
 
     Keeps printable ASCII, replaces the rest by ``?``, and drops backslashes (a trailing one
-    would continue the comment) and backquotes (Verilog macros).
+    would continue the comment) and backquotes (Verilog macros). A word that tools take for a
+    command does not stand in front.
     """
     shown = "".join(c if " " <= c <= "~" and c not in "\\`" else "?" for c in text)
     shown = shown.replace("*/", "* /").replace("/*", "/ *")
+    shown = f"name {shown}" if _COMMANDS.match(shown) else shown
     return shown if len(shown) <= limit else shown[: limit - 3] + "..."
 
 

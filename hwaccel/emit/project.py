@@ -110,7 +110,9 @@ def check_folder(folder: Path) -> None:
         if not folder.exists():
             around = next((path for path in folder.parents if path.exists()), folder)
             if around.is_file():
-                raise EmitError(f"{folder}: cannot be made, {around} is a file; choose another name")
+                raise EmitError(
+                    f"{folder}: cannot be made, {around} is a file; choose another name"
+                )
             return
         if not folder.is_dir():
             raise EmitError(f"{folder}: is a file, expected a folder; choose another name")

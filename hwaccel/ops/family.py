@@ -64,12 +64,11 @@ def check_window(
         steps = kernel[axis] * window_size(padded, 0, kernel[axis], stride[axis], dilation[axis])
         if steps > 1 << 22:
             raise VerifyError(f"{steps} window steps in {name}, expected at most {1 << 22}")
-        # A first window of padding alone would put out results before its frame has begun.
-        first = range(-padding[axis], span - padding[axis], dilation[axis])
-        if not any(0 <= at < image[axis] for at in first):
+        pads = (padding[axis], padding[axis + 2])
+        if not tap_patterns(image[axis], pads, kernel[axis], stride[axis], dilation[axis]).any():
             raise VerifyError(
-                f"the first window sees nothing but padding in {name}: kernel {kernel}, dilation "
-                f"{dilation}, padding {padding}; pad less than the kernel spans"
+                f"no window touches the image in {name}: kernel {kernel}, stride {stride}, "
+                f"padding {padding}; pad less"
             )
 
 

@@ -202,6 +202,9 @@ def _read_order(window: Window) -> list[tuple[tuple[tuple[int, int], ...], int]]
                 beats[taps < 0] = -1
                 waits, reached = _new_beats(beats.ravel(), reached)
                 last_group = group == window.groups - 1
+                if not order and beats.flat[0] < 0:
+                    # Padding waits for the first beat of its frame.
+                    waits = ((0, 0), *waits)
                 for repeat in range(window.repeat):
                     done = last_group and repeat == window.repeat - 1
                     freed = window.freed_after(oy, ox) if done else -1

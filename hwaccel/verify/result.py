@@ -17,7 +17,7 @@ class SimResult:
     handshake; ``interval`` that between the last output handshakes of the last two frames (0 for
     one frame). ``offered`` holds, per input stream, the cycle in which each beat was first
     valid, and ``finished`` the cycle of every frame's last output handshake. Cycles count from the
-    first one after reset: a window whose first taps are padding starts on them right then.
+    first one after reset.
     """
 
     simulator: str

@@ -9,8 +9,8 @@
 //   latency   2 from fire to out_valid
 //   interval  1; in cycle t, with accepted, fired and freed counting cycles before t,
 //               s_axis_tready  accepted - freed < DEPTH                          (a register)
-//               fire           (outside, or index of the beat < accepted) and
-//                              (not the last of its reduction, or grant)
+//               fire           (index of the beat < accepted, or outside, with that of the first
+//                              beat of the frame) and (not the last of its reduction, or grant)
 //               take           fire, and the last of its reduction
 //             where index counts the beats of all frames, and freed, after a fire that ends
 //             output pixel (oy, ox), is the index of the first beat of the first corner
@@ -109,7 +109,7 @@ module hwa_window #(
     end
 
     // The beat at hand.
-    wire                first, last, done, pad;
+    wire                first, last, done, ends, pad;
     wire [COUNT_W-1:0]  minus_step, minus_freed;
     wire [ADDR_W-1:0]   hop;
     wire                fire;
@@ -126,6 +126,7 @@ module hwa_window #(
         .first       (first),
         .last        (last),
         .done        (done),
+        .ends        (ends),
         .pad         (pad),
         .minus_step  (minus_step),
         .hop         (hop),
@@ -140,10 +141,22 @@ module hwa_window #(
     reg [COUNT_W-1:0] lead_q;
     reg [COUNT_W-1:0] held_q;
 
+    // Padding waits for the first beat of its frame, so no result leaves before its frame came.
+    // Until then nothing of the frame is freed, and held tells whether one has been accepted.
+    wire signed [COUNT_W-1:0] held  = held_q;
+    wire signed [COUNT_W-1:0] empty = HELD_START[COUNT_W-1:0];
+    reg                       begun_q;
+    wire                      begun = begun_q || (held > empty);
+
+    always @(posedge clk) begin
+        begun_q <= begun && !(fire && ends);
+        if (rst) begun_q <= 1'b0;
+    end
+
     wire accept = s_axis_tvalid && s_axis_tready;
 
     assign s_axis_tready = held_q[COUNT_W-1];
-    assign fire          = (pad || !lead_q[COUNT_W-1]) && (grant || !last);
+    assign fire          = (pad ? begun : !lead_q[COUNT_W-1]) && (grant || !last);
     assign take          = fire && last;
 
     // The low bit turns `accept` into the carry of a single adder.

@@ -69,6 +69,7 @@ module hwa_window_order #(
     output wire                                         first,
     output wire                                         last,
     output wire                                         done,
+    output wire                                         ends,
     output wire                                         pad,
     output reg  [COUNT_W-1:0]                           minus_step,
     output reg  [(DEPTH > 1 ? $clog2(DEPTH) : 1)-1 : 0] hop,
@@ -133,6 +134,7 @@ module hwa_window_order #(
     assign first = first_q;
     assign last  = &at_last[2:0];
     assign done  = &at_last[4:0];
+    assign ends  = &at_last;
 
     // What a step does, by the outermost loop that moves; the loops inside it start again.
     localparam integer BACK_KX = SPAN_X * PIXEL + GROUP_BEATS - 1;

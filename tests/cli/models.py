@@ -101,6 +101,9 @@ HOSTILE = (
     "{# none #}",
     "[/nope]",
     "[red]x",
+    "verilator",
+    "verilator lint_off",
+    "synopsys translate_off",
     "%s%n",
     "-o",
     " ",
@@ -131,8 +134,14 @@ HOSTILE = (
 )
 
 
-def hostile() -> nn.Module:
-    return Named(HOSTILE)
+class Hostile(Named):
+    """Its input has a hostile name, too."""
+
+    def __init__(self) -> None:
+        super().__init__(HOSTILE)
+
+    def forward(self, verilator: torch.Tensor) -> torch.Tensor:
+        return super().forward(verilator)
 
 
 def markup() -> nn.Module:

@@ -19,7 +19,7 @@ LEGAL = re.compile(r"[A-Za-z0-9_.]+")
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     made = tmp_path_factory.mktemp("hostile") / "p"
-    done("convert", f"{MODELS}:hostile", "--example", "1x3", "-o", made)
+    done("convert", f"{MODELS}:Hostile", "--example", "1x3", "-o", made)
     return made
 
 
@@ -50,9 +50,20 @@ def test_the_design_can_be_read_back(folder: Path) -> None:
 @pytest.mark.rtl
 def test_icarus_compiles_it_in_silence(folder: Path, tmp_path: Path) -> None:
     sources = sorted((folder / "rtl").glob("*.v"))
-    argv = ["iverilog", "-g2005", "-Wall", "-s", "named", "-o", tmp_path / "x.vvp", *sources]
+    argv = ["iverilog", "-g2005", "-Wall", "-s", "hostile", "-o", tmp_path / "x.vvp", *sources]
     assert tools.run(argv, cwd=tmp_path).output == ""
     assert [path.name for path in tmp_path.iterdir()] == ["x.vvp"]
+
+
+@pytest.mark.skipif(tools.find("verilator") is None, reason="verilator is not installed")
+@pytest.mark.rtl
+def test_verilator_has_nothing_to_say(folder: Path, tmp_path: Path) -> None:
+    verilator = tools.require("verilator")
+    words = [*verilator.argv, "--lint-only", "-Wall", "--quiet", "--top-module", "hostile"]
+    rtl = folder / "rtl"
+    done = tools.run([*words, "hostile.v"], cwd=rtl, env=verilator.environ())
+    assert done.output == ""
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.skipif(tools.find("iverilog") is None, reason="iverilog is not installed")

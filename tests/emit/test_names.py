@@ -144,6 +144,15 @@ def test_comments_are_harmless(text: str) -> None:
         assert mark not in shown
 
 
+@pytest.mark.parametrize(
+    "word", ["verilator", "Synopsys", " synthesis", "pragma", "vcs", "coverage"]
+)
+def test_comments_give_no_commands(word: str) -> None:
+    """Verilator stops at any comment that begins with its name, Yosys at ``translate_off``."""
+    assert comment(f"{word} translate_off") == f"name {word} translate_off"
+    assert comment(f"the {word}") == f"the {word}"
+
+
 @given(st.text(alphabet="*/\\`\n"))
 def test_comment_marks_do_not_come_together(text: str) -> None:
     shown = comment(text)

@@ -13,7 +13,7 @@ module residual (
     output wire          s_axis_tready,
     input  wire [7:0]    s_axis_tdata,
     input  wire          s_axis_tlast,
-    // merge_q: 2x2x2 u4.2, 1 element per beat
+    // merge_q: 2x2x2 u4.2, 2 elements per beat
     output wire          m_axis_tvalid,
     input  wire          m_axis_tready,
     output wire [7:0]    m_axis_tdata,
@@ -309,7 +309,7 @@ module residual (
 
     hwa_fifo #(
         .DATA_W (4),
-        .DEPTH  (7)
+        .DEPTH  (5)
     ) u_pool_to_1_buffer_fifo (
         .clk           (clk),
         .rst           (rst),
@@ -323,53 +323,13 @@ module residual (
     );
 
     // ------------------------------------------------------------------------------------------
-    // pool: wait here for the other branch
-
-    wire          pool_to_0_buffer_tvalid;
-    wire          pool_to_0_buffer_tready;
-    wire [3:0]    pool_to_0_buffer_tdata;
-    wire          pool_to_0_buffer_grant;
-    wire          pool_to_0_buffer_take;
-    wire          pool_to_0_buffer_issue_valid;
-    wire [3:0]    pool_to_0_buffer_issue_data;
-
-    hwa_issue #(
-        .DATA_W (4)
-    ) u_pool_to_0_buffer_issue (
-        .clk           (clk),
-        .rst           (rst),
-        .s_axis_tvalid (pool_to_0_tvalid),
-        .s_axis_tready (pool_to_0_tready),
-        .s_axis_tdata  (pool_fork_tdata),
-        .grant         (pool_to_0_buffer_grant),
-        .take          (pool_to_0_buffer_take),
-        .out_valid     (pool_to_0_buffer_issue_valid),
-        .out_data      (pool_to_0_buffer_issue_data)
-    );
-
-    hwa_fifo #(
-        .DATA_W (4),
-        .DEPTH  (2)
-    ) u_pool_to_0_buffer_fifo (
-        .clk           (clk),
-        .rst           (rst),
-        .grant         (pool_to_0_buffer_grant),
-        .take          (pool_to_0_buffer_take),
-        .in_valid      (pool_to_0_buffer_issue_valid),
-        .in_data       (pool_to_0_buffer_issue_data),
-        .m_axis_tvalid (pool_to_0_buffer_tvalid),
-        .m_axis_tready (pool_to_0_buffer_tready),
-        .m_axis_tdata  (pool_to_0_buffer_tdata)
-    );
-
-    // ------------------------------------------------------------------------------------------
     // body: conv2d 2x2x2 s9.5 [-165,165], from body
     // body_q: requant 2x2x2 s5.3, from body
-    // 1 outputs and 1 inputs per cycle, 144 cycles per frame
+    // 2 outputs and 1 inputs per cycle, 72 cycles per frame
 
     wire          body_q_tvalid;
     wire          body_q_tready;
-    wire [4:0]    body_q_tdata;
+    wire [9:0]    body_q_tdata;
     wire          body_q_grant;
     wire          body_q_take;
     wire          body_q_issue_valid;
@@ -377,9 +337,9 @@ module residual (
     wire          body_q_last;
     wire [3:0]    body_q_issue_data;
     wire          body_q_p0_valid;
-    wire [8:0]    body_q_p0_data;
+    wire [17:0]   body_q_p0_data;
     wire          body_q_p1_valid;
-    wire [4:0]    body_q_p1_data;
+    wire [9:0]    body_q_p1_data;
 
     hwa_window #(
         .DATA_W      (4),
@@ -388,7 +348,7 @@ module residual (
         .IN_W        (2),
         .GROUPS      (1),
         .GROUP_BEATS (2),
-        .REPEAT      (2),
+        .REPEAT      (1),
         .KH          (3),
         .KW          (3),
         .SY          (1),
@@ -404,9 +364,9 @@ module residual (
     ) u_body_q_window (
         .clk           (clk),
         .rst           (rst),
-        .s_axis_tvalid (pool_to_0_buffer_tvalid),
-        .s_axis_tready (pool_to_0_buffer_tready),
-        .s_axis_tdata  (pool_to_0_buffer_tdata),
+        .s_axis_tvalid (pool_to_0_tvalid),
+        .s_axis_tready (pool_to_0_tready),
+        .s_axis_tdata  (pool_fork_tdata),
         .grant         (body_q_grant),
         .take          (body_q_take),
         .out_valid     (body_q_issue_valid),
@@ -416,17 +376,17 @@ module residual (
     );
 
     hwa_mac #(
-        .PE            (1),
+        .PE            (2),
         .SIMD          (1),
         .X_W           (4),
         .X_SIGNED      (0),
         .W_W           (3),
-        .WORDS         (36),
+        .WORDS         (18),
         .ACC_W         (10),
         .OUT_W         (9),
         .SHIFT_W       (0),
         .BIAS_W        (0),
-        .CHANNEL_WORDS (2),
+        .CHANNEL_WORDS (1),
         .WEIGHTS       ("residual_body_q_mac_weights.mem")
     ) u_body_q_mac (
         .clk       (clk),
@@ -440,7 +400,7 @@ module residual (
     );
 
     hwa_requant #(
-        .LANES      (1),
+        .LANES      (2),
         .IN_W       (9),
         .IN_SIGNED  (1),
         .OUT_W      (5),
@@ -460,7 +420,7 @@ module residual (
     );
 
     hwa_fifo #(
-        .DATA_W (5),
+        .DATA_W (10),
         .DEPTH  (2)
     ) u_body_q_fifo (
         .clk           (clk),
@@ -475,35 +435,56 @@ module residual (
     );
 
     // ------------------------------------------------------------------------------------------
+    // merge_in: join beats, 2 to one
+
+    wire          merge_in_tvalid;
+    wire          merge_in_tready;
+    wire [7:0]    merge_in_tdata;
+
+    hwa_pack #(
+        .DATA_W (4),
+        .RATIO  (2)
+    ) u_merge_in_pack (
+        .clk           (clk),
+        .rst           (rst),
+        .s_axis_tvalid (pool_to_1_buffer_tvalid),
+        .s_axis_tready (pool_to_1_buffer_tready),
+        .s_axis_tdata  (pool_to_1_buffer_tdata),
+        .m_axis_tvalid (merge_in_tvalid),
+        .m_axis_tready (merge_in_tready),
+        .m_axis_tdata  (merge_in_tdata)
+    );
+
+    // ------------------------------------------------------------------------------------------
     // merge: add 2x2x2 s6.3 [-16,30]
     // merge_q: requant 2x2x2 u4.2
-    // 1 outputs and 1 inputs per cycle, 8 cycles per frame
+    // 2 outputs and 2 inputs per cycle, 4 cycles per frame
 
     wire          merge_q_tvalid;
     wire          merge_q_tready;
-    wire [3:0]    merge_q_tdata;
+    wire [7:0]    merge_q_tdata;
     wire          merge_q_grant;
     wire          merge_q_take;
     wire          merge_q_issue_valid;
-    wire [4:0]    merge_q_issue_a;
-    wire [3:0]    merge_q_issue_b;
+    wire [9:0]    merge_q_issue_a;
+    wire [7:0]    merge_q_issue_b;
     wire          merge_q_p0_valid;
-    wire [5:0]    merge_q_p0_data;
+    wire [11:0]   merge_q_p0_data;
     wire          merge_q_p1_valid;
-    wire [3:0]    merge_q_p1_data;
+    wire [7:0]    merge_q_p1_data;
 
     hwa_join #(
-        .A_W (5),
-        .B_W (4)
+        .A_W (10),
+        .B_W (8)
     ) u_merge_q_join (
         .clk             (clk),
         .rst             (rst),
         .s_axis_a_tvalid (body_q_tvalid),
         .s_axis_a_tready (body_q_tready),
         .s_axis_a_tdata  (body_q_tdata),
-        .s_axis_b_tvalid (pool_to_1_buffer_tvalid),
-        .s_axis_b_tready (pool_to_1_buffer_tready),
-        .s_axis_b_tdata  (pool_to_1_buffer_tdata),
+        .s_axis_b_tvalid (merge_in_tvalid),
+        .s_axis_b_tready (merge_in_tready),
+        .s_axis_b_tdata  (merge_in_tdata),
         .grant           (merge_q_grant),
         .take            (merge_q_take),
         .out_valid       (merge_q_issue_valid),
@@ -512,7 +493,7 @@ module residual (
     );
 
     hwa_add #(
-        .LANES    (1),
+        .LANES    (2),
         .A_W      (5),
         .A_SIGNED (1),
         .A_SHIFT  (0),
@@ -531,7 +512,7 @@ module residual (
     );
 
     hwa_requant #(
-        .LANES      (1),
+        .LANES      (2),
         .IN_W       (6),
         .IN_SIGNED  (1),
         .OUT_W      (4),
@@ -551,7 +532,7 @@ module residual (
     );
 
     hwa_fifo #(
-        .DATA_W (4),
+        .DATA_W (8),
         .DEPTH  (6)
     ) u_merge_q_fifo (
         .clk           (clk),
@@ -568,13 +549,13 @@ module residual (
     // ------------------------------------------------------------------------------------------
     // output merge_q
 
-    wire [3:0]    m_axis_bits;
+    wire [7:0]    m_axis_bits;
 
-    assign m_axis_tdata = {4'd0, m_axis_bits};
+    assign m_axis_tdata = m_axis_bits;
 
     hwa_frame_out #(
-        .DATA_W (4),
-        .BEATS  (8)
+        .DATA_W (8),
+        .BEATS  (4)
     ) u_m_axis (
         .clk           (clk),
         .rst           (rst),
