@@ -26,6 +26,8 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+# Exit code of what SIGINT ended, as shells have it.
+_INTERRUPTED = 130
 # Files and pipes get lines of a fixed width, whatever the size of the terminal behind them.
 _PIPE_WIDTH = None if sys.stdout.isatty() else 120
 # Names and paths come from models and users; brackets in them are no markup.
@@ -319,11 +321,13 @@ def doctor() -> None:
 def main() -> None:
     """Run the command line; the entry point of the ``hwaccel`` script."""
     try:
-        app(prog_name="hwaccel", standalone_mode=False)
+        # Newer releases of typer return the code of an interrupt; older ones raise Abort.
+        if app(prog_name="hwaccel", standalone_mode=False) == _INTERRUPTED:
+            raise KeyboardInterrupt
     except HwaccelError as error:
         _fail(str(error))
     except (typer.Abort, KeyboardInterrupt):
-        _fail("interrupted; earlier output is untouched", 130)
+        _fail("interrupted; earlier output is untouched", _INTERRUPTED)
     except OSError as error:
         _fail(f"{error.filename or 'file system'}: {error.strerror}")
     except Exception as error:

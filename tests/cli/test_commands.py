@@ -161,7 +161,8 @@ def test_convert_gives_the_same_bytes_in_another_process(project: Path, tmp_path
 def test_sim(project: Path) -> None:
     design = hwaccel.load(project)
     timing = design.plan.timing(3)
-    said = done("sim", project, *FRAMES).splitlines()
+    structure, *said = done("sim", project, *FRAMES).splitlines()
+    assert structure == "structure: the parsed Verilog equals the plan"
     for simulator, line in zip(("fast", "verilator", "icarus"), said, strict=True):
         assert re.fullmatch(
             rf"{simulator}: 3 frames, 0 mismatches; latency {timing.latency}, "
