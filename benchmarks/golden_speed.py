@@ -1,6 +1,6 @@
 """Golden model against torch float32: MLP 16-64-32-32-5, batch 1024, one thread, one run.
 
-    OPENBLAS_NUM_THREADS=1 python benchmarks/golden_speed.py
+OPENBLAS_NUM_THREADS=1 python benchmarks/golden_speed.py
 """
 
 from __future__ import annotations

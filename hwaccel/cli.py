@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -320,6 +321,9 @@ def doctor() -> None:
 
 def main() -> None:
     """Run the command line; the entry point of the ``hwaccel`` script."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # Names may hold what an ASCII terminal cannot show.
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         # Newer releases of typer return the code of an interrupt; older ones raise Abort.
         if app(prog_name="hwaccel", standalone_mode=False) == _INTERRUPTED:

@@ -11,7 +11,7 @@ import pytest
 import hwaccel
 from hwaccel import tools
 from tests.cli.models import HOSTILE
-from tests.cli.tools import MODELS, content, done
+from tests.cli.tools import MODELS, content, done, spawn
 
 LEGAL = re.compile(r"[A-Za-z0-9_.]+")
 
@@ -53,6 +53,14 @@ def test_icarus_compiles_it_in_silence(folder: Path, tmp_path: Path) -> None:
     argv = ["iverilog", "-g2005", "-Wall", "-s", "hostile", "-o", tmp_path / "x.vvp", *sources]
     assert tools.run(argv, cwd=tmp_path).output == ""
     assert [path.name for path in tmp_path.iterdir()] == ["x.vvp"]
+
+
+@pytest.mark.slow
+def test_a_terminal_without_unicode(tmp_path: Path) -> None:
+    words = ("convert", f"{MODELS}:Hostile", "--example", "1x3", "-o", tmp_path / "p")
+    ran = spawn(*words, env={"PYTHONIOENCODING": "ascii"})
+    assert ran.code == 0
+    assert "gr\\xf6\\xdfe" in ran.out
 
 
 @pytest.mark.skipif(tools.find("verilator") is None, reason="verilator is not installed")

@@ -78,7 +78,7 @@ def test_nothing_is_earlier_for_an_input_that_is_later(graph: Graph, seed: int, 
 def test_a_delay_never_grows(graph: Graph, seed: int, by: int) -> None:
     """Every time is a maximum of sums, so no output is later by more than the latest input is.
 
-    It may be later by less: a window reads its padding before the first beat is there.
+    It may be later by less, where something else was waited for.
     """
     plan = schedule(graph, Config())
     early = arrivals(plan, seed)
