@@ -355,3 +355,7 @@ def _fail(message: str, code: int = 2) -> None:
 def _printable(text: str) -> str:
     """Return ``text`` without what a terminal would obey."""
     return text if text.isprintable() else text.encode("unicode_escape").decode("ascii")
+
+
+if __name__ == "__main__":
+    main()

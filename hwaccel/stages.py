@@ -91,7 +91,8 @@ def simulate(
         frames=len(xs[0]),
         mismatches=0,
         latency=result.latency,
-        interval=result.interval or None,
+        # Under back pressure the gap between two frames is the sink's, not the design's.
+        interval=(result.interval or None) if backpressure == "none" else None,
         predicted_latency=predicted.latency if predicted else None,
         predicted_interval=(predicted.interval or None) if predicted else None,
         cycles=result.cycles,

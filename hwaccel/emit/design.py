@@ -28,7 +28,7 @@ class _Builder:
         self._types = plan.graph.types()
         self._name = identifier(plan.graph.name, "design")
         self._namer = Namer({"clk", "rst", "unused", "frame_error", "s_axis", "m_axis", self._name})
-        self._nets = {name: self._namer.name(name, "s") for name in plan.streams}
+        self._nets = {name: self._namer.name(_net(name), "s") for name in plan.streams}
         # The copies of a fork share one data net.
         self._data = {name: f"{net}_tdata" for name, net in self._nets.items()}
         self._memories: dict[str, Sequence[str]] = {}
@@ -47,7 +47,9 @@ class _Builder:
         ports = [Port("input", "clk", 1), Port("input", "rst", 1, "synchronous, active high")]
         ports += [port for edge in ins for port in _axis_ports(edge, ("input", "output"))]
         ports += [port for edge in outs for port in _axis_ports(edge, ("output", "input"))]
-        ports.append(Port("output", "frame_error", 1, "a tlast came in where no frame ends"))
+        ports.append(
+            Port("output", "frame_error", 1, "a tlast was missing or misplaced; reset to recover")
+        )
         sections = [self._input(e, s) for e, s in zip(ins, plan.inputs, strict=True)]
         sections += [self._block(block) for block in plan.blocks]
         sections += [self._output(e, s) for e, s in zip(outs, plan.outputs, strict=True)]
@@ -97,7 +99,13 @@ class _Builder:
     def _output(self, edge: Edge, stream: str) -> Section:
         bare = f"{edge.prefix}_bits"
         pad = edge.axis_bits - edge.bits
-        value = f"{{{pad}'d0, {bare}}}" if pad else bare
+        value = bare
+        if pad:
+            # One signed element is read as a signed integer of whole bytes; more are packed bits.
+            signed = edge.lanes == 1 and edge.type.fixed.signed
+            fill = f"{{{pad}{{{bare}[{edge.bits - 1}]}}}}" if signed and edge.bits > 1 else ""
+            fill = fill or (f"{{{pad}{{{bare}}}}}" if signed else f"{pad}'d0")
+            value = f"{{{fill}, {bare}}}"
         instance = Instance(
             "hwa_frame_out",
             f"u_{edge.prefix}",
@@ -284,6 +292,11 @@ class _Builder:
             (f"{prefix}_tready", f"{net}_tready"),
             (f"{prefix}_tdata", self._data[stream]),
         )
+
+
+def _net(name: str) -> str:
+    """Return a name for the wires of a stream; ``u_`` belongs to instances."""
+    return f"s_{name}" if identifier(name).startswith("u_") else name
 
 
 def _axis_ports(edge: Edge, directions: tuple[str, str]) -> tuple[Port, ...]:

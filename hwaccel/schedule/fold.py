@@ -87,7 +87,7 @@ def _allowed(node: Node, types: Mapping[str, TensorType], config: Config) -> tup
         c for c in every if layer.pe in (None, c.fold.pe) and layer.simd in (None, c.fold.simd)
     )
     if not kept:
-        legal = ", ".join(sorted({str(c.fold) for c in every}, key=len)[:12])
+        legal = ", ".join(sorted({str(c.fold) for c in every}, key=lambda t: (len(t), t))[:12])
         raise ScheduleError(
             f"{node.where}: pe={layer.pe}, simd={layer.simd} is not a legal folding; "
             f"legal ones (pe x simd): {legal}"

@@ -172,6 +172,8 @@ def _text(node: Any) -> str:
         return str(node.value)
     if kind in ("Concat", "LConcat"):
         return "{" + ",".join(_text(part) for part in node.list) + "}"
+    if kind == "Repeat":
+        return f"{{{_text(node.times)}{_text(node.value)}}}"  # the value is a Concat
     if kind == "Partselect":
         return f"{_text(node.var)}[{_text(node.msb)}:{_text(node.lsb)}]"
     if kind == "Pointer":

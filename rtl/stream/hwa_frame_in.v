@@ -1,7 +1,7 @@
 // hwa_frame_in: checks at the input of a design that tlast comes where it should, and drops it.
 //
 //   function  the beats pass; frame_error goes high and stays when a beat is taken whose
-//             tlast is not what its number says
+//             tlast is not what its number says: frames may then be out of step until rst
 //   order     as it comes
 //   latency   0: wires; frame_error in the cycle after the wrong beat was taken
 //   interval  1

@@ -181,7 +181,7 @@ def test_sim_with_data_stalls_and_waves(project: Path, tmp_path: Path) -> None:
     words += ["--idle", "some", "--backpressure", "bursts", "--seed", 7]
     said = done(*words, "--waves", tmp_path / "w.fst")
     assert re.fullmatch(
-        r"icarus: 5 frames, 0 mismatches; latency \d+, interval \d+ cycles; [\d,]+ cycles/s\n", said
+        r"icarus: 5 frames, 0 mismatches; latency \d+, interval - cycles; [\d,]+ cycles/s\n", said
     )
     assert (tmp_path / "w.fst").stat().st_size > 0
     record = load_results(project).records["sim-icarus-some-bursts"]

@@ -18,7 +18,7 @@ module residual (
     input  wire          m_axis_tready,
     output wire [7:0]    m_axis_tdata,
     output wire          m_axis_tlast,
-    // a tlast came in where no frame ends
+    // a tlast was missing or misplaced; reset to recover
     output wire          frame_error
 );
 

@@ -1,0 +1,5 @@
+"""``python -m hwaccel`` is the command line."""
+
+from hwaccel.cli import main
+
+main()
