@@ -99,13 +99,7 @@ class _Builder:
     def _output(self, edge: Edge, stream: str) -> Section:
         bare = f"{edge.prefix}_bits"
         pad = edge.axis_bits - edge.bits
-        value = bare
-        if pad:
-            # One signed element is read as a signed integer of whole bytes; more are packed bits.
-            signed = edge.lanes == 1 and edge.type.fixed.signed
-            fill = f"{{{pad}{{{bare}[{edge.bits - 1}]}}}}" if signed and edge.bits > 1 else ""
-            fill = fill or (f"{{{pad}{{{bare}}}}}" if signed else f"{pad}'d0")
-            value = f"{{{fill}, {bare}}}"
+        value = f"{{{pad}'d0, {bare}}}" if pad else bare
         instance = Instance(
             "hwa_frame_out",
             f"u_{edge.prefix}",
