@@ -298,14 +298,22 @@ class Design:
             MismatchError: the C++ and the golden model differ.
             ToolError: the compiler or the headers are missing.
         """
-        from hwaccel.verify.compare import require_equal
-
         ints = self.golden.quantize(*xs)
         found = self.execute("hls", ints)
-        types = self.graph.types()
-        for name, want, have in zip(self.graph.outputs, self.golden.raw(*ints), found, strict=True):
-            require_equal(want, have, types[name], name, what="HLS C++")
+        self.require_golden(ints, found, what="HLS C++")
         return self.golden.read(found)
+
+    def require_golden(self, xs: Sequence[Ints], found: Sequence[Ints], *, what: str) -> None:
+        """Compare the integer outputs of another executor with the golden ones for ``xs``.
+
+        Raises:
+            MismatchError: they differ; the line names ``what`` and the first difference.
+        """
+        from hwaccel.verify.compare import require_equal
+
+        types = self.graph.types()
+        for name, want, have in zip(self.graph.outputs, self.golden.raw(*xs), found, strict=True):
+            require_equal(want, have, types[name], name, what=what)
 
     def synthesize(
         self,

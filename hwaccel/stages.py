@@ -25,7 +25,6 @@ from hwaccel.report.results import (
     save_result,
 )
 from hwaccel.synth.constraints import Clock
-from hwaccel.verify.compare import require_equal
 
 Ints = NDArray[np.int64]
 Progress = Callable[[str], None]
@@ -123,10 +122,7 @@ def csim(design: Design, project: Path, xs: Sequence[Ints], what: str) -> CsimRe
     started = time.monotonic()
     found = design.execute(what, xs)
     seconds = time.monotonic() - started
-    types = design.graph.types()
-    expected = design.golden.raw(*xs)
-    for name, want, have in zip(design.graph.outputs, expected, found, strict=True):
-        require_equal(want, have, types[name], name, what=what)
+    design.require_golden(xs, found, what=what)
     record = CsimRecord(
         design=design.hash,
         command=f"hwaccel csim {project} --frames {len(xs[0])}",

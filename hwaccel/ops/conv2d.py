@@ -25,10 +25,10 @@ from hwaccel.ops.family import (
     contributions,
     divisors,
     mac_pipe,
+    out_image,
     signed_width,
     tap_patterns,
     tap_slices,
-    window_size,
     without_factor,
 )
 
@@ -96,12 +96,7 @@ class Conv2d(Op):
         check_reach(self.weight.a, self.shift.a, self.bias.a, ins[0])
 
     def _out_image(self, x: TensorType) -> tuple[int, int]:
-        top, left, bottom, right = self.padding
-        (kh, kw), (h, w) = self.kernel_size, x.image
-        return (
-            window_size(h, top + bottom, kh, self.stride[0], self.dilation[0]),
-            window_size(w, left + right, kw, self.stride[1], self.dilation[1]),
-        )
+        return out_image(x.image, self.kernel_size, self.stride, self.padding, self.dilation)
 
     def infer(self, *ins: TensorType) -> TensorType:
         """Return the exact interval over the actual weights and border patterns."""

@@ -39,6 +39,21 @@ def window_size(size: int, pad: int, kernel: int, stride: int, dilation: int) ->
     return (size + pad - dilation * (kernel - 1) - 1) // stride + 1
 
 
+def out_image(
+    image: tuple[int, int],
+    kernel: tuple[int, int],
+    stride: tuple[int, int],
+    padding: tuple[int, int, int, int],
+    dilation: tuple[int, int] = (1, 1),
+) -> tuple[int, int]:
+    """Return height and width of the result of sliding a window over ``image``."""
+    top, left, bottom, right = padding
+    return (
+        window_size(image[0], top + bottom, kernel[0], stride[0], dilation[0]),
+        window_size(image[1], left + right, kernel[1], stride[1], dilation[1]),
+    )
+
+
 def check_window(
     image: tuple[int, int],
     kernel: tuple[int, int],

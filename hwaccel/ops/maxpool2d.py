@@ -12,7 +12,7 @@ from hwaccel.fxp.arith import Array, namespace
 from hwaccel.ir.hardware import Area, Fold, Hardware, Kernel, Pipe, Window
 from hwaccel.ir.op import Example, Interval, Op
 from hwaccel.ir.types import TensorType
-from hwaccel.ops.family import Ints, check_window, divisors, tap_patterns, tap_slices, window_size
+from hwaccel.ops.family import Ints, check_window, divisors, out_image, tap_patterns, tap_slices
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +53,7 @@ class MaxPool2d(Op):
                 )
 
     def _out_image(self, x: TensorType) -> tuple[int, int]:
-        top, left, bottom, right = self.padding
-        (kh, kw), (h, w) = self.kernel_size, x.image
-        return (
-            window_size(h, top + bottom, kh, self.stride[0], self.dilation[0]),
-            window_size(w, left + right, kw, self.stride[1], self.dilation[1]),
-        )
+        return out_image(x.image, self.kernel_size, self.stride, self.padding, self.dilation)
 
     def infer(self, *ins: TensorType) -> TensorType:
         """Keep the interval."""

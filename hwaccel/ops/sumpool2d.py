@@ -14,7 +14,7 @@ from hwaccel.fxp.arith import Array
 from hwaccel.ir.hardware import Area, Fold, Hardware, Kernel, Pipe, Window
 from hwaccel.ir.op import Example, Interval, Op
 from hwaccel.ir.types import TensorType
-from hwaccel.ops.family import Ints, check_window, divisors, tap_patterns, tap_slices, window_size
+from hwaccel.ops.family import Ints, check_window, divisors, out_image, tap_patterns, tap_slices
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,12 +41,7 @@ class SumPool2d(Op):
         check_window(ins[0].image, self.kernel_size, self.stride, self.padding, (1, 1))
 
     def _out_image(self, x: TensorType) -> tuple[int, int]:
-        top, left, bottom, right = self.padding
-        (kh, kw), (h, w) = self.kernel_size, x.image
-        return (
-            window_size(h, top + bottom, kh, self.stride[0], 1),
-            window_size(w, left + right, kw, self.stride[1], 1),
-        )
+        return out_image(x.image, self.kernel_size, self.stride, self.padding)
 
     def _taps(self, x: TensorType) -> tuple[int, int]:
         """Return the fewest and the most taps of a window inside the image."""

@@ -10,8 +10,6 @@ from hwaccel.schedule.blocks import Block, Fork, Link, Segment
 from hwaccel.schedule.plan import Plan
 from hwaccel.schedule.timing import run_timing
 
-Progress = Callable[[str], None]
-
 
 def size_buffers(plan: Plan, frames: int = 4) -> Plan:
     """Return the plan with rings, skip buffers and FIFOs sized for the bottleneck's interval.

@@ -11,8 +11,6 @@ from hwaccel.errors import ScheduleError
 from hwaccel.ir import Graph, Node, TensorType
 from hwaccel.ir.hardware import Area, Fold, Hardware
 from hwaccel.schedule.blocks import (
-    FIFO_LATENCY,
-    WINDOW_LATENCY,
     Block,
     Fork,
     Pack,
@@ -265,14 +263,3 @@ def segment_area(segment: Segment, plan: Plan) -> Area:
         else:
             area += Area(luts=160 + ring * -(-segment.issuer.depth // 16), ffs=90 + 2 * ring)
     return area
-
-
-__all__ = [
-    "FIFO_LATENCY",
-    "WINDOW_LATENCY",
-    "Plan",
-    "Stream",
-    "build_plan",
-    "estimate_area",
-    "segment_area",
-]
