@@ -30,6 +30,7 @@ from hwaccel.ops import OP_BY_NAME
 from hwaccel.passes import optimize
 from hwaccel.schedule.choices import Choices, choices_of, plan_from, schedule
 from hwaccel.schedule.plan import Plan
+from hwaccel.schedule.spatial import Found
 
 if TYPE_CHECKING:
     import torch
@@ -90,7 +91,7 @@ def design_from(
     say("simplifying the graph")
     graph = optimize(graph, observer=_dumper(dump_ir) if dump_ir else None)
     say("choosing folding and buffers")
-    return Design(graph, schedule(graph, config), config)
+    return Design(graph, schedule(graph, config, say), config)
 
 
 def load(folder: str | Path) -> Design:
@@ -108,9 +109,10 @@ def load(folder: str | Path) -> Design:
     try:
         choices = msgspec.json.decode(files["plan.json"], type=Choices)
         config = msgspec.json.decode(files["config.json"], type=Config)
+        found = msgspec.json.decode(files.get("spatial.json", b"{}"), type=Found)
     except (msgspec.DecodeError, ValueError) as error:
-        raise EmitError(f"{folder}: plan.json or config.json: {error}; convert again") from None
-    return Design(graph, plan_from(graph, choices), config)
+        raise EmitError(f"{folder}: plan.json, config.json or spatial.json: {error}; convert again") from None
+    return Design(graph, plan_from(graph, choices, config, found), config)
 
 
 @dataclass(frozen=True)
@@ -166,6 +168,8 @@ class Design:
             "plan.json": _pretty(choices_of(self.plan)),
             "config.json": _pretty(self.config),
         }
+        if self.plan.found.cuts:
+            root["spatial.json"] = msgspec.json.encode(self.plan.found).decode()
         parts: dict[str, Mapping[str, str | bytes]] = {
             "rtl": self.verilog(),
             "hls": self.hls(),

@@ -115,6 +115,19 @@ def convert(
     ] = None,
     multipliers: Annotated[int | None, typer.Option(help="Multipliers to spend.")] = None,
     clock_mhz: Annotated[float | None, typer.Option(help="Clock to constrain for.")] = None,
+    target: Annotated[
+        str | None, typer.Option(help="Device whose delays and LUTs decide, like ecp5-85k.")
+    ] = None,
+    style: Annotated[
+        str | None,
+        typer.Option(help="stream, pixel (a pixel per clock), spatial (a frame per clock), auto."),
+    ] = None,
+    latency: Annotated[
+        int | None, typer.Option(help="Clock cycles of each part that is laid out in logic.")
+    ] = None,
+    effort: Annotated[
+        str | None, typer.Option(help="Search for small adder graphs: fast, normal or high.")
+    ] = None,
     dump_ir: Annotated[
         Path | None, typer.Option(help="Folder for the graph after every pass that changed it.")
     ] = None,
@@ -132,6 +145,10 @@ def convert(
         "target_interval": target_interval,
         "multipliers": multipliers,
         "clock_mhz": clock_mhz,
+        "target": target,
+        "style": style,
+        "latency": latency,
+        "effort": effort,
     }
     chosen = override(read_config(config) if config else Config(), overrides)
     check_folder(output)

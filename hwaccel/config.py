@@ -16,6 +16,10 @@ Bits = Annotated[int, msgspec.Meta(ge=1, le=16)]
 Positive = Annotated[int, msgspec.Meta(ge=1, le=1 << 40)]
 
 
+Style = Literal["stream", "pixel", "spatial", "auto"]
+Effort = Literal["fast", "normal", "high"]
+
+
 class LayerConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Choices for one PyTorch module; ``None`` takes the design's."""
 
@@ -23,6 +27,7 @@ class LayerConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
     activation_bits: Bits | None = None
     pe: Positive | None = None
     simd: Positive | None = None
+    style: Style | None = None
 
 
 class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -33,6 +38,14 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     accumulator exact. ``target_interval`` is in clock cycles per frame; ``multipliers`` is a
     budget of multipliers; with neither, the budget is 64. ``layers`` is keyed by PyTorch module
     path.
+
+    ``style`` is how layers become hardware: ``stream`` shares multipliers over time, ``pixel``
+    lays out every weight and takes a pixel per clock, ``spatial`` lays out every element and
+    takes a frame per clock, ``auto`` takes the first of them that meets ``target_interval``
+    (default: a pixel per clock). For what is laid out, registers are placed for ``clock_mhz`` on
+    ``target``, or for ``latency`` clock cycles where that is given; ``extra_depth`` limits
+    each product to that many adders above the shortest possible chain; ``effort`` and ``seed``
+    steer the search for small adder graphs.
     """
 
     name: str = ""
@@ -45,6 +58,12 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     target_interval: Positive | None = None
     multipliers: Positive | None = None
     clock_mhz: Annotated[float, msgspec.Meta(gt=0, le=2000)] = 100.0
+    target: str = "ecp5-85k"
+    style: Style = "stream"
+    latency: Annotated[int, msgspec.Meta(ge=0, le=1000)] | None = None
+    extra_depth: Annotated[int, msgspec.Meta(ge=0, le=1000)] | None = None
+    effort: Effort = "normal"
+    seed: Annotated[int, msgspec.Meta(ge=0, le=1 << 31)] = 0
     layers: dict[str, LayerConfig] = {}
 
     def __post_init__(self) -> None:

@@ -60,6 +60,11 @@ class Model:
         self.in_bits = self.count * sum(self.in_widths)
         self.out_bits = self.count * p.get("OUT_W", 0)
 
+    @property
+    def in_counts(self) -> list[int]:
+        """Lanes of each operand."""
+        return [self.in_bits // sum(self.in_widths)] * len(self.in_widths)
+
     def push(self, beat: int, first: bool, last: bool) -> int | None:
         raise NotImplementedError
 
@@ -158,6 +163,24 @@ class Add(Model):
         return joined(sums, p["OUT_W"])
 
 
+class Concat(Model):
+    def __init__(self, p: Mapping[str, int], roms: Mapping[str, list[int]]) -> None:
+        super().__init__(p, roms)
+        self.in_widths = [p["A_W"], p["B_W"]]
+        self.in_bits = p["LANES_A"] * p["A_W"] + p["LANES_B"] * p["B_W"]
+        self.out_bits = (p["LANES_A"] + p["LANES_B"]) * p["OUT_W"]
+
+    @property
+    def in_counts(self) -> list[int]:
+        return [self.p["LANES_A"], self.p["LANES_B"]]
+
+    def push(self, beat: int, first: bool, last: bool) -> int | None:
+        p = self.p
+        a = lanes(beat, p["LANES_A"], p["A_W"], bool(p["A_SIGNED"]))
+        b = lanes(beat >> (p["LANES_A"] * p["A_W"]), p["LANES_B"], p["B_W"], bool(p["B_SIGNED"]))
+        return joined([*(n << p["A_SHIFT"] for n in a), *(n << p["B_SHIFT"] for n in b)], p["OUT_W"])
+
+
 class Maxpool(Model):
     framed = True
 
@@ -190,6 +213,7 @@ MODELS: dict[str, type[Model]] = {
     "hwa_requant": Requant,
     "hwa_relu": Relu,
     "hwa_add": Add,
+    "hwa_concat": Concat,
     "hwa_maxpool": Maxpool,
     "hwa_sumpool": Sumpool,
 }
@@ -231,9 +255,9 @@ class Source:
     def beat(self) -> tuple[int, bool, bool]:
         """The next beat and its ``first`` and ``last``."""
         model, rng = self._model, self._rng
-        count = model.in_bits // sum(model.in_widths)
         beat = place = 0
-        for width, source in zip(model.in_widths, self._numbers, strict=True):
+        operands = zip(model.in_counts, model.in_widths, self._numbers, strict=True)
+        for count, width, source in operands:
             beat |= joined([next(source) for _ in range(count)], width) << place
             place += count * width
         first = self._left == 0

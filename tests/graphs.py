@@ -22,6 +22,7 @@ from hwaccel.fxp import FixedType, IntArray, Overflow, Rounding
 from hwaccel.ir import Graph, GraphBuilder, Op, TensorType, verify
 from hwaccel.ops import (
     Add,
+    Concat,
     Conv2d,
     Dense,
     MaxPool2d,
@@ -130,6 +131,15 @@ class _Random:
             if builder.type(v).shape == type.shape and abs(builder.type(v).frac - type.frac) <= 12
         ]
         kinds += ["add"] * 2 if len(partners) > 1 else []
+        rest = [
+            v
+            for v in values
+            if len(builder.type(v).shape) == len(type.shape)
+            and builder.type(v).shape[1:] == type.shape[1:]
+            and builder.type(v).channels + type.channels <= WIDEST
+            and abs(builder.type(v).frac - type.frac) <= 12
+        ]
+        kinds += ["concat"] * 2 if len(rest) > 1 else []
         kind = self.pick(kinds)
         if before is not None and self.chance(0.4):
             follows = [k for k in FOLLOWERS.get(before[0].name, ()) if k in kinds]
@@ -138,6 +148,10 @@ class _Random:
             pair = [x, self.pick(partners)]
             self.rng.shuffle(pair)
             return Add.of(*(builder.type(v) for v in pair)), tuple(pair)
+        if kind == "concat":
+            pair = [x, self.pick(rest)]
+            self.rng.shuffle(pair)
+            return Concat.of(*(builder.type(v) for v in pair)), tuple(pair)
         return getattr(self, kind)(type), (x,)
 
     # --- ops -------------------------------------------------------------------------------------

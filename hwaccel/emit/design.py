@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from hwaccel.emit import literals
 from hwaccel.emit.names import Namer, identifier
 from hwaccel.emit.netlist import Edge, Instance, Netlist, Port, Section, Wire
-from hwaccel.ir.hardware import Pipe, Rom, Window
+from hwaccel.circuit import Unit
+from hwaccel.ir.hardware import Fold, Pipe, Rom, Style, Window
+from hwaccel.ir.lines import Lines
 from hwaccel.schedule.blocks import Block, Fork, Pack, Reorder, Segment, Unpack
 from hwaccel.schedule.plan import Plan
 
@@ -32,6 +35,7 @@ class _Builder:
         # The copies of a fork share one data net.
         self._data = {name: f"{net}_tdata" for name, net in self._nets.items()}
         self._memories: dict[str, Sequence[str]] = {}
+        self._units: list[Unit] = []
 
     def netlist(self) -> Netlist:
         """Walk inputs, blocks and outputs."""
@@ -66,6 +70,7 @@ class _Builder:
             self._memories,
             tuple(ins),
             tuple(outs),
+            tuple(self._units),
         )
 
     # --- edges ---------------------------------------------------------------------------------
@@ -167,8 +172,11 @@ class _Builder:
         )
         params = (("DATA_W", str(source.bits)), ("OUTPUTS", str(len(nets))))
         instance = Instance("hwa_fork", self._namer.name(f"u_{block.name}"), params, ports)
-        for output in block.outputs:
+        for i, output in enumerate(block.outputs):
             self._data[output] = data
+            if block.parts:
+                low = block.parts[i]
+                self._data[output] += f"[{low + self._plan.streams[output].bits - 1}:{low}]"
         wires = [Wire(f"{net}_{s}", 1) for net in nets for s in ("tvalid", "tready")]
         title = f"{source.value}: read by {len(nets)}"
         return Section((literals.comment(title),), (*wires, Wire(data, source.bits)), (instance,))
@@ -178,7 +186,7 @@ class _Builder:
         wires = [*self._wires(segment.outputs[0]), Wire(f"{net}_grant", 1), Wire(f"{net}_take", 1)]
         instances: list[Instance] = []
         valid, data = self._issuer(segment, net, wires, instances)
-        framed = segment.issuer is not None
+        framed = segment.window is not None
         for number, pipe in enumerate(segment.pipes):
             stem = f"{net}_p{number}"
             wires += [Wire(f"{stem}_valid", 1), Wire(f"{stem}_data", pipe.lanes * pipe.width)]
@@ -187,12 +195,19 @@ class _Builder:
                 ports += [("in_first", f"{net}_first"), ("in_last", f"{net}_last")]
             ports += list(zip(pipe.operands, data, strict=True))
             ports += [("out_valid", f"{stem}_valid"), ("out_data", f"{stem}_data")]
-            name = f"u_{net}_{pipe.module.removeprefix('hwa_')}"
-            name = self._namer.name(name)
-            instances.append(Instance(pipe.module, name, self._params(pipe, name), tuple(ports)))
+            kind = "circuit" if pipe.unit else pipe.module.removeprefix("hwa_")
+            name = self._namer.name(f"u_{net}_{kind}")
+            module = self._unit(pipe.unit) if pipe.unit else pipe.module
+            instances.append(Instance(module, name, self._params(pipe, name), tuple(ports)))
             valid, data, framed = f"{stem}_valid", [f"{stem}_data"], False
         instances.append(self._fifo(segment, net, valid, data[0]))
         return Section(self._title(segment), tuple(wires), tuple(instances))
+
+    def _unit(self, unit: Unit) -> str:
+        """Keep a generated module; return its name."""
+        name = self._namer.name(f"{self._name}_{unit.name}")
+        self._units.append(replace(unit, name=name))
+        return name
 
     def _fifo(self, segment: Segment, net: str, valid: str, data: str) -> Instance:
         bits = self._plan.streams[segment.outputs[0]].bits
@@ -231,7 +246,13 @@ class _Builder:
             data = [f"{net}_issue_data"]
             ports = [*self._ports("s_axis", segment.inputs[0]), *credit, ("out_valid", valid)]
             module, params = "hwa_issue", (("DATA_W", str(bits[0])),)
-            if segment.issuer is not None:
+            if isinstance(segment.issuer, Lines):
+                lanes = self._plan.streams[segment.inputs[0]].lanes
+                numbers = segment.issuer.params(bits[0], lanes)
+                params = tuple((k, literals.verilog_parameter(k, v)) for k, v in numbers)
+                bits = [bits[0] * segment.issuer.kernel[0] * segment.issuer.kernel[1]]
+                module = "hwa_lines"
+            elif segment.issuer is not None:
                 wires += [Wire(f"{net}_first", 1), Wire(f"{net}_last", 1)]
                 ports += [("out_first", f"{net}_first"), ("out_last", f"{net}_last")]
                 lanes = self._plan.streams[segment.inputs[0]].lanes
@@ -253,9 +274,7 @@ class _Builder:
             origin = f", from {node.path}" if node.path else ""
             lines.append(literals.comment(f"{name}: {node.op.name} {node.output.type}{origin}", 92))
         fold = self._plan.folds[segment.nodes[0]]
-        lines.append(
-            f"{fold.pe} outputs and {fold.simd} inputs per cycle, {segment.cycles} cycles per frame"
-        )
+        lines.append(f"{_pace(fold)}, {segment.cycles} cycles per frame")
         return tuple(lines)
 
     # --- details -------------------------------------------------------------------------------
@@ -286,6 +305,12 @@ class _Builder:
             (f"{prefix}_tready", f"{net}_tready"),
             (f"{prefix}_tdata", self._data[stream]),
         )
+
+
+def _pace(fold: Fold) -> str:
+    if fold.style is Style.STREAM:
+        return f"{fold.pe} outputs and {fold.simd} inputs per cycle"
+    return "one pixel per cycle" if fold.style is Style.PIXEL else "one frame per cycle"
 
 
 def _net(name: str) -> str:

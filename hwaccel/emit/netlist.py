@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from hwaccel import resources
+from hwaccel.circuit import Unit
 from hwaccel.ir import TensorType
 
 
@@ -62,7 +63,7 @@ def _range(width: int) -> str:
 
 
 def _named(pairs: Sequence[tuple[str, str]]) -> tuple[str, ...]:
-    longest = max(len(key) for key, _ in pairs)
+    longest = max((len(key) for key, _ in pairs), default=0)
     last = len(pairs) - 1
     return tuple(
         f".{key:{longest}} ({value}){',' if i < last else ''}"
@@ -113,6 +114,7 @@ class Netlist:
     memories: Mapping[str, Sequence[str]]
     inputs: tuple[Edge, ...]
     outputs: tuple[Edge, ...]
+    units: tuple[Unit, ...] = ()
 
     @property
     def port_lines(self) -> tuple[str, ...]:
@@ -128,7 +130,8 @@ class Netlist:
 
     def modules(self) -> tuple[str, ...]:
         """Return the library modules needed, instantiated ones and those they use."""
-        used = (i.module for section in self.sections for i in section.instances)
+        made = {unit.name for unit in self.units}
+        used = {i.module for section in self.sections for i in section.instances} - made
         return library_closure(used)
 
 

@@ -18,7 +18,7 @@ _ADVICE = {
     "use Conv2d; upsampling is not supported": (
         "conv_transpose1d conv_transpose2d upsample_nearest2d upsample_bilinear2d pixel_shuffle"
     ),
-    "use add, or run the branches as separate outputs": "cat stack concat concatenate",
+    "use torch.cat along the channels, axis 1": "stack column_stack vstack dstack",
     "use AvgPool2d, or MaxPool2d with a fixed kernel": (
         "adaptive_max_pool1d adaptive_max_pool2d max lp_pool2d fractional_max_pool2d"
     ),

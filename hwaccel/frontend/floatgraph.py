@@ -119,6 +119,19 @@ class Add(FloatOp):
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Concat(FloatOp):
+    """The channels of one value, then those of another."""
+
+    kind: ClassVar[str] = "concat"
+    # Rounding and clipping at zero commute with it, and both formats fit the result.
+    role: ClassVar[Role] = Role.KEEP
+
+    def run(self, *xs: torch.Tensor) -> torch.Tensor:
+        """Concatenate."""
+        return torch.cat(xs, 1)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class AvgPool2d(FloatOp):
     """Sum of each window, padding zeros included, divided by ``divisor``."""
 

@@ -87,7 +87,14 @@ class Importer:
 
     def value(self, call: Call, name: str) -> str:
         """Return the float value that argument ``name`` is."""
-        arg = call.args.get(name)
+        return self._value(call, name, call.args.get(name))
+
+    def values(self, call: Call, name: str) -> tuple[str, ...]:
+        """Return the float values that argument ``name``, a list of tensors, holds."""
+        args = call.args.get(name)
+        return tuple(self._value(call, name, a) for a in args) if isinstance(args, tuple) else ()
+
+    def _value(self, call: Call, name: str, arg: Arg) -> str:
         if isinstance(arg, Ref) and arg.name in self._unreadable:
             raise self.refuse(call, f"reads {self._unreadable[arg.name]}")
         if isinstance(arg, Ref) and arg.name in self._values:

@@ -6,7 +6,18 @@ import math
 
 import numpy as np
 
-from hwaccel.frontend.floatgraph import Add, Affine, Conv2d, Dense, FakeQuant, Floats, Pair, Relu
+from hwaccel.frontend.floatgraph import (
+    Add,
+    Affine,
+    Concat,
+    Conv2d,
+    Dense,
+    FakeQuant,
+    Floats,
+    Pair,
+    Relu,
+    Reshape,
+)
 from hwaccel.frontend.importer import Importer
 from hwaccel.frontend.program import Call
 
@@ -116,6 +127,35 @@ def add(i: Importer, call: Call) -> str:
             "broadcasting is not supported, make them equal",
         )
     return i.add(call, Add(), a, b)
+
+
+def concat(i: Importer, call: Call) -> str:
+    """Concatenation along the channels, two values at a time."""
+    values = i.values(call, "tensors")
+    shapes = [i.shape(value) for value in values]
+    if len(values) == 1:
+        # A value of its own: unlike a view, it stays when the operand changes in place.
+        return i.add(call, Reshape(shapes[0]), values[0])
+    rank = len(shapes[0]) + 1
+    (dim,) = call.integers("dim") if "dim" in call.args else (1,)  # hstack has none
+    if dim not in (1, 1 - rank):
+        raise i.refuse(
+            call,
+            f"dim is {dim}, expected the channels, 1; make this axis the channels, or return "
+            "the operands as separate outputs",
+        )
+    if any(len(s) + 1 != rank or s[1:] != shapes[0][1:] for s in shapes):
+        found = " and ".join(map(str, shapes))
+        raise i.refuse(
+            call,
+            f"operands have shapes {found} without the batch axis, which differ in more than "
+            "the channels; make them equal",
+        )
+    result = values[0]
+    for number, value in enumerate(values[1:], 2):
+        channels = sum(s[0] for s in shapes[:number])
+        result = i.add(call, Concat(), result, value, shape=(channels, *shapes[0][1:]))
+    return result
 
 
 def subtract(i: Importer, call: Call) -> str:

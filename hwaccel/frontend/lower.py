@@ -15,6 +15,7 @@ from hwaccel.frontend.floatgraph import (
     Add,
     Affine,
     AvgPool2d,
+    Concat,
     Conv2d,
     Dense,
     FakeQuant,
@@ -283,6 +284,10 @@ def _add(low: Lowering, node: FloatNode, op: Add, a: str, b: str) -> str:
     return low.add(node, ops.Add.of(low.type(a), low.type(b)), a, b)
 
 
+def _concat(low: Lowering, node: FloatNode, op: Concat, a: str, b: str) -> str:
+    return low.add(node, ops.Concat.of(low.type(a), low.type(b)), a, b)
+
+
 def _avgpool(low: Lowering, node: FloatNode, op: AvgPool2d, x: str) -> str:
     return low.average(node, op, x)
 
@@ -317,6 +322,7 @@ _LOWER: dict[type[FloatOp], Callable[..., str]] = {
     Conv2d: _conv2d,
     Affine: _affine,
     Add: _add,
+    Concat: _concat,
     AvgPool2d: _avgpool,
     MaxPool2d: _maxpool,
     ZeroPad2d: _zeropad,

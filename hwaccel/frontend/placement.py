@@ -70,7 +70,7 @@ class _Flow:
         return reader.op.role is Role.MULTIPLY
 
     def _reader_rectifies(self, reader: FloatNode) -> bool:
-        # Rounding, clipping at zero, maxima and reshapes commute.
+        # Rounding, clipping at zero, maxima, reshapes and concatenation commute.
         if isinstance(reader.op, Relu):
             return True
         return reader.op.role is Role.KEEP and self._rectified[reader.name]

@@ -8,21 +8,40 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from enum import StrEnum
 
+from hwaccel.circuit import Unit
 from hwaccel.fxp import IntArray
 
 Params = tuple[tuple[str, int], ...]
 
 
+class Style(StrEnum):
+    """How a node becomes hardware.
+
+    ``stream`` shares multipliers over time; ``pixel`` has logic of its own for every weight and
+    takes a pixel per clock, through a line buffer where it slides a window; ``spatial`` has
+    logic of its own for every element and takes a frame per clock.
+    """
+
+    STREAM = "stream"
+    PIXEL = "pixel"
+    SPATIAL = "spatial"
+
+
 @dataclass(frozen=True, slots=True)
 class Fold:
-    """Parallelism of a node: ``pe`` outputs and ``simd`` inputs per cycle."""
+    """Parallelism of a node: ``pe`` outputs and ``simd`` inputs per cycle in stream style.
+
+    The other styles have no choice in it.
+    """
 
     pe: int = 1
     simd: int = 1
+    style: Style = Style.STREAM
 
     def __str__(self) -> str:
-        return f"{self.pe}x{self.simd}"
+        return f"{self.pe}x{self.simd}" if self.style is Style.STREAM else self.style.value
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +86,8 @@ class Pipe:
     """One feed-forward module: fixed latency, never stalls.
 
     ``framed`` pipes see ``in_first``/``in_last`` and put out one beat per reduction.
-    ``lanes`` and ``width`` describe the output beat.
+    ``lanes`` and ``width`` describe the output beat. With a ``unit`` the module is generated
+    from it instead of taken from the library.
     """
 
     module: str
@@ -79,6 +99,7 @@ class Pipe:
     operands: tuple[str, ...] = ("in_data",)
     roms: tuple[Rom, ...] = ()
     area: Area = field(default=Area())
+    unit: Unit | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,9 +9,11 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from hwaccel.circuit import Builder
 from hwaccel.errors import VerifyError
 from hwaccel.fxp.arith import Array
 from hwaccel.ir.hardware import Fold, Hardware, Kernel
+from hwaccel.ir.lines import Lines
 from hwaccel.ir.types import TensorType
 
 Ints = NDArray[np.int64]
@@ -41,6 +43,8 @@ class Op(ABC):
     name: ClassVar[str]
     # Works element by element on one operand: joins the segment of its producer.
     elementwise: ClassVar[bool] = False
+    # The result is the operand in another shape.
+    renames: ClassVar[bool] = False
     arity: ClassVar[int] = 1
     # ``f(2^k * x) = 2^k * f(x)``.
     homogeneous: ClassVar[bool] = False
@@ -130,6 +134,21 @@ class Op(ABC):
     @abstractmethod
     def hardware(self, ins: tuple[TensorType, ...], fold: Fold) -> Hardware:
         """Return the hardware at parallelism ``fold``."""
+
+    @abstractmethod
+    def unroll(self, build: Builder, *xs: Ints) -> Ints:
+        """Describe every element of the result with logic of its own.
+
+        Arrays hold numbers of circuit nodes and have the shape of the tensor.
+        """
+
+    def pixel(self, *ins: TensorType) -> tuple[Lines | None, Op]:
+        """Return the line buffer, and the op that makes one pixel from what it presents.
+
+        That is a tensor ``(C, KH, KW)`` for a line buffer with a kernel of that size, and one
+        pixel ``(C, 1, 1)`` of every operand without one.
+        """
+        return None, self
 
     @abstractmethod
     def kernel(self, *ins: TensorType) -> Kernel:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from hwaccel.ir.op import Op
 from hwaccel.ops.add import Add
+from hwaccel.ops.concat import Concat
 from hwaccel.ops.conv2d import Conv2d
 from hwaccel.ops.dense import Dense
 from hwaccel.ops.maxpool2d import MaxPool2d
@@ -15,6 +16,7 @@ from hwaccel.ops.sumpool2d import SumPool2d
 
 OPS: tuple[type[Op], ...] = (
     Add,
+    Concat,
     Conv2d,
     Dense,
     MaxPool2d,
@@ -31,6 +33,7 @@ __all__ = [
     "OPS",
     "OP_BY_NAME",
     "Add",
+    "Concat",
     "Conv2d",
     "Dense",
     "MaxPool2d",

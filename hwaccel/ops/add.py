@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
+import numpy as np
+
+from hwaccel.circuit import Builder
 from hwaccel.errors import VerifyError
 from hwaccel.fxp import MAX_WIDTH, FixedType
 from hwaccel.fxp.arith import Array, shift_left
@@ -129,6 +132,15 @@ class Add(Op):
             area=Area(luts=out * lanes, ffs=out * lanes),
         )
         return Hardware((lanes, lanes), lanes, (pipe,))
+
+    def unroll(self, build: Builder, *xs: Ints) -> Ints:
+        """One adder per element."""
+        shift = self.b_shift - self.a_shift
+        sums = [
+            build.shift(build.sum(int(a), int(b), shift), min(self.a_shift, self.b_shift))
+            for a, b in zip(xs[0].ravel(), xs[1].ravel(), strict=True)
+        ]
+        return np.array(sums, dtype=np.int64).reshape(xs[0].shape)
 
     def kernel(self, *ins: TensorType) -> Kernel:
         """Call ``add``."""

@@ -9,10 +9,12 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from hwaccel.circuit import Builder
 from hwaccel.errors import VerifyError
 from hwaccel.fxp import FixedType, IntArray
 from hwaccel.fxp.arith import Array, namespace
 from hwaccel.ir.hardware import Fold, Hardware, Kernel, Window
+from hwaccel.ir.lines import Lines
 from hwaccel.ir.op import Example, Interval, Op, uniform
 from hwaccel.ir.types import TensorType
 from hwaccel.ops.family import (
@@ -254,6 +256,39 @@ class Conv2d(Op):
             1 if self.depthwise else simd,
         )
         return Hardware((lanes,), pe, (pipe,), window)
+
+    def unroll(self, build: Builder, *xs: Ints) -> Ints:
+        """One matrix for every window; taps outside the image are zeros."""
+        zero = build.constant(0)
+        taps = tap_slices(
+            xs[0][None], self.kernel_size, self.stride, self.padding, self.dilation, zero
+        )
+        windows = np.stack(taps, axis=2)[0]  # (C, taps, OH, OW)
+        outputs, per_group = self.weight.shape[:2]
+        per_out = outputs // self.groups
+        matrix = self.weight.a.reshape(outputs, -1) << self.shift.a[:, None]
+        y = np.empty((outputs, *windows.shape[2:]), dtype=np.int64)
+        for g in range(self.groups):
+            rows = slice(g * per_out, (g + 1) * per_out)
+            part = windows[g * per_group : (g + 1) * per_group]
+            flat = part.reshape(-1, part.shape[2] * part.shape[3]).T
+            y[rows] = build.windows(matrix[rows], flat, self.bias.a[rows]).T.reshape(y[rows].shape)
+        return y
+
+    def pixel(self, *ins: TensorType) -> tuple[Lines | None, Op]:
+        """Buffer lines; every weight of the kernel has logic of its own."""
+        at_once = replace(self, stride=(1, 1), padding=(0, 0, 0, 0), dilation=(1, 1))
+        if self.kernel_size == (1, 1) and self.stride == (1, 1) and not any(self.padding):
+            return None, at_once
+        return Lines(
+            *ins[0].image,
+            kernel=self.kernel_size,
+            stride=self.stride,
+            dilation=self.dilation,
+            padding=(self.padding[0], self.padding[1]),
+            out_height=self._out_image(ins[0])[0],
+            out_width=self._out_image(ins[0])[1],
+        ), at_once
 
     def kernel(self, *ins: TensorType) -> Kernel:
         """Call ``conv2d``."""

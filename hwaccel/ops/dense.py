@@ -8,6 +8,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from hwaccel.circuit import Builder
 from hwaccel.errors import VerifyError
 from hwaccel.fxp import FixedType, IntArray
 from hwaccel.fxp.arith import Array
@@ -139,6 +140,11 @@ class Dense(Op):
         )
         window = Window(1, 1, groups=1, group_beats=inputs // simd, repeat=outputs // pe)
         return Hardware((simd,), pe, (pipe,), window)
+
+    def unroll(self, build: Builder, *xs: Ints) -> Ints:
+        """Return one matrix product."""
+        ids = build.linear(self.weight.a << self.shift.a[:, None], xs[0].tolist(), self.bias.a)
+        return np.array(ids, dtype=np.int64)
 
     def kernel(self, *ins: TensorType) -> Kernel:
         """Call ``dense``."""

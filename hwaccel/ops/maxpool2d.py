@@ -6,10 +6,14 @@ from dataclasses import dataclass
 from functools import reduce
 from typing import ClassVar
 
+import numpy as np
+
+from hwaccel.circuit import Builder
 from hwaccel.errors import VerifyError
 from hwaccel.fxp import FixedType
 from hwaccel.fxp.arith import Array, namespace
 from hwaccel.ir.hardware import Area, Fold, Hardware, Kernel, Pipe, Window
+from hwaccel.ir.lines import Lines
 from hwaccel.ir.op import Example, Interval, Op
 from hwaccel.ir.types import TensorType
 from hwaccel.ops.family import Ints, check_window, divisors, out_image, tap_patterns, tap_slices
@@ -108,6 +112,30 @@ class MaxPool2d(Op):
         area = Area(luts=2 * width * lanes, ffs=width * lanes)
         pipe = Pipe("hwa_maxpool", params, 1, lanes, width, framed=True, area=area)
         return Hardware((lanes,), lanes, (pipe,), window)
+
+    def unroll(self, build: Builder, *xs: Ints) -> Ints:
+        """Compare the taps of every window in a tree; those outside the image take no part."""
+        taps = tap_slices(
+            xs[0][None], self.kernel_size, self.stride, self.padding, self.dilation, -1
+        )
+        windows = np.stack(taps, axis=-1)[0]
+        y = [build.highest([int(i) for i in w if i >= 0]) for w in windows.reshape(-1, len(taps))]
+        return np.array(y, dtype=np.int64).reshape(windows.shape[:-1])
+
+    def pixel(self, *ins: TensorType) -> tuple[Lines | None, Op]:
+        """Buffer lines; compare all taps at once."""
+        (x,) = ins
+        oh, ow = self._out_image(x)
+        return Lines(
+            *x.image,
+            kernel=self.kernel_size,
+            stride=self.stride,
+            dilation=self.dilation,
+            padding=(self.padding[0], self.padding[1]),
+            out_height=oh,
+            out_width=ow,
+            pad=x.lo,
+        ), MaxPool2d(self.kernel_size, (1, 1))
 
     def kernel(self, *ins: TensorType) -> Kernel:
         """Call ``maxpool2d``."""

@@ -7,6 +7,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from hwaccel.circuit import Builder
 from hwaccel.fxp import FixedType
 from hwaccel.fxp.arith import Array, namespace
 from hwaccel.ir.hardware import Area, Fold, Hardware, Kernel, Pipe
@@ -57,6 +58,11 @@ class Relu(Op):
         area = Area(luts=out * fold.pe, ffs=out * fold.pe)
         pipe = Pipe("hwa_relu", params, 1, fold.pe, out, area=area)
         return Hardware((fold.pe,), fold.pe, (pipe,))
+
+    def unroll(self, build: Builder, *xs: Ints) -> Ints:
+        """Clip at zero."""
+        y = [build.clip(int(i), 0, max(0, build.nodes[i].hi)) for i in xs[0].ravel()]
+        return np.array(y, dtype=np.int64).reshape(xs[0].shape)
 
     def kernel(self, *ins: TensorType) -> Kernel:
         """Call ``relu``."""

@@ -7,6 +7,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from hwaccel.circuit import Builder
 from hwaccel.errors import VerifyError
 from hwaccel.fxp import FixedType, Overflow, Rounding
 from hwaccel.fxp.arith import Array, round_shift, saturate, wrap
@@ -118,6 +119,22 @@ class Requant(Op):
         area = Area(luts=2 * width * fold.pe, ffs=width * fold.pe)
         pipe = Pipe("hwa_requant", tuple(params.items()), 2, fold.pe, out.fixed.width, area=area)
         return Hardware((fold.pe,), fold.pe, (pipe,))
+
+    def unroll(self, build: Builder, *xs: Ints) -> Ints:
+        """Half of the last place goes into the sum in front; what is left are wires and a clip."""
+        y = [self._element(build, int(i)) for i in xs[0].ravel()]
+        return np.array(y, dtype=np.int64).reshape(xs[0].shape)
+
+    def _element(self, build: Builder, x: int) -> int:
+        if self.shift > 0 and self.rounding is not Rounding.FLOOR:
+            x = build.offset(x, 1 << (self.shift - 1))
+        if self.shift > 0 and self.rounding is Rounding.HALF_EVEN:
+            x = build.even(x, self.shift)
+        else:
+            x = build.shift(x, -self.shift)
+        if self.overflow is Overflow.WRAP:
+            return build.wrap(x, self.lo, self.hi)
+        return build.clip(x, self.lo, self.hi)
 
     def kernel(self, *ins: TensorType) -> Kernel:
         """Call ``requant``."""

@@ -9,6 +9,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from hwaccel.circuit import Builder
 from hwaccel.errors import VerifyError
 from hwaccel.fxp import FixedType
 from hwaccel.fxp.arith import Array, namespace
@@ -33,6 +34,7 @@ class Reshape(Op):
 
     name: ClassVar[str] = "reshape"
     homogeneous: ClassVar[bool] = True
+    renames: ClassVar[bool] = True
 
     shape: tuple[int, ...]
     channels_last: bool = False
@@ -103,6 +105,11 @@ class Reshape(Op):
         if np.array_equal(moves, np.arange(moves.size)):
             return Hardware((fold.pe,), fold.pe)
         return Hardware((1,), 1, reorder=tuple(int(m) for m in moves))
+
+    def unroll(self, build: Builder, *xs: Ints) -> Ints:
+        """Rename."""
+        x = np.moveaxis(xs[0], 0, -1) if self.channels_last else xs[0]
+        return x.reshape(self.shape)
 
     def kernel(self, *ins: TensorType) -> Kernel:
         """Call ``reshape`` with the channel counts and sizes of both sides."""

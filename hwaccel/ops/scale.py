@@ -7,6 +7,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from hwaccel.circuit import Builder
 from hwaccel.errors import VerifyError
 from hwaccel.fxp import FixedType, IntArray
 from hwaccel.fxp.arith import Array, per_channel
@@ -111,6 +112,16 @@ class Scale(Op):
             area=area + rom_area(rom),
         )
         return Hardware((lanes,), lanes, (pipe,))
+
+    def unroll(self, build: Builder, *xs: Ints) -> Ints:
+        """Multiply every element by its constant."""
+        flat = xs[0].reshape(xs[0].shape[0], -1)
+        y = [
+            build.linear(np.full((1, 1), m), [int(i)], np.full(1, a))[0]
+            for row, m, a in zip(flat, self.mult.a, self.add.a, strict=True)
+            for i in row
+        ]
+        return np.array(y, dtype=np.int64).reshape(xs[0].shape)
 
     def kernel(self, *ins: TensorType) -> Kernel:
         """Call ``scale``."""

@@ -8,10 +8,12 @@ from typing import ClassVar
 
 import numpy as np
 
+from hwaccel.circuit import Builder
 from hwaccel.errors import VerifyError
 from hwaccel.fxp import FixedType
 from hwaccel.fxp.arith import Array
 from hwaccel.ir.hardware import Area, Fold, Hardware, Kernel, Pipe, Window
+from hwaccel.ir.lines import Lines
 from hwaccel.ir.op import Example, Interval, Op
 from hwaccel.ir.types import TensorType
 from hwaccel.ops.family import Ints, check_window, divisors, out_image, tap_patterns, tap_slices
@@ -116,6 +118,28 @@ class SumPool2d(Op):
         area = Area(luts=width * lanes, ffs=width * lanes)
         pipe = Pipe("hwa_sumpool", tuple(params.items()), 1, lanes, width, framed=True, area=area)
         return Hardware((lanes,), lanes, (pipe,), window)
+
+    def unroll(self, build: Builder, *xs: Ints) -> Ints:
+        """Add the taps of every window."""
+        zero = build.constant(0)
+        taps = tap_slices(xs[0][None], self.kernel_size, self.stride, self.padding, (1, 1), zero)
+        windows = np.stack(taps, axis=-1)[0]
+        flat = windows.reshape(-1, len(taps))
+        ones = np.ones((1, len(taps)), dtype=np.int64)
+        return build.windows(ones, flat, np.zeros(1, dtype=np.int64)).reshape(windows.shape[:-1])
+
+    def pixel(self, *ins: TensorType) -> tuple[Lines | None, Op]:
+        """Buffer lines; add all taps at once."""
+        (x,) = ins
+        oh, ow = self._out_image(x)
+        return Lines(
+            *x.image,
+            kernel=self.kernel_size,
+            stride=self.stride,
+            padding=(self.padding[0], self.padding[1]),
+            out_height=oh,
+            out_width=ow,
+        ), SumPool2d(self.kernel_size, (1, 1), gain=self.gain)
 
     def kernel(self, *ins: TensorType) -> Kernel:
         """Call ``sumpool2d``."""

@@ -10,6 +10,7 @@ import numpy as np
 
 from hwaccel.ir import Graph, Node, TensorType
 from hwaccel.ir.hardware import Area
+from hwaccel.ir.lines import Lines
 from hwaccel.report.text import clean, shape_of
 from hwaccel.schedule.blocks import Block, Reorder, Segment
 from hwaccel.schedule.plan import Plan, estimate_area, segment_area
@@ -188,7 +189,11 @@ def buffers_of(plan: Plan) -> tuple[Buffer, ...]:
 
 def _segment_buffers(segment: Segment, plan: Plan) -> list[Buffer]:
     found = []
-    if segment.issuer is not None:
+    if isinstance(segment.issuer, Lines):
+        bits = plan.streams[segment.inputs[0]].bits
+        rows = segment.issuer.memory_bits(bits) // bits
+        found.append(Buffer(clean(segment.nodes[0]), "line buffer", rows, bits))
+    elif segment.issuer is not None:
         bits = plan.streams[segment.inputs[0]].bits
         found.append(Buffer(clean(segment.nodes[0]), "window ring", segment.issuer.depth, bits))
     role = "output FIFO" if segment.nodes else "branch FIFO"

@@ -16,6 +16,8 @@ from functools import lru_cache
 import numpy as np
 
 from hwaccel.ir.hardware import Pipe, Window
+from hwaccel.ir.lines import Lines
+from hwaccel.schedule.lines import LINES_LATENCY, lines_process
 
 # Cycles from the fire of hwa_window to its out_valid, and from a FIFO push to m_axis_tvalid.
 WINDOW_LATENCY = 2
@@ -102,7 +104,7 @@ class Segment(Block):
     """
 
     nodes: tuple[str, ...]
-    issuer: Window | None
+    issuer: Window | Lines | None
     pipes: tuple[Pipe, ...]
     beats: int
     depth: int
@@ -110,7 +112,9 @@ class Segment(Block):
     @property
     def latency(self) -> int:
         """Cycles from the fire that completes a result to its valid output."""
-        issue = WINDOW_LATENCY if self.issuer else 0
+        issue = 0
+        if self.issuer is not None:
+            issue = WINDOW_LATENCY if isinstance(self.issuer, Window) else LINES_LATENCY
         return issue + sum(pipe.latency for pipe in self.pipes) + FIFO_LATENCY
 
     @property
@@ -122,13 +126,20 @@ class Segment(Block):
         """Return the segment with another FIFO depth."""
         return replace(self, depth=depth)
 
+    @property
+    def window(self) -> Window | None:
+        """The issuer where it is a window with a ring."""
+        return self.issuer if isinstance(self.issuer, Window) else None
+
     def with_ring(self, depth: int) -> Segment:
         """Return the segment with another window ring."""
-        assert self.issuer is not None
-        return replace(self, issuer=self.issuer.with_depth(depth))
+        assert self.window is not None
+        return replace(self, issuer=self.window.with_depth(depth))
 
     def process(self, ins: Sequence[Link], outs: Sequence[Link], frames: int) -> Process:
         """Issue as the issuer's contract says."""
+        if isinstance(self.issuer, Lines):
+            return lines_process(self.issuer, ins[0], outs[0], self.depth, self.latency, frames)
         if self.issuer is not None:
             return self._windowed(self.issuer, ins[0], outs[0], frames)
         return self._beatwise(ins, outs[0], frames)
@@ -222,9 +233,10 @@ def _new_beats(
 
 @dataclass(frozen=True, slots=True)
 class Fork(Block):
-    """Copies every beat to each output."""
+    """Copies every beat to each output; with ``parts``, each takes the bits from there on."""
 
     beats: int
+    parts: tuple[int, ...] = ()
 
     def process(self, ins: Sequence[Link], outs: Sequence[Link], frames: int) -> Process:
         """Offer at once, take the input with the last output."""

@@ -29,7 +29,7 @@ def size_buffers(plan: Plan, frames: int = 4) -> Plan:
 def _size_rings_alone(plan: Plan) -> Plan:
     goal = plan.bottleneck.cycles
     for segment in plan.segments:
-        if segment.issuer is None:
+        if segment.window is None:
             continue
         plan = plan.replaced(segment, segment.with_ring(_ring_alone(segment, goal)))
     return plan
@@ -37,8 +37,8 @@ def _size_rings_alone(plan: Plan) -> Plan:
 
 def _ring_alone(segment: Segment, goal: int) -> int:
     """Return the smallest ring with which the segment alone takes ``goal`` cycles or fewer."""
-    assert segment.issuer is not None
-    least, most = segment.issuer.min_depth(), 2 * segment.issuer.beats_in
+    assert segment.window is not None
+    least, most = segment.window.min_depth(), 2 * segment.window.beats_in
 
     def keeps_up(depth: int) -> bool:
         return _interval_alone(segment.with_ring(depth)) <= goal
@@ -48,9 +48,9 @@ def _ring_alone(segment: Segment, goal: int) -> int:
 
 def _interval_alone(segment: Segment, frames: int = 3) -> int:
     """Return the interval of a segment between an ideal source and an ideal sink."""
-    assert segment.issuer is not None
+    assert segment.window is not None
     alone = replace(segment, inputs=("in",), outputs=("out",))
-    return run_timing([alone], {"in": segment.issuer.beats_in}, ["out"], frames).interval
+    return run_timing([alone], {"in": segment.window.beats_in}, ["out"], frames).interval
 
 
 def _smallest(least: int, most: int, good: Callable[[int], bool]) -> int:
@@ -153,7 +153,7 @@ def _grow_rings(plan: Plan, frames: int) -> Plan:
 
 
 def _one_row_more(segment: Segment) -> Segment:
-    issuer = segment.issuer
+    issuer = segment.window
     if issuer is None:
         return segment
     row = issuer.width * issuer.beats

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import replace
 from typing import Annotated, Literal
 
 import msgspec
@@ -10,11 +11,13 @@ import msgspec
 from hwaccel.config import Config
 from hwaccel.errors import ScheduleError
 from hwaccel.ir import Graph
-from hwaccel.ir.hardware import Fold
+from hwaccel.ir.hardware import Fold, Style
 from hwaccel.schedule.blocks import Segment
 from hwaccel.schedule.buffers import fork_copies, size_buffers, with_buffer
 from hwaccel.schedule.fold import choose_folds
 from hwaccel.schedule.plan import Plan, build_plan
+from hwaccel.schedule.regions import regions
+from hwaccel.schedule.spatial import Found, Maker, Say
 
 Depth = Annotated[int, msgspec.Meta(ge=1, le=1 << 24)]
 
@@ -22,7 +25,8 @@ Depth = Annotated[int, msgspec.Meta(ge=1, le=1 << 24)]
 class Choices(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Folding (outputs, inputs per cycle) of each node and depth of each memory, in beats.
 
-    ``rings`` and ``fifos`` are keyed by segment, ``buffers`` by the forked stream they end.
+    ``styles`` names the nodes that do not stream. ``rings`` and ``fifos`` are keyed by segment,
+    ``buffers`` by the forked stream they end.
     """
 
     version: Literal[1] = 1
@@ -30,15 +34,21 @@ class Choices(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     rings: dict[str, Depth]
     fifos: dict[str, Depth]
     buffers: dict[str, Depth]
+    styles: dict[str, Style] = {}
 
 
-def schedule(graph: Graph, config: Config) -> Plan:
-    """Choose folding and buffer sizes for ``graph``.
+def schedule(graph: Graph, config: Config, say: Say = lambda _: None) -> Plan:
+    """Choose folding and buffer sizes for ``graph``; lay out what does not stream.
 
     Raises:
         ScheduleError: no legal choice meets the configuration.
     """
-    return size_buffers(build_plan(graph, choose_folds(graph, config)))
+    return size_buffers(_built(graph, choose_folds(graph, config), Maker(graph, config, say=say)))
+
+
+def _built(graph: Graph, folds: Mapping[str, Fold], maker: Maker) -> Plan:
+    made = maker.make(regions(graph, folds))
+    return replace(build_plan(graph, folds, made), found=maker.found(made))
 
 
 def choices_of(plan: Plan) -> Choices:
@@ -46,21 +56,22 @@ def choices_of(plan: Plan) -> Choices:
     computing = [s for s in plan.segments if s.nodes]
     return Choices(
         folds={name: (fold.pe, fold.simd) for name, fold in plan.folds.items()},
-        rings={s.name: s.issuer.depth for s in computing if s.issuer},
+        rings={s.name: s.window.depth for s in computing if s.window},
         fifos={s.name: s.depth for s in computing},
         buffers={s.inputs[0]: s.depth for s in plan.segments if not s.nodes},
+        styles={n: f.style for n, f in plan.folds.items() if f.style is not Style.STREAM},
     )
 
 
-def plan_from(graph: Graph, choices: Choices) -> Plan:
-    """Return the plan that ``choices`` describes.
+def plan_from(graph: Graph, choices: Choices, config: Config, found: Found) -> Plan:
+    """Return the plan that ``choices`` describes, with what an earlier search found.
 
     Raises:
         ScheduleError: a name is unknown, a fold is not legal, a depth is too small, or the
             design would deadlock.
     """
     folds = _folds(graph, choices)
-    plan = build_plan(graph, folds)
+    plan = _built(graph, folds, Maker(graph, config, found))
     for node in graph.nodes:
         if plan.folds[node.name] != folds[node.name]:
             raise ScheduleError(
@@ -68,7 +79,7 @@ def plan_from(graph: Graph, choices: Choices) -> Plan:
                 "the node in front, which it follows; convert again"
             )
     computing = {s.name for s in plan.segments}
-    windowed = {s.name for s in plan.segments if s.issuer}
+    windowed = {s.name for s in plan.segments if s.window}
     copies = fork_copies(plan)
     _check_names(choices.fifos, computing, "a segment")
     _check_names(choices.rings, windowed, "a segment with a window")
@@ -85,11 +96,15 @@ def plan_from(graph: Graph, choices: Choices) -> Plan:
 def _folds(graph: Graph, choices: Choices) -> dict[str, Fold]:
     types = graph.types()
     _check_names(choices.folds, {node.name for node in graph.nodes}, "a node")
+    _check_names(choices.styles, {node.name for node in graph.nodes}, "a node")
     folds = {}
     for node in graph.nodes:
         if node.name not in choices.folds:
             raise ScheduleError(f"{node.where}: has no folding in the plan; convert again")
         fold = Fold(*choices.folds[node.name])
+        if node.name in choices.styles:
+            folds[node.name] = Fold(style=choices.styles[node.name])
+            continue
         if fold not in node.op.folds(*(types[name] for name in node.inputs)):
             raise ScheduleError(f"{node.where}: {fold} is not a legal folding; convert again")
         folds[node.name] = fold
@@ -107,9 +122,9 @@ def _sized(segment: Segment, choices: Choices) -> Segment:
     if depth is None:
         raise ScheduleError(f"{segment.name}: has no FIFO depth in the plan; convert again")
     segment = segment.with_depth(depth)
-    if segment.issuer is None:
+    if segment.window is None:
         return segment
-    least, ring = segment.issuer.min_depth(), choices.rings.get(segment.name, 0)
+    least, ring = segment.window.min_depth(), choices.rings.get(segment.name, 0)
     if ring < least:
         raise ScheduleError(
             f"{segment.name}: ring of {ring} beats is too small, the window needs {least}"

@@ -8,9 +8,11 @@ from dataclasses import dataclass
 from hwaccel.config import Config
 from hwaccel.errors import ScheduleError
 from hwaccel.ir import Graph, Node, TensorType
-from hwaccel.ir.hardware import Area, Fold, Hardware
+from hwaccel.ir.hardware import Area, Fold, Hardware, Style
 
 DEFAULT_MULTIPLIERS = 64
+# Below so many cycles per frame a stream shares no multiplier and pays for handshakes.
+_SHARED = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +41,18 @@ def choices(node: Node, types: Mapping[str, TensorType]) -> tuple[Choice, ...]:
     return tuple(sorted(found, key=lambda c: (c.multipliers, c.area.luts + c.area.ffs, c.cycles)))
 
 
+def laid_out(node: Node, types: Mapping[str, TensorType], style: Style) -> Choice:
+    """Return the one choice of a node in pixel or spatial style."""
+    ins, out = tuple(types[name] for name in node.inputs), node.output.type
+    fold = Fold(style=style)
+    if style is Style.SPATIAL:
+        return Choice(fold, 1, 0, Area(), tuple(t.size for t in ins), out.size)
+    lines, _ = node.op.pixel(*ins)
+    height, width = ins[0].image
+    cycles = lines.cycles if lines else height * width
+    return Choice(fold, cycles, 0, Area(), tuple(t.channels for t in ins), out.channels)
+
+
 def frame_cycles(hardware: Hardware, ins: tuple[TensorType, ...], out: TensorType) -> int:
     """Return the cycles per frame of a node when nothing waits."""
     beats = max(t.size // lanes for t, lanes in zip(ins, hardware.in_lanes, strict=True))
@@ -54,7 +68,7 @@ def choose_folds(graph: Graph, config: Config) -> dict[str, Fold]:
             names the node and the nearest legal value.
     """
     types = graph.types()
-    options = {node.name: _allowed(node, types, config) for node in graph.nodes}
+    options = _options(graph, types, config)
     if config.target_interval is not None:
         return _under(graph, options, config.target_interval, strict=True)
     budget = config.multipliers or DEFAULT_MULTIPLIERS
@@ -75,6 +89,54 @@ def choose_folds(graph: Graph, config: Config) -> dict[str, Fold]:
             "each layer that multiplies"
         )
     return folds
+
+
+def _options(
+    graph: Graph, types: Mapping[str, TensorType], config: Config
+) -> dict[str, tuple[Choice, ...]]:
+    """Return the choices of every node in its style.
+
+    An elementwise node without a style of its own takes that of the node in front.
+    """
+    options: dict[str, tuple[Choice, ...]] = {}
+    uses = graph.uses()
+    for node in graph.nodes:
+        own = config.layer(node.path).style
+        ahead = options.get(node.inputs[0])
+        rides = node.op.elementwise and ahead is not None and uses[node.inputs[0]] == 1
+        if own is None and rides and ahead is not None and ahead[0].fold.style is not Style.STREAM:
+            style: str = ahead[0].fold.style
+        else:
+            style = own or config.style
+        if style == "auto":
+            style = _first_style(node, types, config, _goal(graph, config))
+        if style == Style.PIXEL and types[node.inputs[0]].image == (1, 1):
+            style = Style.SPATIAL  # one pixel is the whole frame, and frames share circuits
+        if style == Style.PIXEL and node.op.renames:
+            style = Style.STREAM
+        options[node.name] = (
+            _allowed(node, types, config)
+            if style == Style.STREAM
+            else (laid_out(node, types, Style(style)),)
+        )
+    return options
+
+
+def _goal(graph: Graph, config: Config) -> int:
+    """Return the interval that ``auto`` aims at: that of the user, or a pixel per clock."""
+    if config.target_interval is not None:
+        return config.target_interval
+    sizes = [value.type.image for value in graph.inputs]
+    return max(height * width for height, width in sizes)
+
+
+def _first_style(
+    node: Node, types: Mapping[str, TensorType], config: Config, goal: int
+) -> Style:
+    """Return the first style, cheapest hardware first, in which ``node`` meets ``goal``."""
+    if goal >= _SHARED and min(c.cycles for c in _allowed(node, types, config)) <= goal:
+        return Style.STREAM
+    return Style.PIXEL if laid_out(node, types, Style.PIXEL).cycles <= goal else Style.SPATIAL
 
 
 def _allowed(node: Node, types: Mapping[str, TensorType], config: Config) -> tuple[Choice, ...]:
@@ -108,14 +170,15 @@ def _under(
         if not fitting and strict:
             raise ScheduleError(
                 f"{node.where}: cannot take a frame every {target} cycles; the nearest it can "
-                f"reach in the streaming style is {min(c.cycles for c in every)}"
+                f"reach in style {every[0].fold.style.value} is {min(c.cycles for c in every)}"
             )
         have = [(lanes.get(name, 0), types[name].fixed.width) for name in node.inputs]
         pick = _cheapest(fitting, have) if fitting else min(every, key=lambda c: c.cycles)
         folds[node.name] = pick.fold
         # Elementwise nodes ride in their producer's segment and so keep its lanes.
         rides = node.op.elementwise and lanes.get(node.inputs[0], 0)
-        lanes[node.name] = lanes[node.inputs[0]] if rides else pick.out_lanes
+        follows = rides and pick.fold.style is Style.STREAM
+        lanes[node.name] = lanes[node.inputs[0]] if follows else pick.out_lanes
     return folds
 
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from math import gcd
 
 from hwaccel.errors import ScheduleError
 from hwaccel.ir import Graph, Node, TensorType
-from hwaccel.ir.hardware import Area, Fold, Hardware
+from hwaccel.ir.hardware import Area, Fold, Hardware, Pipe, Style
+from hwaccel.ir.lines import Lines
 from hwaccel.schedule.blocks import (
     Block,
     Fork,
@@ -18,6 +19,8 @@ from hwaccel.schedule.blocks import (
     Segment,
     Unpack,
 )
+from hwaccel.schedule.regions import Region, in_order
+from hwaccel.schedule.spatial import Found, Spatial
 from hwaccel.schedule.timing import Timing, run_timing
 
 
@@ -47,6 +50,7 @@ class Plan:
     streams: Mapping[str, Stream]
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
+    found: Found = field(default_factory=Found)
 
     def timing(self, frames: int = 4, arrivals: Mapping[str, list[int]] | None = None) -> Timing:
         """Return exact handshake times; the source never waits unless ``arrivals`` says so."""
@@ -72,18 +76,27 @@ class Plan:
         return replace(self, blocks=tuple(new if b is old else b for b in self.blocks))
 
 
-def build_plan(graph: Graph, folds: Mapping[str, Fold]) -> Plan:
-    """Lay out blocks and streams, with buffers of the smallest size that cannot deadlock alone."""
-    return _Layout(graph, folds).plan()
+def build_plan(
+    graph: Graph, folds: Mapping[str, Fold], spatial: Mapping[str, Spatial] | None = None
+) -> Plan:
+    """Lay out blocks and streams, with buffers of the smallest size that cannot deadlock alone.
+
+    ``spatial`` holds the circuit of every region that does not stream, by name.
+    """
+    return _Layout(graph, folds, spatial or {}).plan()
 
 
 class _Layout:
     """Walks the graph once and collects blocks and streams."""
 
-    def __init__(self, graph: Graph, folds: Mapping[str, Fold]) -> None:
+    def __init__(
+        self, graph: Graph, folds: Mapping[str, Fold], spatial: Mapping[str, Spatial]
+    ) -> None:
         self._graph = graph
+        self._spatial = spatial
         self._types = graph.types()
         self._uses = graph.uses()
+        self._reads = _stream_readers(graph, spatial)
         self._folds = dict(folds)
         self._blocks: list[Block] = []
         self._streams: dict[str, Stream] = {}
@@ -94,9 +107,11 @@ class _Layout:
         """Lay out inputs, nodes and outputs in order."""
         inputs = [self._input(value.name) for value in self._graph.inputs]
         done: set[str] = set()
-        for node in self._graph.nodes:
-            if node.name not in done:
-                done |= self._node(node)
+        for item in in_order(self._graph, tuple(s.region for s in self._spatial.values())):
+            if isinstance(item, Region):
+                self._region(self._spatial[item.name])
+            elif item.name not in done:
+                done |= self._node(item)
         outputs = tuple(self._open[name].pop(0) for name in self._graph.outputs)
         folds = {node.name: self._folds[node.name] for node in self._graph.nodes}
         return Plan(self._graph, folds, tuple(self._blocks), self._streams, tuple(inputs), outputs)
@@ -105,11 +120,19 @@ class _Layout:
         ins = tuple(self._types[name] for name in node.inputs)
         return node.op.hardware(ins, self._folds[node.name])
 
+    def _lanes(self, node: Node, value: str) -> int:
+        """Return the lanes in which ``node`` reads ``value``."""
+        style = self._folds[node.name].style
+        if style is Style.STREAM:
+            return self._hardware(node).in_lanes[node.inputs.index(value)]
+        type = self._types[value]
+        return type.size if style is Style.SPATIAL else type.channels
+
     def _input(self, name: str) -> str:
         readers = self._graph.consumers(name)
         if not readers:
             raise ScheduleError(f"{name}: is an input that no node reads; drop it from the model")
-        lanes = max(self._hardware(n).in_lanes[n.inputs.index(name)] for n in readers)
+        lanes = max(self._lanes(n, name) for n in readers)
         stream = self._stream(name, name, self._types[name], lanes)
         self._publish(name, stream)
         return stream
@@ -154,10 +177,71 @@ class _Layout:
         self._publish(last.name, out)
         return {m.name for m in members}
 
+    def _region(self, spatial: Spatial) -> None:
+        """Lay out a circuit as the one pipe of a segment; several results leave side by side."""
+        region, unit = spatial.region, spatial.unit
+        reads = dict.fromkeys(region.inputs)
+        sources = tuple(
+            self._adapted(name, unit.ins[i].count // self._taps(spatial), region.name)
+            for i, name in enumerate(reads)
+        )
+        beats = self._types[region.outputs[0]].size // unit.outs[0].count
+        bits = sum(lanes.bits for lanes in unit.outs)
+        whole = len(region.outputs) == 1
+        lanes, width = (unit.outs[0].count, unit.outs[0].width) if whole else (1, bits)
+        pipe = Pipe(
+            region.name,
+            (),
+            unit.piped.latency,
+            lanes,
+            width,
+            operands=tuple(lanes.name for lanes in unit.ins),
+            area=spatial.area,
+            unit=unit,
+        )
+        if whole:
+            type = self._types[region.outputs[0]]
+            out = self._stream(region.outputs[0], region.outputs[0], type, lanes)
+        else:
+            out = f"{region.name}_all"
+            self._streams[out] = Stream(out, region.name, 1, bits, beats)
+        segment = Segment(
+            region.name,
+            sources,
+            (out,),
+            tuple(n.name for n in region.nodes),
+            spatial.lines,
+            (pipe,),
+            beats,
+            depth=1,
+        )
+        self._blocks.append(segment.with_depth(_full_rate_depth(segment)))
+        if whole:
+            self._publish(region.outputs[0], out)
+            return
+        parts, low = [], 0
+        for group in unit.outs:
+            parts.append(low)
+            low += group.bits
+        ends = tuple(
+            self._stream(name, name, self._types[name], group.count)
+            for name, group in zip(region.outputs, unit.outs, strict=True)
+        )
+        self._blocks.append(Fork(f"{region.name}_split", (out,), ends, beats, tuple(parts)))
+        for name, end in zip(region.outputs, ends, strict=True):
+            self._publish(name, end)
+
+    @staticmethod
+    def _taps(spatial: Spatial) -> int:
+        lines = spatial.lines
+        return lines.kernel[0] * lines.kernel[1] if lines else 1
+
     def _rider(self, node: Node) -> Node | None:
         """Return the elementwise node that alone reads ``node``, if there is one."""
         readers = self._graph.consumers(node.name)
-        if self._uses[node.name] == 1 and readers and readers[0].op.elementwise:
+        if self._uses[node.name] != 1 or not readers or not readers[0].op.elementwise:
+            return None
+        if self._folds[readers[0].name].style is Style.STREAM:
             return readers[0]
         return None
 
@@ -177,7 +261,7 @@ class _Layout:
 
     def _publish(self, value: str, stream: str) -> None:
         """Make the stream of ``value`` available to each of its readers."""
-        count = self._uses[value]
+        count = self._reads[value]
         if count <= 1:
             self._open[value] = [stream]
             return
@@ -225,13 +309,26 @@ class _Layout:
         return unique
 
 
+def _stream_readers(graph: Graph, spatial: Mapping[str, Spatial]) -> Counter[str]:
+    """Count who reads the stream of every value; a region reads each of its inputs once."""
+    reads = Counter(graph.outputs)
+    laid_out: set[str] = set()
+    for item in spatial.values():
+        reads.update(item.region.inputs)
+        laid_out.update(node.name for node in item.region.nodes)
+    for node in graph.nodes:
+        if node.name not in laid_out:
+            reads.update(node.inputs)
+    return reads
+
+
 def _full_rate_depth(segment: Segment) -> int:
     """Return the FIFO depth with which credits never slow the issuer down.
 
     A credit is away from its fire until the cycle after the beat has left; results leave at most
     every ``reduction`` cycles. One more place absorbs a consumer that is busy at the moment.
     """
-    spacing = segment.issuer.reduction if segment.issuer else 1
+    spacing = segment.window.reduction if segment.window else 1
     away = segment.latency + 1
     return -(-away // spacing) + 1
 
@@ -255,7 +352,10 @@ def segment_area(segment: Segment, plan: Plan) -> Area:
     area = Area(luts=16 + bits * words, ffs=12)
     for pipe in segment.pipes:
         area += pipe.area
-    if segment.issuer is not None:
+    if isinstance(segment.issuer, Lines):
+        memory = segment.issuer.memory_bits(plan.streams[segment.inputs[0]].bits)
+        area += Area(luts=120, ffs=60 + bits, rams=-(-memory // 18432))
+    elif segment.issuer is not None:
         ring = plan.streams[segment.inputs[0]].bits
         if segment.issuer.depth > 64:
             rams = max(-(-ring // 36), -(-ring * segment.issuer.depth // 18432))

@@ -247,6 +247,67 @@ def test_add_of_a_value_with_itself():
 
 
 @pytest.mark.parametrize(
+    "function",
+    [
+        lambda m, a, b: torch.cat([a, b], 1),
+        lambda m, a, b: torch.cat((a, b), dim=1 - a.ndim),
+        lambda m, a, b: torch.concat([a, b], dim=1),
+        lambda m, a, b: torch.concatenate([a, b], axis=1),
+        lambda m, a, b: torch.hstack([a, b]),
+    ],
+    ids=["cat", "negative", "concat", "concatenate", "hstack"],
+)
+@pytest.mark.parametrize("rest", [(), (5,), (3, 4)], ids=["vector", "sequence", "image"])
+def test_concat(function, rest):
+    graph = check_exact(Lambda(function), frames(3, *rest), frames(2, *rest, seed=2))
+    assert ops(graph) == ["concat"]
+    assert graph.types()[graph.outputs[0]].shape == (5, *rest)
+
+
+def test_concat_of_many_is_a_chain():
+    def forward(m, x):
+        return torch.relu(torch.cat([x, m.conv(x), x, torch.cat([x], 2)], 1))
+
+    model = on_grid(Lambda(forward, conv=nn.Conv2d(2, 3, 1)))
+    graph = check_exact(model, frames(2, 4, 3), config=EXACT_WIDE)
+    assert ops(graph).count("concat") == 3
+    assert graph.types()[graph.outputs[0]].shape == (9, 4, 3)
+
+
+def test_concat_of_one_tensor_is_a_copy():
+    def forward(m, x):
+        y = torch.cat([x], 1)
+        return y.relu_() + x
+
+    check_exact(Lambda(forward), frames(3, 2))
+
+
+@pytest.mark.parametrize(("a", "b"), [(0.125, 2.0), (2.0, 0.125), (0.5, 0.5)])
+def test_concat_keeps_what_fake_quantization_says(a, b):
+    """Operands of any two formats; nothing rounds them on the way to the next layer."""
+
+    def forward(m, x):
+        left = torch.fake_quantize_per_tensor_affine(m.one(x), a, 0, -8, 7)
+        right = torch.fake_quantize_per_tensor_affine(m.two(x), b, 0, 0, 15)
+        return m.last(torch.cat([left, right], 1))
+
+    convs = {"one": nn.Conv2d(2, 3, 1), "two": nn.Conv2d(2, 2, 3, padding=1)}
+    model = on_grid(Lambda(forward, **convs, last=nn.Conv2d(5, 2, 1)))
+    graph = check_exact(model, frames(2, 4, 4))
+    assert [name for name in ops(graph) if name != "conv2d"] == ["requant", "requant", "concat"]
+
+
+def test_concat_is_not_rounded_in_front_of_fake_quantization():
+    def forward(m, x):
+        y = torch.cat([m.one(x), m.two(x)], 1)
+        return torch.fake_quantize_per_tensor_affine(torch.relu(y), 0.5, 0, 0, 255)
+
+    model = on_grid(Lambda(forward, one=nn.Linear(4, 3), two=nn.Linear(4, 2)))
+    graph = check_exact(model, frames(4))
+    assert ops(graph) == ["dense", "dense", "concat", "relu", "requant"]
+
+
+@pytest.mark.parametrize(
     ("function", "shape"),
     [
         (lambda m, x: x * 0.5, (3, 4)),

@@ -146,8 +146,23 @@ FUNCTIONS = [
     ),
     (lambda m, x: x[:, :2], "slice: is not supported; cut the input outside the model"),
     (
-        lambda m, x: torch.cat([x, x], 1),
-        "cat: is not supported; use add, or run the branches as separate outputs",
+        lambda m, x: torch.stack([x, x], 1),
+        "stack: is not supported; use torch.cat along the channels, axis 1",
+    ),
+    (
+        lambda m, x: torch.cat([x, x], 0)[:7],
+        "cat: dim is 0, expected the channels, 1; make this axis the channels, or return the "
+        "operands as separate outputs",
+    ),
+    (
+        lambda m, x: torch.concat([x, x], -1),
+        "concat: dim is -1, expected the channels, 1; make this axis the channels, or return the "
+        "operands as separate outputs",
+    ),
+    (
+        lambda m, x: torch.cat([x, torch.zeros(7, 2, 6, 6)], 1),
+        "cat: operand 'tensors' must depend on the model's input, found the constant zeros; "
+        "compute it outside the model",
     ),
     (lambda m, x: torch.linalg.inv(x), f"linalg_inv: is not supported; {SUPPORTED}"),
     (

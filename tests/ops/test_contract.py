@@ -20,6 +20,7 @@ from hwaccel.ops import (
     OP_BY_NAME,
     OPS,
     Add,
+    Concat,
     Conv2d,
     Dense,
     MaxPool2d,
@@ -87,6 +88,10 @@ def reference(op: Op, xs: list[np.ndarray]) -> np.ndarray:
     x = xs[0]
     if isinstance(op, Conv2d | MaxPool2d | SumPool2d):
         return by_torch(op, torch.tensor(x, dtype=torch.float64)).numpy().astype(np.int64)
+    if isinstance(op, Concat):
+        parts = [x, op.a_shift], [xs[1], op.b_shift]
+        channels = [part[:, c] * 2**shift for part, shift in parts for c in range(part.shape[1])]
+        return np.stack(channels, axis=1)
     out = np.empty(x.shape, dtype=np.int64)
     if isinstance(op, Dense):
         rows = [[int(w) for w in row] for row in op.weight.a]
@@ -241,6 +246,10 @@ def _t(shape: tuple[int, ...], fixed: str = "s8.0") -> TensorType:
     return TensorType.full(shape, FixedType.parse(fixed))
 
 
+def _far() -> tuple[TensorType, TensorType]:
+    return _t((4,), "s8.40"), _t((4,), "s8.-30")
+
+
 _W = IntArray(np.ones((2, 3, 3, 3)))
 _TWO = IntArray([0, 0])
 BROKEN: dict[str, tuple[Callable[[], str], str]] = {
@@ -282,6 +291,23 @@ BROKEN: dict[str, tuple[Callable[[], str], str]] = {
         "shifts 0 and 0 do not align the fractions 1 and 0",
     ),
     "add-arity": (lambda: _error(Add(), _t((4,))), "add takes 2 operands, found 1"),
+    "concat-shapes": (
+        lambda: _error(Concat(), _t((4, 2, 3)), _t((1, 3, 2))),
+        "operands have shapes (4, 2, 3) and (1, 3, 2), expected equal ones but for the channels",
+    ),
+    "concat-ranks": (
+        lambda: _error(Concat(), _t((4,)), _t((4, 1))),
+        "operands have shapes (4,) and (4, 1), expected equal ones but for the channels",
+    ),
+    "concat-fractions": (
+        lambda: _error(Concat(0, 1), _t((4,), "s8.1"), _t((4,))),
+        "shifts 0 and 1 do not align the fractions 1 and 0",
+    ),
+    "concat-far": (
+        lambda: _error(Concat.of(*_far()), *_far()),
+        "shifts 0 and 70, expected at most 62; requantize one operand",
+    ),
+    "concat-arity": (lambda: _error(Concat(), _t((4,))), "concat takes 2 operands, found 1"),
     "requant-range": (
         lambda: _error(Requant(1, 5, 4), _t((4,))),
         "empty output range [5, 4]",

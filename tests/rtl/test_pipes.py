@@ -37,6 +37,7 @@ NAMES = {
     "hwa_requant": "LANES IN_W IN_SIGNED OUT_W OUT_SIGNED SHIFT ROUNDING WRAP LO HI",
     "hwa_relu": "LANES IN_W OUT_W",
     "hwa_add": "LANES A_W A_SIGNED A_SHIFT B_W B_SIGNED B_SHIFT OUT_W",
+    "hwa_concat": "LANES_A LANES_B A_W B_W A_SIGNED B_SIGNED A_SHIFT B_SHIFT OUT_W",
     "hwa_maxpool": "LANES W SIGNED",
     "hwa_sumpool": "LANES IN_W IN_SIGNED OUT_W",
 }
@@ -86,6 +87,18 @@ GRID = {
         (2, 4, 0, 0, 4, 0, 0, 5),
         (1, 12, 1, 1, 12, 1, 0, 6),
         (1, 3, 1, 0, 2, 0, 1, 30),
+    ],
+    "hwa_concat": [
+        (1, 1, 1, 1, 1, 1, 0, 0, 1),
+        (1, 2, 1, 1, 0, 1, 0, 0, 2),
+        (4, 4, 8, 8, 1, 1, 0, 0, 8),
+        (3, 1, 8, 8, 0, 1, 2, 0, 11),
+        (2, 5, 5, 9, 1, 0, 0, 4, 14),
+        (1, 3, 24, 16, 1, 1, 3, 7, 27),
+        (2, 2, 4, 6, 0, 0, 0, 0, 6),
+        # The result narrower than an operand, and wider than both.
+        (1, 2, 12, 4, 1, 1, 1, 0, 6),
+        (2, 1, 3, 2, 1, 0, 0, 1, 30),
     ],
     "hwa_maxpool": [(1, 1, 0), (1, 1, 1), (4, 8, 1), (3, 8, 0), (2, 16, 1), (1, 40, 1)],
     "hwa_sumpool": [(1, 1, 0, 4), (1, 1, 1, 5), (4, 8, 1, 12), (3, 8, 0, 12), (2, 16, 1, 9)],
@@ -187,9 +200,8 @@ def _instance(i: int, case: Case, in_place: int, out_place: int) -> str:
     values += [f'.{name}("{i}_{name}.hex")' for name in case.roms]
     ports = [f".{name}({name}[{i}])" for name in ("in_valid", "out_valid")]
     frame = [f".{name}({name}[{i}])" for name in ("in_first", "in_last")]
-    count = model.in_bits // sum(model.in_widths)
     names = ["in_data"] if len(model.in_widths) == 1 else ["in_a_data", "in_b_data"]
-    for name, width in zip(names, model.in_widths, strict=True):
+    for name, count, width in zip(names, model.in_counts, model.in_widths, strict=True):
         ports.append(f".{name}(in_data[{in_place} +: {count * width}])")
         in_place += count * width
     ports.append(f".out_data(out_data[{out_place} +: {model.out_bits}])")
@@ -294,6 +306,9 @@ def test_yosys_finds_no_latch_and_multiplies_in_dsps(folder):
     [
         ("hwa_accumulate", {"SHIFT_W": 9}, "SHIFT_W=9, must be 0 to 8"),
         ("hwa_add", {"LANES": 0}, "LANES=0 A_W=8 B_W=8 OUT_W=9, must be 1 or more"),
+        ("hwa_concat", {"LANES_B": 0}, "LANES_A=1 LANES_B=0, must be 1 or more"),
+        ("hwa_concat", {"A_W": 0}, "A_W=0 B_W=8 OUT_W=8, must be 1 or more"),
+        ("hwa_concat", {"B_SHIFT": -1}, "A_SHIFT=0 B_SHIFT=-1, must be 0 or more"),
         ("hwa_loop", {"COUNT": 0}, "COUNT=0, must be 1 to 2^30"),
         ("hwa_mac", {"WORDS": 0}, "PE=2 SIMD=2 X_W=8 W_W=8 WORDS=0, must be 1 or more"),
         ("hwa_mac_lanes", {"WORDS": 0}, "LANES=2 X_W=8 W_W=8 WORDS=0, must be 1 or more"),

@@ -1,0 +1,1 @@
+"""Spatial constant-matrix hardware: hwaccel beside da4ml and alkaid, on one machine in one run."""

@@ -1,0 +1,264 @@
+"""Bring every tool's RTL for a workload to the bench and note what came of it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import subprocess
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from benchmarks.spatial import ours
+from benchmarks.spatial.measure import Bench, Design, Missing
+from benchmarks.spatial.workloads import Workload, reference
+
+PLAIN_FACTS = ("cost", "adders", "depth", "instances", "latency", "reg_bits", "options", "fuse")
+
+
+@dataclass
+class Row:
+    """One design of one tool: what it was asked for, what it says, what was measured."""
+
+    workload: str
+    tool: str
+    mode: str
+    facts: dict[str, Any] = field(default_factory=dict)
+    area: dict[str, dict[str, Any]] = field(default_factory=dict)
+    simulated: dict[str, Any] = field(default_factory=dict)
+    fmax: dict[str, Any] = field(default_factory=dict)
+    note: str = ""
+
+    def plain(self) -> dict[str, Any]:
+        """Return the row as JSON data."""
+        return asdict(self)
+
+    @property
+    def ranks(self) -> int:
+        """Register ranks from input to output; 0 is combinational."""
+        return int(self.facts.get("ranks", 0))
+
+    def luts(self, target: str) -> int | None:
+        """Return LUTs on a target, or None where there is no number."""
+        return self.area.get(target, {}).get("luts")
+
+
+@dataclass(frozen=True)
+class Arena:
+    """The tools that take part and the bench they share."""
+
+    bench: Bench
+    python: Path
+    cache: Path
+    tools: tuple[str, ...]
+    targets: tuple[str, ...]
+    fused: bool = False
+    splits: tuple[float, ...] = (0, 2, 3, 5, 8, 12)
+
+    @property
+    def rivals(self) -> list[str]:
+        """The tools other than hwaccel."""
+        return [t for t in self.tools if t != "hwaccel"]
+
+    def matrix(self, work: Workload, depths: Sequence[int], *, search: str) -> list[Row]:
+        """Measure combinational ``y = W x`` at each depth limit."""
+        rows = []
+        for depth in depths:
+            for tool in self.rivals:
+                result = self._rival(work, tool, "matrix", depth, search, [{}])
+                row = Row(work.name, tool, mode_name(depth), summary(result))
+                rows.append(self._best(row, work, self._designs(result)))
+            if "hwaccel" in self.tools:
+                make = self._maker(ours.matrix_rtl, work, depth, f"d{depth}")
+                rows.append(self._own(Row(work.name, "hwaccel", mode_name(depth)), work, make))
+        return rows
+
+    def network(self, work: Workload, depths: Sequence[int], *, search: str) -> list[Row]:
+        """Measure a network: combinational, then at several numbers of register ranks."""
+        rows: list[Row] = []
+        for tool in self.rivals:
+            named = "cutoff" if tool == "da4ml" else "stages"
+            splits = [{named: int(n)} if n else {} for n in self.splits]
+            for depth in depths:
+                result = self._rival(work, tool, "mlp", depth, search, splits)
+                designs = self._designs(result)
+                for split in splits:
+                    same = [d for d in designs if d.facts["split"] == split]
+                    row = Row(work.name, tool, mode_name(depth), summary(result, split))
+                    rows.append(self._best(row, work, same, clocked=bool(split)))
+        if "hwaccel" in self.tools:
+            for ranks in sorted({r.ranks for r in rows} or {0, 3, 6}):
+                call = self._network_maker(work, f"l{ranks}", latency=ranks)
+                row = Row(work.name, "hwaccel", f"latency {ranks}", {"ranks": ranks})
+                rows.append(self._own(row, work, call))
+        return rows
+
+    def clocked(self, work: Workload, levels: Sequence[int], clock_mhz: float) -> list[Row]:
+        """Place and route a small design with registers every few adder levels."""
+        rows = []
+        kind = "mlp" if len(work.layers) > 1 else "matrix"
+        for level in levels:
+            for tool in self.rivals:
+                splits = [{"cutoff": float(level)}]
+                result = self._rival(work, tool, kind, -1, "full", splits)
+                row = Row(work.name, tool, f"every {level}", summary(result, splits[0]))
+                designs = self._designs(result)
+                row.fmax |= self._speed(designs, clock_mhz)
+                rows.append(self._best(row, work, designs, clocked=True))
+            if "hwaccel" in self.tools:
+                call = self._network_maker(work, f"every{level}", levels=level)
+                row = self._own(Row(work.name, "hwaccel", f"every {level}"), work, call)
+                if not row.note:
+                    row.fmax |= self._speed([Design(*call())], clock_mhz)
+                rows.append(row)
+        return rows
+
+    def _speed(self, designs: Sequence[Design], clock_mhz: float) -> dict[str, Any]:
+        """Return the fastest of every variant and script."""
+        best: dict[str, Any] = {}
+        for design in designs:
+            for script in self.bench.scripts:
+                try:
+                    made = self.bench.fmax(design, script, clock_mhz)
+                except Missing:
+                    made = {"error": "not run"}
+                if not best or made.get("fmax_mhz", 0) > best.get("fmax_mhz", 0):
+                    best = {**made, "script": script, "fuse": design.facts.get("fuse")}
+        return best
+
+    def _best(
+        self, row: Row, work: Workload, designs: Sequence[Design], *, clocked: bool = False
+    ) -> Row:
+        """Fill in the smallest of several variants on each target, and simulate all of them."""
+        row.simulated = self._simulated(designs, work, clocked)
+        row.facts["ranks"] = row.simulated.get("ranks", 0)
+        for target in self.targets:
+            made = []
+            for design in designs:
+                try:
+                    area = self.bench.best_area(design, target)
+                except Missing:
+                    area = {"error": "not run"}
+                said = {k: design.facts[k] for k in PLAIN_FACTS if k in design.facts}
+                made.append({**area, "design": said})
+            known = [m for m in made if "luts" in m]
+            row.area[target] = min(known, key=lambda m: m["luts"]) if known else made[0]
+        return row
+
+    def _simulated(
+        self, designs: Sequence[Design], work: Workload, clocked: bool
+    ) -> dict[str, Any]:
+        x = work.inputs(64, seed=2)
+        wanted, worst = reference(work.layers, x), {}
+        for design in designs:
+            try:
+                seen = self.bench.latency(design, x, wanted, clocked=clocked)
+            except Missing:
+                return {"error": "not run"}
+            if not worst or "error" in seen or seen.get("mismatches", 0) > worst["mismatches"]:
+                worst = seen
+            if "error" in worst:
+                return worst
+        return worst
+
+    def _own(self, row: Row, work: Workload, make: Callable[[], Any]) -> Row:
+        try:
+            sources, top, facts = make()
+        except NotImplementedError as error:
+            row.note = str(error)
+            return row
+        design = Design(tuple(sources), top, facts)
+        row.facts |= {k: v for k, v in facts.items() if k not in ("in_widths", "out_kifs")}
+        if "latency" in facts:
+            row.facts["ranks"] = facts["latency"]
+        for target in self.targets:
+            try:
+                row.area[target] = self.bench.best_area(design, target)
+            except Missing:
+                row.area[target] = {"error": "not run"}
+        return row
+
+    def _maker(
+        self, call: Callable[..., Any], work: Workload, depth: int, name: str
+    ) -> Callable[[], Any]:
+        folder = self.cache / "ours" / work.key() / name
+
+        def make() -> Any:
+            folder.mkdir(parents=True, exist_ok=True)
+            return call(work, depth, folder)
+
+        return make
+
+    def _network_maker(self, work: Workload, name: str, **asked: int) -> Callable[[], Any]:
+        folder = self.cache / "ours" / work.key() / name
+
+        def make() -> Any:
+            folder.mkdir(parents=True, exist_ok=True)
+            return ours.mlp_rtl(work, work.layers, folder, **asked)
+
+        return make
+
+    def _rival(
+        self,
+        work: Workload,
+        tool: str,
+        kind: str,
+        depth: int,
+        search: str,
+        splits: Sequence[dict[str, float]],
+    ) -> dict[str, Any]:
+        job: dict[str, Any] = {
+            "tool": tool,
+            "kind": kind,
+            **work.plain(),
+            "hard_dc": depth,
+            "search": search,
+            "splits": list(splits),
+            "keep": 1,
+            "vectors": 1000,
+        }
+        key = hashlib.sha256(json.dumps(job).encode()).hexdigest()[:20]
+        folder = self.cache / "rivals" / key
+        path = folder / "result.json"
+        if not path.exists():
+            folder.mkdir(parents=True, exist_ok=True)
+            (folder / "job.json").write_text(json.dumps({**job, "outdir": str(folder)}))
+            script = Path(__file__).with_name("rivals.py")
+            self.bench.say(f"{tool} {work.name} {mode_name(depth)}")
+            subprocess.run(
+                [str(self.python), str(script), str(folder / "job.json")],
+                check=True,
+                stdout=subprocess.DEVNULL,
+            )
+        result: dict[str, Any] = json.loads(path.read_text())
+        return {**result, "folder": str(folder)}
+
+    def _designs(self, result: dict[str, Any]) -> list[Design]:
+        """Return the designs to measure.
+
+        alkaid merges pairs of adders into ternary ones unless told otherwise. Yosys makes more
+        LUTs of those in every case seen, so they are measured only with ``fused``.
+        """
+        return [d for d in designs_of(result) if self.fused or not d.facts["fuse"]]
+
+
+def designs_of(result: dict[str, Any]) -> Iterator[Design]:
+    """Yield the designs of a rival's result."""
+    folder = Path(result["folder"])
+    for one in result["designs"]:
+        yield Design(tuple(folder / s for s in one["sources"]), one["top"], one)
+
+
+def summary(result: dict[str, Any], split: dict[str, float] | None = None) -> dict[str, Any]:
+    """Return what a rival says of its cheapest design."""
+    designs = [d for d in result["designs"] if split is None or d["split"] == split]
+    best = min(designs, key=lambda d: (d["cost"], d["adders"]))
+    names = (*PLAIN_FACTS, "split", "stages", "solver_cost", "solver_seconds", "search_seconds")
+    facts = {k: best[k] for k in (*names, "trace_seconds", "traces_seconds") if k in best}
+    return {**facts, "mismatches": best["mismatches"], "version": result["version"]}
+
+
+def mode_name(depth: int) -> str:
+    """Return a depth limit in words."""
+    return "depth free" if depth < 0 else f"depth +{depth}"

@@ -1,0 +1,265 @@
+"""Turn regions into pipelined circuits, and remember what the search found."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import msgspec
+import numpy as np
+
+from hwaccel.circuit import Builder, Circuit, Lanes, Pipelined, Unit
+from hwaccel.circuit.cost import estimate
+from hwaccel.circuit.delay import DelayModel, model_for
+from hwaccel.circuit.lay_out import lay_out
+from hwaccel.circuit.pipeline import check, pipeline
+from hwaccel.cmvm import LUT4, LUT6, Add, AdderGraph, Problem, Settings, Tap, solve_many
+from hwaccel.config import Config
+from hwaccel.errors import HwaccelError, ScheduleError
+from hwaccel.ir import Graph, TensorType
+from hwaccel.ir.hardware import Area
+from hwaccel.ir.lines import Lines
+from hwaccel.ops.reshape import stream_order
+from hwaccel.schedule.regions import Region, Style
+
+Say = Callable[[str], None]
+Row = tuple[int, int, int, int]
+
+# Weights that one region may unroll; beyond, netlist and search grow past use.
+MOST_WEIGHTS = 1 << 18
+# LUTs per weight bit, seen over random and trained matrices; only for the message of the refusal.
+_LUTS_PER_BIT = 1.8
+
+
+class Product(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """An adder graph: ``adds`` are (a, b, shift, subtract), ``outputs`` (node, shift, negate)."""
+
+    inputs: int
+    constants: list[int]
+    adds: list[Row]
+    outputs: list[tuple[int, int, int]]
+
+    @classmethod
+    def of(cls, graph: AdderGraph) -> Product:
+        """Return the document of an adder graph."""
+        return cls(
+            inputs=graph.inputs,
+            constants=list(graph.constants),
+            adds=[(a.a, a.b, a.shift, int(a.subtract)) for a in graph.adds],
+            outputs=[(t.node, t.shift, int(t.negate)) for t in graph.outputs],
+        )
+
+    @property
+    def graph(self) -> AdderGraph:
+        """The adder graph; not checked."""
+        return AdderGraph(
+            inputs=self.inputs,
+            constants=tuple(self.constants),
+            adds=tuple(Add(a, b, s, bool(n)) for a, b, s, n in self.adds),
+            outputs=tuple(Tap(i, s, bool(n)) for i, s, n in self.outputs),
+        )
+
+
+class Cut(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Where the registers of a circuit are: the stage of every node."""
+
+    latency: int
+    stages: list[int]
+
+
+class Found(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What the search found: ``products`` by digest of the problem, ``cuts`` by region.
+
+    Both are checked where they are used: against the matrix, and against the order of the nodes.
+    """
+
+    version: int = 1
+    products: dict[str, Product] = {}
+    cuts: dict[str, Cut] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class Spatial:
+    """A region, its circuit, and the line buffer in front of it."""
+
+    region: Region
+    unit: Unit
+    lines: Lines | None
+    area: Area
+
+
+@dataclass
+class Maker:
+    """Makes the circuits of a design."""
+
+    graph: Graph
+    config: Config
+    known: Found = field(default_factory=Found)
+    say: Say = lambda _: None
+    products: dict[str, Product] = field(default_factory=dict)
+
+    def make(self, regions: Sequence[Region]) -> dict[str, Spatial]:
+        """Return the circuit of every region by its name.
+
+        Raises:
+            ScheduleError: a region is too large to unroll, or its clock cannot be reached.
+        """
+        self._types = self.graph.types()
+        return {region.name: self._spatial(region) for region in regions}
+
+    def found(self, made: Mapping[str, Spatial]) -> Found:
+        """Return what would make the same circuits again without a search."""
+        piped = {name: s.unit.piped for name, s in made.items()}
+        cuts = {n: Cut(latency=p.latency, stages=list(p.stages)) for n, p in piped.items()}
+        return Found(products=dict(self.products), cuts=cuts)
+
+    # --- one region ------------------------------------------------------------------------------
+
+    def _spatial(self, region: Region) -> Spatial:
+        self._check_size(region)
+        build = Builder()
+        make = self._frame if region.style is Style.SPATIAL else self._pixel
+        ids, intervals, ins, lines = make(region, build)
+        outs = [self._types[name] for name in region.outputs]
+        ends = [self._fitted(build, ids[n], t) for n, t in zip(region.outputs, outs, strict=True)]
+        flat = [int(i) for end in ends for i in end]
+        self.say(f"{region.name}: laying out {len(build.nodes)} nodes of {len(region.nodes)} ops")
+        circuit = lay_out(build, intervals, flat, self._solve, self.config.extra_depth)
+        out = tuple(
+            Lanes(n, len(e), t.fixed.width, t.fixed.signed)
+            for n, e, t in zip(region.outputs, ends, outs, strict=True)
+        )
+        unit = Unit(
+            region.name,
+            self._piped(region, circuit),
+            ins,
+            out,
+            tuple((n.name, n.path) for n in region.nodes),
+            tuple((n.name, n.output.type.shape) for n in region.nodes),
+        )
+        cost = estimate(unit.piped, _family(self.config))
+        return Spatial(region, unit, lines, Area(luts=round(cost.luts), ffs=cost.ffs))
+
+    def _check_size(self, region: Region) -> None:
+        weights = 0
+        for node in region.nodes:
+            work = node.op.multiplications(*(self._types[i] for i in node.inputs))
+            pixels = 1
+            if region.style is Style.PIXEL:
+                height, width = node.output.type.image
+                pixels = height * width
+            weights += work // pixels
+        if weights > MOST_WEIGHTS:
+            luts = int(weights * _LUTS_PER_BIT * self.config.weight_bits)
+            other = "pixel or stream" if region.style is Style.SPATIAL else "stream"
+            raise ScheduleError(
+                f"{region.nodes[0].where}: {weights:,} multiplications laid out in logic need "
+                f"about {luts:,} LUTs, too many to unroll (the limit is {MOST_WEIGHTS:,} "
+                f"multiplications); choose style {other} for it"
+            )
+
+    def _frame(
+        self, region: Region, build: Builder
+    ) -> tuple[dict[str, np.ndarray], list[tuple[int, int]], tuple[Lanes, ...], None]:
+        ids: dict[str, np.ndarray] = {}
+        intervals: list[tuple[int, int]] = []
+        lanes = []
+        for operand, name in zip(_operands(region), region.inputs, strict=True):
+            x = self._types[name]
+            flat = np.empty(x.size, dtype=np.int64)
+            for place in stream_order(x.shape):
+                flat[place] = build.input(len(intervals), x.lo, x.hi)
+                intervals.append((x.lo, x.hi))
+            ids[name] = flat.reshape(x.shape)
+            lanes.append(Lanes(operand, x.size, x.fixed.width, x.fixed.signed))
+        for node in region.nodes:
+            build.origin = node.name
+            ids[node.name] = node.op.unroll(build, *(ids[i] for i in node.inputs))
+            build.label([int(i) for i in ids[node.name].ravel()])
+        for name in region.outputs:
+            ids[name] = ids[name].ravel()[stream_order(ids[name].shape)]
+        return ids, intervals, tuple(lanes), None
+
+    def _pixel(
+        self, region: Region, build: Builder
+    ) -> tuple[dict[str, np.ndarray], list[tuple[int, int]], tuple[Lanes, ...], Lines | None]:
+        head = region.nodes[0]
+        types = [self._types[i] for i in head.inputs]
+        lines, op = head.op.pixel(*types)
+        ids: dict[str, np.ndarray] = {}
+        intervals: list[tuple[int, int]] = []
+        lanes = []
+        for operand, name in zip(_operands(region), region.inputs, strict=True):
+            x = self._types[name]
+            taps = lines.kernel[0] * lines.kernel[1] if lines else 1
+            lo, hi = (min(x.lo, lines.pad), max(x.hi, lines.pad)) if lines else (x.lo, x.hi)
+            flat = [
+                build.input(len(intervals) + i, lo, hi) for i in range(taps * x.channels)
+            ]
+            intervals += [(lo, hi)] * len(flat)
+            shape = lines.kernel if lines else (1,) * (len(x.shape) - 1)
+            # Tap by tap, the channels of each together.
+            ids[name] = np.array(flat).reshape(taps, x.channels).T.reshape(x.channels, *shape)
+            lanes.append(Lanes(operand, len(flat), x.fixed.width, x.fixed.signed))
+        for node in region.nodes:
+            build.origin = node.name
+            step = op if node is head else node.op
+            ids[node.name] = step.unroll(build, *(ids[i] for i in node.inputs))
+            build.label([int(i) for i in ids[node.name].ravel()])
+        ids[region.name] = ids[region.name].ravel()
+        return ids, intervals, tuple(lanes), lines
+
+    @staticmethod
+    def _fitted(build: Builder, ids: np.ndarray, type: TensorType) -> list[int]:
+        """Cut what borders make impossible: no value leaves the type, but an interval may."""
+        fixed = type.fixed
+        return [build.wrap(int(i), fixed.lo, fixed.hi) for i in ids]
+
+    # --- search and registers ----------------------------------------------------------------
+
+    def _solve(self, problems: Sequence[Problem]) -> list[AdderGraph]:
+        graphs: dict[str, AdderGraph] = {}
+        open_problems = []
+        for problem in problems:
+            digest = problem.digest()
+            if digest in self.known.products:
+                graphs[digest] = self._checked(self.known.products[digest], problem)
+            elif digest not in graphs:
+                open_problems.append(problem)
+        model = LUT4 if _family(self.config) != "xcup" else LUT6
+        settings = Settings(effort=self.config.effort, seed=self.config.seed)
+        fresh = solve_many(open_problems, settings, model, workers=2)
+        graphs |= {p.digest(): g for p, g in zip(open_problems, fresh, strict=True)}
+        self.products |= {digest: Product.of(graph) for digest, graph in graphs.items()}
+        return [graphs[problem.digest()] for problem in problems]
+
+    @staticmethod
+    def _checked(product: Product, problem: Problem) -> AdderGraph:
+        try:
+            graph = product.graph
+            graph.check(problem)
+        except (HwaccelError, IndexError, ValueError, OverflowError) as error:
+            raise ScheduleError(
+                f"spatial.json: an adder graph does not compute its matrix ({error}); "
+                "convert again"
+            ) from None
+        return graph
+
+    def _piped(self, region: Region, circuit: Circuit) -> Pipelined:
+        model: DelayModel = model_for(_family(self.config))
+        known = self.known.cuts.get(region.name)
+        if known is not None:
+            piped = Pipelined(circuit, tuple(known.stages), known.latency)
+            check(piped)
+            return piped
+        if self.config.latency is not None:
+            return pipeline(circuit, model, latency=self.config.latency)
+        return pipeline(circuit, model, clock_ns=1000.0 / self.config.clock_mhz)
+
+
+def _operands(region: Region) -> tuple[str, ...]:
+    return ("in_data",) if len(region.inputs) == 1 else ("in_a_data", "in_b_data")
+
+
+def _family(config: Config) -> str:
+    return config.target.split("-")[0]

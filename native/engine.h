@@ -1,0 +1,125 @@
+// A system of shared sums, and the moves that keep every sum's value.
+//
+// Every output and every shared node is a row: a sparse sum of integer multiples of nodes. A row of
+// total digit weight w needs w - 1 adders. `set` is the only function that changes a row; it keeps
+// the table of two-term patterns up to date and writes the journal that `undo` reads.
+#pragma once
+
+#include "problem.h"
+#include "table.h"
+
+namespace cmvm {
+
+struct Term {
+  int node;
+  int weight;
+  i64 coef;
+  Digits digits;
+};
+
+struct Row {
+  std::vector<Term> terms;
+  int weight = 0;   // adders + 1, constants left out
+  u64 load = 0;     // sum over digits of 2^depth
+  u64 room = 0;     // most load that keeps the row's depth; 0 where depth is free
+  double cost = 0;   // of its summation
+  bool dirty = false;  // the cost is out of date
+};
+
+struct Node {
+  Interval range;
+  int depth = 0;
+  int uses = 0;            // digits in all rows
+  std::vector<int> users;  // rows
+};
+
+class Engine {
+ public:
+  Engine(const Problem& problem, const Options& options);
+
+  void greedy();
+  double cost();
+  i64 adders() const;
+  Graph emit();
+  void improve(i64 budget);
+
+ private:
+  struct Change {
+    int row, node;
+    i64 old;
+  };
+  struct Occurrence {
+    int shift;
+    bool negative;
+  };
+
+  // engine.cpp
+  int row_of(int node) const { return problem_.outputs + node - problem_.inputs; }
+  int owner(int row) const { return row - problem_.outputs + problem_.inputs; }
+  bool is_output(int row) const { return row < problem_.outputs; }
+  const Term* find(int row, int node) const;
+  void set(int row, int node, i64 coef);
+  void add(int row, int node, i64 delta);
+  Digits digits_of(i64 coef) const;
+  void pair_update(const Term& before, const Term& after, const Term& other);
+  void self_update(const Term& before, const Term& after);
+  void bump(u64 key, int delta);
+  float worth(u64 key) const;
+  float score(const Slot& slot) const;
+  int new_node(const Pattern& p);
+  void inline_node(int node);
+  u64 load_unit(int depth) const;
+
+  // greedy.cpp
+  bool apply(u64 key);
+  static bool occurrence(const Pattern& p, const Term& a, const Term& b, Occurrence* found);
+  int take(int row, const Pattern& p, int depth, Term* a, Term* b, i64* taken) const;
+  int existing(const Pattern& p, int row, bool* negated) const;
+
+  // search.cpp
+  double refresh();
+  void undo();
+  void commit();
+  void tidy();
+  void destroy();
+  int random_shared();
+
+  // sum.cpp
+  double row_cost(int row) const;
+  struct Item {
+    Interval range;
+    int shift = 0;
+    bool negative = false;
+    int depth = 0;
+    int ref = -1;
+  };
+  struct Merge {
+    int a, b, shift;
+    bool subtract;
+  };
+  double sum(std::vector<Item>& items, u64 room, std::vector<Merge>* merges, Item* total) const;
+  std::vector<Item> items_of(int row) const;
+
+  const Problem& problem_;
+  Options options_;
+  std::vector<Row> rows_;
+  std::vector<Node> nodes_;
+  std::vector<i64> forms_;
+  std::vector<int> free_;
+  std::vector<int> created_;
+  std::vector<Change> journal_;
+  bool recording_ = false;
+  std::vector<std::pair<int, double>> dirty_;  // rows and their costs before
+  std::vector<int> loose_;                     // nodes that may have lost their purpose
+  std::vector<int> inlined_;
+  bool undoing_ = false;
+  Table table_;
+  std::vector<Entry> queue_;
+  Random random_;
+  int base_depth_ = 0;
+  i64 operations_ = 0;
+
+  friend class Emitter;
+};
+
+}  // namespace cmvm

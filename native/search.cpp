@@ -1,0 +1,126 @@
+// Local search: put some shared nodes back into their users, share anew, keep what is cheaper.
+#include <cmath>
+#include <cstdio>
+
+#include "engine.h"
+
+namespace cmvm {
+
+// Bring the costs of changed rows up to date; returns by how much the total changed.
+double Engine::refresh() {
+  double change = 0;
+  for (auto& [row, before] : dirty_) {
+    Row& r = rows_[row];
+    r.cost = row_cost(row);
+    r.dirty = false;
+    change += r.cost - before;
+  }
+  return change;
+}
+
+void Engine::undo() {
+  recording_ = false;
+  undoing_ = true;
+  std::vector<std::pair<int, double>> changed;
+  changed.swap(dirty_);
+  for (size_t i = journal_.size(); i-- > 0;) set(journal_[i].row, journal_[i].node, journal_[i].old);
+  undoing_ = false;
+  for (const auto& [row, before] : dirty_) rows_[row].dirty = false;
+  for (const auto& [row, before] : changed) rows_[row].cost = before;
+  for (int node : created_) free_.push_back(node);
+  queue_.clear();
+}
+
+void Engine::commit() {
+  recording_ = false;
+  for (int node : inlined_) free_.push_back(node);
+}
+
+// Nodes with one use, and nodes that are multiples of another, go back into their users.
+void Engine::tidy() {
+  while (!loose_.empty()) {
+    const int node = loose_.back();
+    loose_.pop_back();
+    const Row& row = rows_[row_of(node)];
+    if (row.terms.empty() || (nodes_[node].uses > 1 && row.weight > 1)) continue;
+    inline_node(node);
+  }
+}
+
+int Engine::random_shared() {
+  const u32 shared = u32(nodes_.size()) - u32(problem_.inputs);
+  for (int tries = 0; shared > 0 && tries < 64; ++tries) {
+    const int node = problem_.inputs + int(random_.below(shared));
+    if (!rows_[row_of(node)].terms.empty()) return node;
+  }
+  return -1;
+}
+
+void Engine::destroy() {
+  const u32 kind = random_.below(4);
+  const int count = 1 + int(random_.below(4));
+  int node = random_shared();
+  for (int i = 0; i < count && node >= 0; ++i) {
+    const std::vector<int> users = nodes_[node].users;
+    if (!rows_[row_of(node)].terms.empty()) inline_node(node);
+    node = -1;
+    if (kind != 0 && !users.empty()) {  // go on nearby
+      const Row& row = rows_[users[random_.below(u32(users.size()))]];
+      for (int tries = 0; tries < 16 && !row.terms.empty(); ++tries) {
+        const int other = row.terms[random_.below(u32(row.terms.size()))].node;
+        if (other < problem_.inputs || rows_[row_of(other)].terms.empty()) continue;
+        node = other;
+        break;
+      }
+    }
+    if (node < 0) node = random_shared();
+  }
+}
+
+void Engine::improve(i64 budget) {
+  tidy();
+  greedy();
+  tidy();
+  commit();
+  refresh();
+  dirty_.clear();
+  const i64 start = operations_;
+  const double hot = getenv("HOT") ? atof(getenv("HOT")) : 4.0;
+  double now = 0, best = 0;
+  i64 rounds = 0, kept = 0;
+  while (operations_ - start < budget) {
+    const double heat = hot * (1.0 - double(operations_ - start) / double(budget));
+    journal_.clear();
+    created_.clear();
+    inlined_.clear();
+    dirty_.clear();
+    loose_.clear();
+    recording_ = true;
+    destroy();
+    for (int again = 0; again < 4; ++again) {
+      greedy();
+      if (loose_.empty()) break;
+      tidy();
+    }
+    greedy();
+    const double change = refresh();
+    operations_ += 20;
+    ++rounds;
+    const double u = (double(random_.below(1u << 30)) + 1.0) / double(1u << 30);
+    if (change <= 0 || (heat > 0 && change < -heat * std::log(u))) {
+      commit();
+      now += change;
+      best = std::min(best, now);
+      if (change < 0) ++kept;
+    } else {
+      undo();
+    }
+    if (getenv("TRACE") && rounds % atoi(getenv("TRACE")) == 0)
+      std::fprintf(stderr, "%ld ops %ld cost %+.0f adders %ld kept %ld\n", long(rounds), long(operations_ - start), now,
+                   long(adders()), long(kept));
+  }
+  dirty_.clear();
+  loose_.clear();
+}
+
+}  // namespace cmvm

@@ -1,0 +1,102 @@
+// hwa_concat: puts the lanes of two tensors side by side, with their binary points lined up.
+//
+//   function  out[l]           = a[l] << A_SHIFT                  l = 0 .. LANES_A-1
+//             out[LANES_A + l] = b[l] << B_SHIFT                  l = 0 .. LANES_B-1
+//             a and b signed or not by A_SIGNED and B_SIGNED
+//   order     lane 0 in the low bits, all of a below b
+//   latency   1
+//   interval  1
+//   tlast     none: every beat is on its own
+//   must not  exceed OUT_W bits in any result
+
+`resetall
+`timescale 1ns / 1ps
+`default_nettype none
+
+module hwa_concat #(
+    // Values of a in one beat.
+    parameter integer LANES_A = 1,
+    // Values of b in one beat.
+    parameter integer LANES_B = 1,
+    // Width of one lane of a in bits.
+    parameter integer A_W = 8,
+    // Width of one lane of b in bits.
+    parameter integer B_W = 8,
+    // 1 if a is signed.
+    parameter integer A_SIGNED = 1,
+    // 1 if b is signed.
+    parameter integer B_SIGNED = 1,
+    // Left shift of a in bits.
+    parameter integer A_SHIFT = 0,
+    // Left shift of b in bits.
+    parameter integer B_SHIFT = 0,
+    // Width of one output lane in bits.
+    parameter integer OUT_W = 8
+) (
+    input  wire                                 clk,
+    input  wire                                 rst,
+
+    input  wire                                 in_valid,
+    input  wire [LANES_A*A_W-1:0]               in_a_data,
+    input  wire [LANES_B*B_W-1:0]               in_b_data,
+
+    output wire                                 out_valid,
+    output wire [(LANES_A+LANES_B)*OUT_W-1:0]   out_data
+);
+
+    initial begin
+        if (LANES_A < 1 || LANES_B < 1) begin
+            $display("hwa: %m: LANES_A=%0d LANES_B=%0d, must be 1 or more", LANES_A, LANES_B);
+            $finish;
+        end
+        if (A_W < 1 || B_W < 1 || OUT_W < 1) begin
+            $display("hwa: %m: A_W=%0d B_W=%0d OUT_W=%0d, must be 1 or more", A_W, B_W, OUT_W);
+            $finish;
+        end
+        if (A_SHIFT < 0 || B_SHIFT < 0) begin
+            $display("hwa: %m: A_SHIFT=%0d B_SHIFT=%0d, must be 0 or more", A_SHIFT, B_SHIFT);
+            $finish;
+        end
+    end
+
+    reg out_valid_q;
+
+    always @(posedge clk) begin
+        out_valid_q <= in_valid;
+        if (rst) out_valid_q <= 1'b0;
+    end
+
+    assign out_valid = out_valid_q;
+
+    genvar l;
+    generate
+        for (l = 0; l < LANES_A; l = l + 1) begin : g_a
+            wire [A_W-1:0]               a = in_a_data[l*A_W +: A_W];
+            wire                         sign = (A_SIGNED != 0) ? a[A_W-1] : 1'b0;
+            // Shifted and extended far enough to cut OUT_W bits from it.
+            wire [OUT_W+A_W+A_SHIFT-1:0] wide = {{OUT_W{sign}}, a, {A_SHIFT{1'b0}}};
+            reg  [OUT_W-1:0]             out_q;
+            wire                         unused = &{1'b0, wide[OUT_W +: A_W+A_SHIFT]};
+
+            always @(posedge clk)
+                out_q <= wide[OUT_W-1:0];
+
+            assign out_data[l*OUT_W +: OUT_W] = out_q;
+        end
+        for (l = 0; l < LANES_B; l = l + 1) begin : g_b
+            wire [B_W-1:0]               b = in_b_data[l*B_W +: B_W];
+            wire                         sign = (B_SIGNED != 0) ? b[B_W-1] : 1'b0;
+            wire [OUT_W+B_W+B_SHIFT-1:0] wide = {{OUT_W{sign}}, b, {B_SHIFT{1'b0}}};
+            reg  [OUT_W-1:0]             out_q;
+            wire                         unused = &{1'b0, wide[OUT_W +: B_W+B_SHIFT]};
+
+            always @(posedge clk)
+                out_q <= wide[OUT_W-1:0];
+
+            assign out_data[(LANES_A+l)*OUT_W +: OUT_W] = out_q;
+        end
+    endgenerate
+
+endmodule
+
+`resetall
