@@ -114,22 +114,15 @@ class Emitter {
       const Signal& s = signals_[t.node];
       for (u64 x = d.pos | d.neg; x; x &= x - 1) {
         const int k = trailing_zeros(x);
-        Engine::Item i;
-        i.shift = k + s.shift;
-        i.negative = (((d.neg >> k) & 1) != 0) != s.negative;
-        i.range = ranges_[s.node];
-        i.depth = s.depth;
-        i.ref = s.node;
-        items.push_back(i);
+        const bool negative = (((d.neg >> k) & 1) != 0) != s.negative;
+        items.push_back(Engine::item(ranges_[s.node], k + s.shift, negative, s.depth, s.node));
       }
     }
     if (e_.is_output(row) && e_.problem_.bias[row] != 0) {
       const i64 bias = e_.problem_.bias[row];
-      Engine::Item i;
-      i.shift = trailing_zeros(magnitude(bias));
-      i.ref = constants_[bias / (i64(1) << i.shift)];
-      i.range = ranges_[i.ref];
-      items.push_back(i);
+      const int shift = trailing_zeros(magnitude(bias));
+      const int ref = constants_[bias / (i64(1) << shift)];
+      items.push_back(Engine::item(ranges_[ref], shift, false, 0, ref));
     }
     return items;
   }

@@ -29,6 +29,12 @@ Engine::Engine(const Problem& problem, const Options& options)
     }
     for (int i = 0; i < problem.inputs; ++i) set(r, i, problem.at(r, i));
   }
+  building_ = false;
+  table_.each([&](Slot& slot) {
+    if (slot.count < 2) return;
+    slot.queued = score(slot);
+    queue_.push(slot.queued, slot.key);
+  });
 }
 
 u64 Engine::load_unit(int depth) const { return u64(1) << std::max(0, depth - base_depth_); }
@@ -66,6 +72,7 @@ void Engine::set(int row, int node, i64 coef) {
   for (const Term& other : r.terms)
     if (other.node != node) pair_update(before, after, other);
   self_update(before, after);
+  flush();
   r.weight += after.weight - before.weight;
   n.uses += after.weight - before.weight;
   if (r.room) {
@@ -115,6 +122,11 @@ void count_pairs(const Digits& low, const Digits& high, Counter* out) {
   }
 }
 
+bool single(const Term& t) {
+  const u64 all = t.digits.pos | t.digits.neg;
+  return (all & (all - 1)) == 0;
+}
+
 void count_self(const Term& t, Counter* out) {
   const u64 all = t.digits.pos | t.digits.neg;
   for (u64 x = all; x; x &= x - 1) {
@@ -132,19 +144,42 @@ void count_self(const Term& t, Counter* out) {
 
 }  // namespace
 
+// Count one digit against every digit of another term.
+void Engine::digit_update(int node, int k, bool negative, int delta, const Term& other) {
+  const bool first = node < other.node;
+  const u64 head = first ? pack(node, other.node, 0, false) : pack(other.node, node, 0, false);
+  for (u64 y = other.digits.pos | other.digits.neg; y; y &= y - 1) {
+    const int ky = trailing_zeros(y);
+    const bool ny = (other.digits.neg >> ky) & 1;
+    const int shift = first ? ky - k : k - ky;
+    bump(head + u64(i64(shift) * 2) + u64(ny != negative), delta);
+  }
+}
+
 void Engine::pair_update(const Term& before, const Term& after, const Term& other) {
+  const bool plain = single(other) || (single(before) && single(after));
+  if (plain) {  // no pattern can occur twice, so the digits count one by one
+    const u64 gone_pos = before.digits.pos & ~after.digits.pos;
+    const u64 gone_neg = before.digits.neg & ~after.digits.neg;
+    const u64 come_pos = after.digits.pos & ~before.digits.pos;
+    const u64 come_neg = after.digits.neg & ~before.digits.neg;
+    for (u64 x = gone_pos | gone_neg; x; x &= x - 1)
+      digit_update(before.node, trailing_zeros(x), gone_neg & x & (u64(0) - x), -1, other);
+    for (u64 x = come_pos | come_neg; x; x &= x - 1)
+      digit_update(before.node, trailing_zeros(x), come_neg & x & (u64(0) - x), 1, other);
+    return;
+  }
   Counter was, now;
   const bool first = before.node < other.node;
   const int a = first ? before.node : other.node;
   const int b = first ? other.node : before.node;
   const u64 head = pack(a, b, -64, false);
-  if (before.weight) {
-    if (first) count_pairs(before.digits, other.digits, &was);
-    else count_pairs(other.digits, before.digits, &was);
-  }
-  if (after.weight) {
-    if (first) count_pairs(after.digits, other.digits, &now);
-    else count_pairs(other.digits, after.digits, &now);
+  if (first) {
+    count_pairs(before.digits, other.digits, &was);
+    count_pairs(after.digits, other.digits, &now);
+  } else {
+    count_pairs(other.digits, before.digits, &was);
+    count_pairs(other.digits, after.digits, &now);
   }
   const int cap_was = std::min(before.weight, other.weight);
   const int cap_now = std::min(after.weight, other.weight);
@@ -161,6 +196,7 @@ void Engine::pair_update(const Term& before, const Term& after, const Term& othe
 }
 
 void Engine::self_update(const Term& before, const Term& after) {
+  if (before.weight < 2 && after.weight < 2) return;
   Counter was, now;
   if (before.weight > 1) count_self(before, &was);
   if (after.weight > 1) count_self(after, &now);
@@ -178,37 +214,32 @@ void Engine::self_update(const Term& before, const Term& after) {
   }
 }
 
-void Engine::bump(u64 key, int delta) {
-  Slot& slot = table_.at(key);
-  slot.count += delta;
-  if (slot.count < 2) {
-    slot.queued = 0;
-    return;
+// Bring the pending changes into the table.
+void Engine::flush() {
+  for (const auto& [key, delta] : pending_) {
+    Slot& slot = table_.at(key);
+    slot.count += delta;
+    if (building_) continue;
+    if (slot.count < 2) {
+      slot.queued = 0;
+    } else if (delta > 0) {
+      const int s = score(slot);
+      if (s <= slot.queued) continue;
+      slot.queued = s;
+      if (!undoing_) queue_.push(s, key);  // the state before had no use for it
+    }
   }
-  if (delta < 0) return;
-  if (slot.worth < 0) slot.worth = worth(key);
-  const float s = score(slot);
-  if (s <= slot.queued) return;
-  slot.queued = s;
-  if (undoing_) return;  // the state before had no use for it
-  queue_.push_back({s, u32(mix(key ^ random_.state)), key});
-  std::push_heap(queue_.begin(), queue_.end());
+  pending_.clear();
 }
 
-float Engine::worth(u64 key) const {
-  const Pattern p = unpack(key);
-  const Interval& a = nodes_[p.a].range;
-  const Interval& b = nodes_[p.b].range;
-  const Interval r = combine(a, b, p.shift, p.subtract);
-  const int top_a = width(a) + std::max(0, -p.shift);
-  const int top_b = width(b) + std::max(0, p.shift);
+// Adders saved times the overlap of the operands: what is saved is narrow, what stays is narrow.
+int Engine::score(const Slot& slot) const {
+  const Pattern p = unpack(slot.key);
+  const int top_a = width(nodes_[p.a].range) + std::max(0, -p.shift);
+  const int top_b = width(nodes_[p.b].range) + std::max(0, p.shift);
   const int overlap = std::min(top_a, top_b) - std::abs(p.shift);
-  const int chain = chain_bits(a, b, p.shift, p.subtract, r);
-  (void)chain;
-  return float(std::max(overlap, 0)) + 1.0f;
+  return (slot.count - 1) * (std::max(overlap, 0) + 3);
 }
-
-float Engine::score(const Slot& slot) const { return float(slot.count - 1) * slot.worth; }
 
 int Engine::new_node(const Pattern& p) {
   int id;
@@ -248,6 +279,14 @@ int Engine::new_node(const Pattern& p) {
     set(r, p.b, fb);
   }
   return id;
+}
+
+// Replace a node in one row by the node's own terms.
+void Engine::expand(int row, int node) {
+  const std::vector<Term> terms = rows_[row_of(node)].terms;
+  const i64 c = find(row, node)->coef;
+  set(row, node, 0);
+  for (const Term& t : terms) add(row, t.node, c * t.coef);
 }
 
 void Engine::inline_node(int node) {

@@ -62,12 +62,17 @@ class Engine {
   void add(int row, int node, i64 delta);
   Digits digits_of(i64 coef) const;
   void pair_update(const Term& before, const Term& after, const Term& other);
+  void digit_update(int node, int k, bool negative, int delta, const Term& other);
   void self_update(const Term& before, const Term& after);
-  void bump(u64 key, int delta);
-  float worth(u64 key) const;
-  float score(const Slot& slot) const;
+  void bump(u64 key, int delta) {
+    table_.prefetch(key);
+    pending_.emplace_back(key, delta);
+  }
+  void flush();
+  int score(const Slot& slot) const;
   int new_node(const Pattern& p);
   void inline_node(int node);
+  void expand(int row, int node);
   u64 load_unit(int depth) const;
 
   // greedy.cpp
@@ -83,13 +88,15 @@ class Engine {
   void tidy();
   void destroy();
   int random_shared();
+  int random_term(int row);
 
   // sum.cpp
-  double row_cost(int row) const;
+  double row_cost(int row);
   struct Item {
-    Interval range;
+    Interval range;         // of what it contributes: sign and shift included
     int shift = 0;
-    bool negative = false;
+    int top = 0;            // bits of the contribution's magnitude code
+    bool negative = false;  // the contribution is the negative of a node
     int depth = 0;
     int ref = -1;
   };
@@ -97,9 +104,12 @@ class Engine {
     int a, b, shift;
     bool subtract;
   };
+  static Item item(const Interval& node, int shift, bool negative, int depth, int ref);
+  double join(const Item& x, const Item& y, bool last, Item* joined, Merge* step) const;
   double sum(std::vector<Item>& items, u64 room, std::vector<Merge>* merges, Item* total) const;
-  std::vector<Item> items_of(int row) const;
+  void items_of(int row, std::vector<Item>* items) const;
 
+  std::vector<Item> scratch_;
   const Problem& problem_;
   Options options_;
   std::vector<Row> rows_;
@@ -113,8 +123,11 @@ class Engine {
   std::vector<int> loose_;                     // nodes that may have lost their purpose
   std::vector<int> inlined_;
   bool undoing_ = false;
+
   Table table_;
-  std::vector<Entry> queue_;
+  Queue queue_;
+  std::vector<std::pair<u64, int>> pending_;  // changes of counts not yet in the table
+  bool building_ = true;
   Random random_;
   int base_depth_ = 0;
   i64 operations_ = 0;

@@ -4,24 +4,19 @@
 namespace cmvm {
 
 void Engine::greedy() {
-  while (!queue_.empty()) {
-    std::pop_heap(queue_.begin(), queue_.end());
-    const Entry top = queue_.back();
-    queue_.pop_back();
-    Slot& slot = table_.at(top.key);
-    if (slot.count < 2) {
-      slot.queued = 0;
-      continue;
-    }
-    const float now = score(slot);
-    if (now < top.score) {
+  u64 key = 0;
+  int expected = 0;
+  while (queue_.pop(random_, &key, &expected)) {
+    Slot& slot = table_.at(key);
+    if (slot.queued != expected) continue;  // another entry stands for it
+    const int now = slot.count < 2 ? 0 : score(slot);
+    if (now < expected) {
       slot.queued = now;
-      queue_.push_back({now, top.tie, top.key});
-      std::push_heap(queue_.begin(), queue_.end());
+      if (now > 0) queue_.push(now, key);
       continue;
     }
-    // A pattern that cannot be used now stays unqueued until it occurs more often.
-    if (apply(top.key)) table_.at(top.key).queued = 0;
+    // A pattern that cannot be used now stays out until it occurs more often.
+    if (apply(key)) table_.at(key).queued = 0;
   }
 }
 
@@ -116,7 +111,10 @@ bool Engine::apply(u64 key) {
   for (int row : rows) {
     if (node < 0) {
       node = existing(p, row, &negated);
-      if (node >= 0 && nodes_[node].depth > depth) node = -1;
+      if (node >= 0 && nodes_[node].depth > depth) {
+        node = -1;
+        negated = false;
+      }
       if (node >= 0) continue;
     }
     const int here = take(row, p, depth, &a, &b, &taken);

@@ -57,24 +57,39 @@ int Engine::random_shared() {
 }
 
 void Engine::destroy() {
-  const u32 kind = random_.below(4);
-  const int count = 1 + int(random_.below(4));
+  static const int mix = getenv("MIX") ? atoi(getenv("MIX")) : 50;
+  static const int cnt = getenv("CNT") ? atoi(getenv("CNT")) : 4;
+  const int count = 1 + int(random_.below(cnt));
   int node = random_shared();
+  if (int(random_.below(100)) < mix) {  // in some rows only
+    for (int i = 0; i < count && node >= 0; ++i) {
+      const std::vector<int>& users = nodes_[node].users;
+      if (users.empty()) break;
+      const int row = users[random_.below(u32(users.size()))];
+      expand(row, node);
+      node = random_term(row);
+      if (node < 0 || random_.below(4) == 0) node = random_shared();
+    }
+    return;
+  }
+  const u32 kind = random_.below(4);
   for (int i = 0; i < count && node >= 0; ++i) {
     const std::vector<int> users = nodes_[node].users;
     if (!rows_[row_of(node)].terms.empty()) inline_node(node);
     node = -1;
-    if (kind != 0 && !users.empty()) {  // go on nearby
-      const Row& row = rows_[users[random_.below(u32(users.size()))]];
-      for (int tries = 0; tries < 16 && !row.terms.empty(); ++tries) {
-        const int other = row.terms[random_.below(u32(row.terms.size()))].node;
-        if (other < problem_.inputs || rows_[row_of(other)].terms.empty()) continue;
-        node = other;
-        break;
-      }
-    }
+    if (kind != 0 && !users.empty()) node = random_term(users[random_.below(u32(users.size()))]);
     if (node < 0) node = random_shared();
   }
+}
+
+// A shared node among the terms of a row, or -1.
+int Engine::random_term(int row) {
+  const std::vector<Term>& terms = rows_[row].terms;
+  for (int tries = 0; tries < 16 && !terms.empty(); ++tries) {
+    const int node = terms[random_.below(u32(terms.size()))].node;
+    if (node >= problem_.inputs && !rows_[row_of(node)].terms.empty()) return node;
+  }
+  return -1;
 }
 
 void Engine::improve(i64 budget) {

@@ -5,13 +5,62 @@ namespace cmvm {
 
 namespace {
 
-int top_of(const Interval& range, int shift) { return width(range) + shift; }
+Interval negated(const Interval& v) { return {-v.hi, -v.lo}; }
 
 }  // namespace
 
+Engine::Item Engine::item(const Interval& node, int shift, bool negative, int depth, int ref) {
+  Item i;
+  const i64 factor = i64(1) << shift;
+  i.range = {node.lo * factor, node.hi * factor};
+  i.top = width(i.range);
+  if (negative) i.range = negated(i.range);
+  i.shift = shift;
+  i.negative = negative;
+  i.depth = depth;
+  i.ref = ref;
+  return i;
+}
+
+// Join two items by one adder: what it costs, what it gives, how it is written.
+double Engine::join(const Item& x, const Item& y, bool last, Item* joined, Merge* step) const {
+  const bool ordered = x.shift <= y.shift;
+  const Item& low = ordered ? x : y;
+  const Item& high = ordered ? y : x;
+  const int shift = high.shift - low.shift;
+  const bool subtract = low.negative != high.negative;
+  Item r;
+  r.range = {low.range.lo + high.range.lo, low.range.hi + high.range.hi};
+  r.shift = low.shift;
+  r.depth = std::max(low.depth, high.depth) + 1;
+  r.negative = low.negative;
+  r.top = width(low.negative ? negated(r.range) : r.range);
+  *step = {low.ref, high.ref, shift, subtract};
+  const CostModel& model = options_.cost;
+  double cost = 0;
+  if (r.range.lo != r.range.hi) {
+    const bool apart = !subtract && low.top <= high.shift &&
+                       (low.negative ? low.range.hi <= 0 : low.range.lo >= 0);
+    if (!apart) cost = model.chain(r.top - high.shift);
+    if (r.negative && (subtract || last)) {  // (high << shift) - low instead of low - ...
+      const int top = width(r.range);
+      const double other = model.chain(top - low.shift);
+      const double negation = last ? other : 0;
+      if (subtract && other <= cost + negation) {
+        cost = other;
+        *step = {high.ref, low.ref, -shift, true};
+        r.negative = false;
+        r.top = top;
+      }
+    }
+  }
+  *joined = r;
+  return cost;
+}
+
 // Add the items two by two and return what that costs; `merges` gets the steps, whose results are
-// numbered after the items. The narrowest item goes first, to the partner with which it costs least;
-// with `room`, only pairs that leave the sum its depth (Kraft's inequality) are considered.
+// numbered after the items. The narrowest item goes first, to the partner with which it costs
+// least; with `room`, only pairs that leave the sum its depth (Kraft's inequality) are considered.
 double Engine::sum(std::vector<Item>& items, u64 room, std::vector<Merge>* merges,
                    Item* total) const {
   double spent = 0;
@@ -19,119 +68,77 @@ double Engine::sum(std::vector<Item>& items, u64 room, std::vector<Merge>* merge
   u64 load = 0;
   if (room)
     for (const Item& i : items) load += load_unit(i.depth);
+  Item joined;
+  Merge step;
   while (items.size() > 1) {
     size_t x = 0;
-    for (size_t i = 1; i < items.size(); ++i) {
-      const int ti = top_of(items[i].range, items[i].shift);
-      const int tx = top_of(items[x].range, items[x].shift);
-      if (ti < tx || (ti == tx && items[i].shift < items[x].shift)) x = i;
-    }
-    size_t best_y = x, best_x = x;
-    double best = 0;
-    Item merged;
-    Merge step{};
-    const auto consider = [&](size_t i, size_t j) {
-      size_t lo = i, hi = j;
-      if (items[j].shift < items[i].shift) std::swap(lo, hi);
-      const Item& p = items[lo];
-      const Item& q = items[hi];
-      const int depth = std::max(p.depth, q.depth) + 1;
-      if (room && load + load_unit(depth) - load_unit(p.depth) - load_unit(q.depth) > room) return;
-      const int shift = q.shift - p.shift;
-      const bool subtract = p.negative != q.negative;
-      Item r;
-      Merge m{p.ref, q.ref, shift, subtract};
-      r.shift = p.shift;
-      r.depth = depth;
-      r.negative = p.negative;
-      const Interval straight = combine(p.range, q.range, shift, subtract);
-      r.range = straight;
-      double c = options_.cost.chain(chain_bits(p.range, q.range, shift, subtract, straight));
-      if (p.negative && subtract) {
-        const bool last = items.size() == 2;
-        const Interval turned = combine(q.range, p.range, -shift, true);
-        const double other =
-            options_.cost.chain(chain_bits(q.range, p.range, -shift, true, turned));
-        const double negation = last ? options_.cost.chain(width(turned) + r.shift) : 0;
-        if (other <= c + negation) {
-          c = other;
-          m = {q.ref, p.ref, -shift, true};
-          r.negative = false;
-          r.range = turned;
-        }
+    for (size_t i = 1; i < items.size(); ++i)
+      if (items[i].top < items[x].top ||
+          (items[i].top == items[x].top && items[i].shift < items[x].shift))
+        x = i;
+    size_t y = x;
+    int best = 0;
+    const Item& p = items[x];
+    const u64 unit = room ? load_unit(p.depth) : 0;
+    for (size_t j = 0; j < items.size(); ++j) {
+      if (j == x) continue;
+      const Item& q = items[j];
+      if (room) {
+        const u64 other = load_unit(q.depth);
+        if (load + 2 * std::max(unit, other) - unit - other > room) continue;
       }
-      const double key = c + 1e-3 * top_of(r.range, r.shift);
-      if (best_y == best_x || key < best) {
+      const int top = width({p.range.lo + q.range.lo, p.range.hi + q.range.hi});
+      const int key = (top - std::max(p.shift, q.shift)) * 1024 + top;
+      if (y == x || key < best) {
         best = key;
-        best_x = i;
-        best_y = j;
-        merged = r;
-        step = m;
+        y = j;
       }
-      (void)c;
-    };
-    for (size_t j = 0; j < items.size(); ++j)
-      if (j != x) consider(x, j);
-    if (best_x == best_y) {  // the two shallowest always fit
-      size_t i = 0, j = 1;
-      if (items[j].depth < items[i].depth) std::swap(i, j);
-      for (size_t k = 2; k < items.size(); ++k) {
-        if (items[k].depth < items[i].depth) {
-          j = i;
-          i = k;
-        } else if (items[k].depth < items[j].depth) {
-          j = k;
-        }
-      }
-      consider(i, j);
     }
-    const double c = best - 1e-3 * top_of(merged.range, merged.shift);
-    spent += c;
-    if (room)
-      load += load_unit(merged.depth) - load_unit(items[best_x].depth) -
-              load_unit(items[best_y].depth);
-    merged.ref = next++;
+    if (y == x) {  // the two shallowest always fit
+      y = x == 0 ? 1 : 0;
+      for (size_t k = 0; k < items.size(); ++k) {
+        if (k == x || k == y) continue;
+        size_t& deeper = items[x].depth > items[y].depth ? x : y;
+        if (items[k].depth < items[deeper].depth) deeper = k;
+      }
+    }
+    spent += join(items[x], items[y], items.size() == 2, &joined, &step);
+    if (room) load += load_unit(joined.depth) - load_unit(items[x].depth) - load_unit(items[y].depth);
+    joined.ref = next++;
     if (merges) merges->push_back(step);
-    items[best_x] = merged;
-    items[best_y] = items.back();
+    items[x] = joined;
+    items[y] = items.back();
     items.pop_back();
   }
-  if (!items.empty() && total) *total = items[0];
+  if (!items.empty()) *total = items[0];
   return spent;
 }
 
-std::vector<Engine::Item> Engine::items_of(int row) const {
-  std::vector<Item> items;
+void Engine::items_of(int row, std::vector<Item>* items) const {
+  items->clear();
   for (const Term& t : rows_[row].terms) {
     const Digits d = canonical_digits(t.coef);
+    const Node& n = nodes_[t.node];
     for (u64 x = d.pos | d.neg; x; x &= x - 1) {
-      Item i;
-      i.shift = trailing_zeros(x);
-      i.negative = (d.neg >> i.shift) & 1;
-      i.range = nodes_[t.node].range;
-      i.depth = nodes_[t.node].depth;
-      i.ref = int(items.size());
-      items.push_back(i);
+      const int k = trailing_zeros(x);
+      items->push_back(item(n.range, k, (d.neg >> k) & 1, n.depth, int(items->size())));
     }
   }
   if (is_output(row) && problem_.bias[row] != 0) {
     const i64 bias = problem_.bias[row];
-    Item i;
-    i.shift = trailing_zeros(magnitude(bias));
-    i.range.lo = i.range.hi = bias / (i64(1) << i.shift);
-    i.ref = int(items.size());
-    items.push_back(i);
+    const int shift = trailing_zeros(magnitude(bias));
+    const i64 odd = bias / (i64(1) << shift);
+    items->push_back(item({odd, odd}, shift, false, 0, int(items->size())));
   }
-  return items;
 }
 
-double Engine::row_cost(int row) const {
+double Engine::row_cost(int row) {
   if (rows_[row].terms.empty()) return 0;
-  std::vector<Item> items = items_of(row);
+  items_of(row, &scratch_);
   Item last;
-  const double total = sum(items, rows_[row].room, nullptr, &last);
+  const double total = sum(scratch_, rows_[row].room, nullptr, &last);
   if (!is_output(row) || !last.negative) return total;
-  return total + options_.cost.chain(width({-last.range.hi, -last.range.lo}));
+  return total + options_.cost.chain(width(last.range) - last.shift);
 }
 
 double Engine::cost() {

@@ -22,8 +22,7 @@ inline Pattern unpack(u64 key) {
 struct Slot {
   u64 key;
   int count;
-  float worth;   // value of one saved adder; negative until it is needed
-  float queued;  // best score under which it waits in the queue
+  int queued;  // score of its valid entry in the queue, or that at which it last was of no use
 };
 
 // Open addressing; a pattern without occurrences keeps its slot until the table grows.
@@ -31,12 +30,14 @@ class Table {
  public:
   Table() { resize(1 << 10); }
 
+  void prefetch(u64 key) const { __builtin_prefetch(&slots_[mix(key) & mask_], 1); }
+
   Slot& at(u64 key) {
     if ((used_ + 1) * 2 > slots_.size()) grow();
     size_t i = mix(key) & mask_;
     while (slots_[i].key != key) {
       if (slots_[i].key == kEmpty) {
-        slots_[i] = {key, 0, -1.0f, 0.0f};
+        slots_[i] = {key, 0, 0};
         ++used_;
         break;
       }
@@ -45,11 +46,17 @@ class Table {
     return slots_[i];
   }
 
+  template <typename Visit>
+  void each(Visit visit) {
+    for (Slot& s : slots_)
+      if (s.key != kEmpty) visit(s);
+  }
+
  private:
   static constexpr u64 kEmpty = ~u64(0);
 
   void resize(size_t size) {
-    slots_.assign(size, Slot{kEmpty, 0, -1.0f, 0.0f});
+    slots_.assign(size, Slot{kEmpty, 0, 0});
     mask_ = size - 1;
     used_ = 0;
   }
@@ -76,15 +83,36 @@ class Table {
   size_t used_ = 0;
 };
 
-struct Entry {
-  float score;
-  u32 tie;
-  u64 key;
-  bool operator<(const Entry& o) const {
-    if (score != o.score) return score < o.score;
-    if (tie != o.tie) return tie < o.tie;
-    return key < o.key;
+// Patterns by score; among equals a random one comes first. Entries are not removed when scores
+// change: whoever takes one compares it with the slot.
+class Queue {
+ public:
+  void push(int score, u64 key) {
+    const int level = std::min(score, kLevels - 1);
+    levels_[size_t(level)].push_back({key, score});
+    top_ = std::max(top_, level);
   }
+
+  bool pop(Random& random, u64* key, int* score) {
+    while (top_ > 0 && levels_[size_t(top_)].empty()) --top_;
+    if (top_ == 0) return false;
+    auto& level = levels_[size_t(top_)];
+    std::swap(level[random.below(u32(level.size()))], level.back());
+    *key = level.back().first;
+    *score = level.back().second;
+    level.pop_back();
+    return true;
+  }
+
+  void clear() {
+    for (; top_ > 0; --top_) levels_[size_t(top_)].clear();
+  }
+
+ private:
+  static constexpr int kLevels = 4096;
+  std::vector<std::vector<std::pair<u64, int>>> levels_ =
+      std::vector<std::vector<std::pair<u64, int>>>(kLevels);
+  int top_ = 0;
 };
 
 }  // namespace cmvm

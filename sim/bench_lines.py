@@ -315,7 +315,8 @@ async def handshakes_come_as_predicted(dut, idle: int, pressure: int) -> None:
         sources.append(Timed(beats, times[0]))
         queues.append(Queue(depth, times[1]))
     await bench.reset()
-    for cycle in range(3 + max(outs[-1] for _, outs in predicted)):
+    last = max(times[-1] for both in predicted for times in both)
+    for cycle in range(3 + last):
         offers = [source.drive(cycle) for source in sources]
         found = await bench.cycle(offers, [queue.grant for queue in queues])
         for i, (ready, take, out) in enumerate(found):

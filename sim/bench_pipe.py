@@ -178,7 +178,8 @@ class Concat(Model):
         p = self.p
         a = lanes(beat, p["LANES_A"], p["A_W"], bool(p["A_SIGNED"]))
         b = lanes(beat >> (p["LANES_A"] * p["A_W"]), p["LANES_B"], p["B_W"], bool(p["B_SIGNED"]))
-        return joined([*(n << p["A_SHIFT"] for n in a), *(n << p["B_SHIFT"] for n in b)], p["OUT_W"])
+        aligned = [*(n << p["A_SHIFT"] for n in a), *(n << p["B_SHIFT"] for n in b)]
+        return joined(aligned, p["OUT_W"])
 
 
 class Maxpool(Model):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import subprocess
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
@@ -11,9 +12,12 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.spatial import ours
-from benchmarks.spatial.measure import Bench, Design, Missing
+from benchmarks.spatial.measure import Bench, Design, Missing, with_input_registers
 from benchmarks.spatial.workloads import Workload, reference
 
+# Pipelines of networks that rivals are asked for: da4ml's latency per stage, alkaid's number of
+# stages; 0 is combinational. One job emits all, so that measuring fewer does not search anew.
+SPLITS = (0, 2, 3, 5, 8, 12)
 PLAIN_FACTS = ("cost", "adders", "depth", "instances", "latency", "reg_bits", "options", "fuse")
 
 
@@ -54,7 +58,7 @@ class Arena:
     tools: tuple[str, ...]
     targets: tuple[str, ...]
     fused: bool = False
-    splits: tuple[float, ...] = (0, 2, 3, 5, 8, 12)
+    splits: tuple[int, ...] = SPLITS
 
     @property
     def rivals(self) -> list[str]:
@@ -71,7 +75,8 @@ class Arena:
                 rows.append(self._best(row, work, self._designs(result)))
             if "hwaccel" in self.tools:
                 make = self._maker(ours.matrix_rtl, work, depth, f"d{depth}")
-                rows.append(self._own(Row(work.name, "hwaccel", mode_name(depth)), work, make))
+                rows.append(Row(work.name, "hwaccel", mode_name(depth)))
+                self._own(rows[-1], work, make)
         return rows
 
     def network(self, work: Workload, depths: Sequence[int], *, search: str) -> list[Row]:
@@ -79,19 +84,21 @@ class Arena:
         rows: list[Row] = []
         for tool in self.rivals:
             named = "cutoff" if tool == "da4ml" else "stages"
-            splits = [{named: int(n)} if n else {} for n in self.splits]
+            splits = [{named: n} if n else {} for n in SPLITS]
             for depth in depths:
                 result = self._rival(work, tool, "mlp", depth, search, splits)
                 designs = self._designs(result)
-                for split in splits:
+                for split in [s for s, n in zip(splits, SPLITS, strict=True) if n in self.splits]:
                     same = [d for d in designs if d.facts["split"] == split]
                     row = Row(work.name, tool, mode_name(depth), summary(result, split))
                     rows.append(self._best(row, work, same, clocked=bool(split)))
         if "hwaccel" in self.tools:
+            # Two ranks are the inputs' and the outputs' registers: one stage of logic.
             for ranks in sorted({r.ranks for r in rows} or {0, 3, 6}):
-                call = self._network_maker(work, f"l{ranks}", latency=ranks)
-                row = Row(work.name, "hwaccel", f"latency {ranks}", {"ranks": ranks})
-                rows.append(self._own(row, work, call))
+                stages = max(0, ranks - 1)
+                call = self._network_maker(work, f"l{stages}", latency=stages)
+                rows.append(Row(work.name, "hwaccel", f"latency {stages}", {"ranks": ranks}))
+                self._own(rows[-1], work, call)
         return rows
 
     def clocked(self, work: Workload, levels: Sequence[int], clock_mhz: float) -> list[Row]:
@@ -108,9 +115,8 @@ class Arena:
                 rows.append(self._best(row, work, designs, clocked=True))
             if "hwaccel" in self.tools:
                 call = self._network_maker(work, f"every{level}", levels=level)
-                row = self._own(Row(work.name, "hwaccel", f"every {level}"), work, call)
-                if not row.note:
-                    row.fmax |= self._speed([Design(*call())], clock_mhz)
+                row = Row(work.name, "hwaccel", f"every {level}")
+                row.fmax |= self._speed(self._own(row, work, call), clock_mhz)
                 rows.append(row)
         return rows
 
@@ -132,6 +138,7 @@ class Arena:
     ) -> Row:
         """Fill in the smallest of several variants on each target, and simulate all of them."""
         row.simulated = self._simulated(designs, work, clocked)
+        row.facts["adder_bits"] = min(adder_bits(d) for d in designs)
         row.facts["ranks"] = row.simulated.get("ranks", 0)
         for target in self.targets:
             made = []
@@ -141,6 +148,7 @@ class Arena:
                 except Missing:
                     area = {"error": "not run"}
                 said = {k: design.facts[k] for k in PLAIN_FACTS if k in design.facts}
+                said["adder_bits"] = adder_bits(design)
                 made.append({**area, "design": said})
             known = [m for m in made if "luts" in m]
             row.area[target] = min(known, key=lambda m: m["luts"]) if known else made[0]
@@ -162,22 +170,27 @@ class Arena:
                 return worst
         return worst
 
-    def _own(self, row: Row, work: Workload, make: Callable[[], Any]) -> Row:
+    def _own(self, row: Row, work: Workload, make: Callable[[], Any]) -> list[Design]:
+        """Fill in what hwaccel makes; return the design that was measured."""
         try:
             sources, top, facts = make()
         except NotImplementedError as error:
             row.note = str(error)
-            return row
+            return []
         design = Design(tuple(sources), top, facts)
         row.facts |= {k: v for k, v in facts.items() if k not in ("in_widths", "out_kifs")}
-        if "latency" in facts:
-            row.facts["ranks"] = facts["latency"]
+        row.facts["ranks"] = facts.get("latency", 0)
+        if "in_widths" in facts:
+            row.simulated = self._simulated([design], work, bool(row.ranks))
+        if row.ranks:
+            design = with_input_registers(design, sources[0].parent)
+            row.facts["ranks"] += 1
         for target in self.targets:
             try:
                 row.area[target] = self.bench.best_area(design, target)
             except Missing:
                 row.area[target] = {"error": "not run"}
-        return row
+        return [design]
 
     def _maker(
         self, call: Callable[..., Any], work: Workload, depth: int, name: str
@@ -248,6 +261,17 @@ def designs_of(result: dict[str, Any]) -> Iterator[Design]:
     folder = Path(result["folder"])
     for one in result["designs"]:
         yield Design(tuple(folder / s for s in one["sources"]), one["top"], one)
+
+
+def adder_bits(design: Design) -> int:
+    """Return the summed widths of the adders' results, counted alike for both rivals."""
+    total = 0
+    for path in design.sources:
+        for line in path.read_text().splitlines():
+            if found := re.search(r"(shift|ternary)_adder #\(([^)]*)\) op_", line):
+                values = found[2].split(",")
+                total += int(values[4]) if found[1] == "shift" else 2 * int(values[-2])
+    return total
 
 
 def summary(result: dict[str, Any], split: dict[str, float] | None = None) -> dict[str, Any]:

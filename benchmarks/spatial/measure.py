@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import shutil
 import tempfile
 import time
@@ -184,17 +185,49 @@ class Bench:
         return self.cache.get("simulation", key, make)
 
 
+def with_input_registers(design: Design, folder: Path) -> Design:
+    """Return the design within a module that holds its inputs in registers.
+
+    Rivals register inputs and outputs. Without the same around every design, the logic before the
+    first register would count neither in flip-flops nor in what nextpnr times.
+    """
+    text = next(t for p in design.sources if f"module {design.top} " in (t := p.read_text()))
+    head = text[text.index(f"module {design.top} ") :]
+    head = re.sub(r"//.*", "", head[: head.index(");")])
+    pattern = r"\b(input|output)\s+(?:wire|reg)?\s*(?:signed)?\s*(\[[^\]]*\])?\s*(\w+)"
+    ports = re.findall(pattern, head)
+    held = [(width, name) for way, width, name in ports if way == "input" and name != "clk"]
+    lines = [f"    {way} wire {width} {name}" for way, width, name in ports]
+    body = [f"  reg {width} {name}_held;" for width, name in held]
+    body += ["  always @(posedge clk) begin"]
+    body += [f"    {name}_held <= {name};" for _, name in held] + ["  end"]
+    names = {name for _, name in held}
+    pins = [f".{name}({name}_held)" if name in names else f".{name}({name})" for *_, name in ports]
+    top = f"{design.top}_held"
+    body += [f"  {design.top} inner ({', '.join(pins)});", "endmodule", ""]
+    path = folder / f"{top}.v"
+    path.write_text(f"module {top} (\n" + ",\n".join(lines) + "\n);\n" + "\n".join(body))
+    return Design((*design.sources, path), top, design.facts)
+
+
 class Missing(Exception):
     """An answer is not in the cache and must not be made now."""
 
 
 def simulate(design: Design, x: Ints, *, clocked: bool, extra: int) -> list[list[int | None]]:
-    """Run rows of ``x``, one a cycle, through RTL with packed ``model_inp`` and ``model_out``."""
+    """Run rows of ``x``, one a cycle, through RTL with one packed input and one packed output.
+
+    ``facts`` of the design say how the ports are laid out, least significant value first:
+    ``in_widths`` in bits, ``out_kifs`` as (signed, integer, fraction) bits; and their names,
+    ``in_port`` and ``out_port``, where those are not the rivals'.
+    """
     widths, kifs = design.facts["in_widths"], design.facts["out_kifs"]
     in_bits, out_bits = sum(widths), sum(sum(k) for k in kifs)
     rows = [_packed(row.tolist(), widths) for row in x]
     rows += [0] * (extra if clocked else 0)
     clock = ".clk(clk), " if clocked else ""
+    given = design.facts.get("in_port", "model_inp")
+    made = design.facts.get("out_port", "model_out")
     bench = f"""`timescale 1ns/1ps
 module bench;
   reg clk = 0;
@@ -202,7 +235,7 @@ module bench;
   reg [{in_bits - 1}:0] value = 0;
   wire [{out_bits - 1}:0] result;
   integer i;
-  {design.top} dut ({clock}.model_inp(value), .model_out(result));
+  {design.top} dut ({clock}.{given}(value), .{made}(result));
   initial begin
     $readmemh("rows.hex", rows);
     for (i = 0; i < {len(rows)}; i = i + 1) begin

@@ -93,7 +93,8 @@ def arguments() -> argparse.Namespace:
         "--splits",
         nargs="+",
         type=int,
-        default=[0, 2, 3, 5, 8, 12],
+        choices=contest.SPLITS,
+        default=list(contest.SPLITS),
         help="pipelines of networks: da4ml's latency per stage, alkaid's stages; 0: none",
     )
     parser.add_argument("--depths", nargs="+", type=int, default=[-1, 0, 2])

@@ -59,7 +59,18 @@ def effort(section: str, rows: Sequence[Row]) -> Table:
     """Return adders, levels, the tool's own cost, and how long it took."""
     table = Table(
         f"{section}: what each tool says",
-        ("matrix", "mode", "tool", "cost", "adders", "levels", "best s", "search s", "method"),
+        (
+            "matrix",
+            "mode",
+            "tool",
+            "own cost",
+            "adders",
+            "adder bits",
+            "levels",
+            "best s",
+            "search s",
+            "method",
+        ),
     )
     for row in rows:
         said = row.facts
@@ -71,6 +82,7 @@ def effort(section: str, rows: Sequence[Row]) -> Table:
                 row.tool,
                 number(said.get("solver_cost", said.get("cost"))),
                 number(said.get("adders")),
+                number(said.get("adder_bits")),
                 number(said.get("depth")),
                 seconds(said.get("solver_seconds", said.get("seconds"))),
                 seconds(said.get("search_seconds")),

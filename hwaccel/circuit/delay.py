@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from hwaccel.circuit.circuit import Circuit
-from hwaccel.circuit.node import Clip, Constant, Even, Input, Max, Node, Shift, Sum, Table, Wrap
+from hwaccel.circuit.node import Clip, Constant, Even, Max, Node, Shift, Sum, Table, Wrap
 from hwaccel.errors import ScheduleError
 
 NEVER = float("-inf")
@@ -106,7 +106,10 @@ class DelayModel:
 
     def _clip(self, node: Clip, x: Node) -> tuple[int, int]:
         bits = 0
-        for bound, reached in ((node.ceiling, x.hi > node.ceiling), (~node.floor, x.lo < node.floor)):
+        for bound, reached in (
+            (node.ceiling, x.hi > node.ceiling),
+            (~node.floor, x.lo < node.floor),
+        ):
             if not reached:
                 continue
             if bound & (bound + 1):

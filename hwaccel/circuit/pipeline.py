@@ -1,28 +1,29 @@
 """Cut a circuit into clock cycles: a stage per node, then as few registers as possible.
 
 The stage of a node is an integer variable. A pair of nodes whose path takes longer than the clock
-period must be a stage apart; all other rules are differences of two variables as well. The number of
-register bits under such rules is the dual of a minimum cost flow (Leiserson and Saxe, "Retiming
+period must be a stage apart; all other rules are differences of two variables as well. The number
+of register bits under such rules is the dual of a minimum cost flow (Leiserson and Saxe, "Retiming
 synchronous circuitry", 1991), so the optimum of the linear program is integral.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 
 import numpy as np
+from numpy.typing import NDArray
 
 from hwaccel.circuit.circuit import Circuit
-from hwaccel.circuit.delay import NEVER, Arc, DelayModel, is_wire
+from hwaccel.circuit.delay import DelayModel, is_wire
 from hwaccel.circuit.node import Constant, Input
+from hwaccel.circuit.timing import EPSILON, Timing, far_pairs, name_of
 from hwaccel.circuit.unit import Pipelined
 from hwaccel.errors import ScheduleError
 
-# Of a nanosecond: far below what any model can tell, far above rounding.
-_EPSILON = 1e-6
-# Sources whose paths are followed together.
-_BLOCK = 512
+# Rules of the largest linear program, pairs aside: about 20 seconds.
+_LARGEST = 60_000
+# Pairs beyond which only those are looked at that an answer breaks.
+_MANY_PAIRS = 40_000
 
 
 def pipeline(
@@ -43,6 +44,8 @@ def pipeline(
     """
     if latency is not None and latency < 0:
         raise ScheduleError(f"pipeline: latency {latency} is negative; ask for 0 or more cycles")
+    if clock_ns is not None and clock_ns <= 0:
+        raise ScheduleError(f"pipeline: a clock period of {clock_ns} ns; expected more than 0")
     if clock_ns is None and latency is None:
         raise ScheduleError("pipeline: neither a clock nor a latency is given; give one of them")
     if clock_ns is not None and latency == 0:
@@ -52,7 +55,7 @@ def pipeline(
         )
     if latency == 0:
         return Pipelined(circuit, (0,) * len(circuit.nodes), 0)
-    timing = _Timing(circuit, model)
+    timing = Timing(circuit, model)
     period = timing.shortest(latency) if clock_ns is None and latency else clock_ns
     assert period is not None
     early = timing.early(period)
@@ -79,271 +82,78 @@ def check(
             stage is longer than ``clock_ns``.
     """
     circuit, stages, latency = piped.circuit, piped.stages, piped.latency
-    nodes = circuit.nodes
-    if len(stages) != len(nodes):
-        raise ScheduleError(f"pipeline: {len(stages)} stages for {len(nodes)} nodes; convert again")
-    for number, node in enumerate(nodes):
-        last = max(0, latency - 1) if not is_wire(node) else latency
-        if isinstance(node, Input) and stages[number] != 0:
-            raise ScheduleError(f"{_name(circuit, number)}: an input in stage {stages[number]}, not 0")
-        if isinstance(node, Constant):
-            continue
-        if not 0 <= stages[number] <= last:
-            raise ScheduleError(
-                f"{_name(circuit, number)}: stage {stages[number]} of latency {latency}, expected "
-                f"0 to {last}; convert again"
-            )
-        if any(
-            stages[i] > stages[number] for i in node.operands if not isinstance(nodes[i], Constant)
-        ):
-            raise ScheduleError(
-                f"{_name(circuit, number)}: stage {stages[number]} is before that of an operand; "
-                "convert again"
-            )
+    if latency < 0 or len(stages) != len(circuit.nodes):
+        raise ScheduleError(
+            f"pipeline: latency {latency} and {len(stages)} stages for {len(circuit.nodes)} nodes; "
+            "convert again"
+        )
+    for number in range(len(stages)):
+        _check_stage(piped, number)
     if model is None:
         return None
-    number, time = _Timing(circuit, model).longest(stages)
-    if clock_ns is not None and time > clock_ns + _EPSILON:
+    number, time = Timing(circuit, model).longest(stages)
+    if clock_ns is not None and time > clock_ns + EPSILON:
         raise ScheduleError(
-            f"{_name(circuit, number)}: its path takes {time:.2f} ns, the clock is {clock_ns:.2f} ns; "
-            f"lower the clock to {1000 / time:.1f} MHz"
+            f"{name_of(circuit, number)}: its path takes {time:.2f} ns, the clock is "
+            f"{clock_ns:.2f} ns; lower the clock to {1000 / time:.1f} MHz"
         )
     return time
 
 
-@dataclass
-class _Timing:
-    """A circuit and the time between its nodes."""
-
-    circuit: Circuit
-    model: DelayModel
-    arcs: list[tuple[Arc, ...]] = field(init=False)
-    fresh: list[tuple[float, float]] = field(init=False)
-    wire: list[bool] = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.arcs = self.model.arcs(self.circuit)
-        self.wire = [is_wire(node) for node in self.circuit.nodes]
-        start = self.model.launch_ns
-        # Times of a node all of whose operands come from registers.
-        self.fresh = [
-            (
-                max(max(a.low_low, a.high_low) for a in arcs) + start,
-                max(max(a.low_high, a.high_high) for a in arcs) + start,
-            )
-            if arcs
-            else (start, start)
-            for arcs in self.arcs
-        ]
-        for number, node in enumerate(self.circuit.nodes):
-            if isinstance(node, Constant):
-                self.fresh[number] = (NEVER, NEVER)
-
-    def early(self, period: float) -> list[int] | None:
-        """Return the earliest stage of every node, or ``None`` where one is slower than that."""
-        last = period - self.model.capture_ns + _EPSILON
-        stages = [0] * len(self.arcs)
-        lows, highs = [0.0] * len(stages), [0.0] * len(stages)
-        for number, arcs in enumerate(self.arcs):
-            stage = max((stages[a.operand] for a in arcs), default=0)
-            low, high = self._arrival(arcs, stages, lows, highs, stage)
-            if not arcs:
-                low, high = self.fresh[number]
-            if not self.wire[number] and max(low, high) > last:
-                stage += 1
-                low, high = self.fresh[number]
-                if max(low, high) > last:
-                    return None
-            stages[number], lows[number], highs[number] = stage, low, high
-        return stages
-
-    def late(self, period: float, latency: int) -> list[int]:
-        """Return the latest stage of every node."""
-        last = period - self.model.capture_ns + _EPSILON
-        count = len(self.arcs)
-        stages = [latency if wire else latency - 1 for wire in self.wire]
-        lows, highs = [0.0] * count, [0.0] * count
-        for number in range(count - 1, -1, -1):
-            first, top = self.fresh[number]
-            if max(first + lows[number], top + highs[number]) > last:
-                stages[number] -= 1
-                lows[number] = highs[number] = 0.0
-            low, high, stage = lows[number], highs[number], stages[number]
-            for arc in self.arcs[number]:
-                at = arc.operand
-                if stage < stages[at]:
-                    stages[at], lows[at], highs[at] = stage, 0.0, 0.0
-                if stage == stages[at]:
-                    lows[at] = max(lows[at], low + arc.low_low, high + arc.low_high)
-                    highs[at] = max(highs[at], low + arc.high_low, high + arc.high_high)
-        return stages
-
-    def longest(self, stages: Sequence[int]) -> tuple[int, float]:
-        """Return the node that settles last within its stage, and the time of its stage."""
-        lows, highs = [0.0] * len(stages), [0.0] * len(stages)
-        worst, time = 0, 0.0
-        for number, arcs in enumerate(self.arcs):
-            low, high = self._arrival(arcs, stages, lows, highs, stages[number])
-            if not arcs:
-                low, high = self.fresh[number]
-            lows[number], highs[number] = low, high
-            if not self.wire[number] and max(low, high) > time:
-                worst, time = number, max(low, high)
-        return worst, max(time + self.model.capture_ns, self.model.around_ns)
-
-    def _arrival(
-        self,
-        arcs: Sequence[Arc],
-        stages: Sequence[int],
-        lows: Sequence[float],
-        highs: Sequence[float],
-        stage: int,
-    ) -> tuple[float, float]:
-        start = self.model.launch_ns
-        low = high = NEVER
-        for arc in arcs:
-            at = arc.operand
-            first, top = (lows[at], highs[at]) if stages[at] == stage else (start, start)
-            low = max(low, first + arc.low_low, top + arc.high_low)
-            high = max(high, first + arc.low_high, top + arc.high_high)
-        return low, high
-
-    def latency(self, stages: Sequence[int]) -> int:
-        """Return the latency of stages that are as early as possible."""
-        nodes = self.circuit.nodes
-        read = (stages[i] for i in self.circuit.outputs if not isinstance(nodes[i], Constant))
-        return 1 + max(read, default=0)
-
-    def shortest(self, latency: int) -> float:
-        """Return the shortest period of which ``latency`` layers of registers are enough."""
-        low = self._slowest()[1]
-        high = max(low, self.longest([0] * len(self.arcs))[1])
-        best = high
-        while high - low > _EPSILON:
-            period = (low + high) / 2
-            stages = self.early(period)
-            if stages is not None and self.latency(stages) <= latency:
-                # The longest stage itself is a period that does, and often much shorter.
-                best = high = min(period, self.longest(stages)[1])
-            else:
-                low = period
-        return best
-
-    def _slowest(self) -> tuple[int, float]:
-        logic = [i for i in self.circuit.logic if not self.wire[i]]
-        times = [max(self.fresh[i]) + self.model.capture_ns for i in logic]
-        if not times:
-            return 0, self.model.around_ns
-        worst = int(np.argmax(times))
-        return logic[worst], times[worst]
-
-    def too_slow(self, period: float) -> str:
-        """Return what to tell when one node alone takes longer than ``period``."""
-        number, time = self._slowest()
-        node = self.circuit.nodes[number]
-        return (
-            f"{_name(self.circuit, number)}: one {node.width}-bit {node.kind} takes {time:.2f} ns on "
-            f"{self.model.family}, the clock of {1000 / period:.1f} MHz leaves {period:.2f} ns; "
-            f"lower the clock to {_rounded_down(1000 / time)} MHz, or use fewer bits"
+def _check_stage(piped: Pipelined, number: int) -> None:
+    nodes, stages = piped.circuit.nodes, piped.stages
+    node, stage = nodes[number], stages[number]
+    if isinstance(node, Constant):
+        return
+    last = piped.latency if is_wire(node) else max(0, piped.latency - 1)
+    last = 0 if isinstance(node, Input) else last
+    if not 0 <= stage <= last:
+        raise ScheduleError(
+            f"{name_of(piped.circuit, number)}: {node.kind} in stage {stage} of latency "
+            f"{piped.latency}, expected 0 to {last}; convert again"
+        )
+    if any(stages[i] > stage for i in node.operands if not isinstance(nodes[i], Constant)):
+        raise ScheduleError(
+            f"{name_of(piped.circuit, number)}: stage {stage} is before that of an operand; "
+            "convert again"
         )
 
 
-def _rounded_down(mhz: float) -> str:
-    return f"{np.floor(mhz * 10) / 10:.1f}"
-
-
-def _name(circuit: Circuit, number: int) -> str:
-    """Name a node after the element it is, or the graph node it is a part of."""
-    origin, element = circuit.origins[number], circuit.elements[number]
-    if not origin:
-        return f"node {number}"
-    return f"{origin}[{element}]" if element >= 0 else f"{origin} (node {number})"
-
-
-def _far_pairs(
-    timing: _Timing, early: Sequence[int], late: Sequence[int], period: float
-) -> list[tuple[int, int]]:
-    """Return the pairs of nodes that cannot share a stage, as few as imply all of them.
-
-    Nodes far apart in any case need no rule, nor do pairs around another pair.
-    """
-    last = period - timing.model.capture_ns + _EPSILON
-    nodes = timing.circuit.nodes
-    sources = [i for i in timing.circuit.logic if early[i] < late[i] or not timing.wire[i]]
-    pairs: list[tuple[int, int]] = []
-    for start in range(0, len(sources), _BLOCK):
-        pairs += _block_pairs(timing, early, late, sources[start : start + _BLOCK], last)
-    known = set(pairs)
-    readers: list[list[int]] = [[] for _ in nodes]
-    for number, arcs in enumerate(timing.arcs):
-        for arc in arcs:
-            readers[arc.operand].append(number)
-    return [(u, v) for u, v in pairs if not any((w, v) in known for w in readers[u])]
-
-
-def _block_pairs(
-    timing: _Timing,
-    early: Sequence[int],
-    late: Sequence[int],
-    sources: Sequence[int],
-    last: float,
-) -> list[tuple[int, int]]:
-    """Follow all paths out of some sources until they are too long."""
-    place = {number: i for i, number in enumerate(sources)}
-    latest = np.array([late[i] for i in sources])
-    reach = int(latest.max())
-    ends: dict[int, int] = {}
-    lows: dict[int, np.ndarray] = {}
-    highs: dict[int, np.ndarray] = {}
-    over: dict[int, np.ndarray] = {}
-    pairs: list[tuple[int, int]] = []
-    for number in range(sources[0], len(timing.arcs)):
-        if early[number] > reach:
-            continue
-        arcs = timing.arcs[number]
-        low = high = past = None
-        for arc in arcs:
-            at = arc.operand
-            if at in over:
-                past = over[at] if past is None else past | over[at]
-            if at not in lows:
-                continue
-            first, top = lows[at], highs[at]
-            lower = first + arc.low_low
-            upper = np.maximum(first + arc.low_high, top + arc.high_high)
-            if arc.high_low != NEVER:
-                lower = np.maximum(lower, top + arc.high_low)
-            low = lower if low is None else np.maximum(low, lower)
-            high = upper if high is None else np.maximum(high, upper)
-        if number in place:
-            if low is None or high is None:
-                low, high = np.full((2, len(sources)), NEVER)
-            low[place[number]], high[place[number]] = timing.fresh[number]
-        if past is not None:
-            over[number] = past
-        if low is None or high is None:
-            continue
-        if not timing.wire[number]:
-            late_here = np.maximum(low, high) > last
-            if late_here.any():
-                found = late_here & (latest >= early[number])
-                found = found & ~past if past is not None else found
-                pairs += [(sources[i], number) for i in np.flatnonzero(found)]
-                over[number] = late_here if past is None else late_here | past
-        if number in over:
-            low[over[number]] = high[over[number]] = NEVER
-        if (high > NEVER).any():
-            lows[number], highs[number] = low, high
-    del ends
-    return pairs
+def earliest(circuit: Circuit, model: DelayModel, clock_ns: float) -> Pipelined:
+    """Return ``circuit`` with every node as early as its operands allow: what needs no search."""
+    timing = Timing(circuit, model)
+    stages = timing.early(clock_ns)
+    if stages is None:
+        raise ScheduleError(timing.too_slow(clock_ns))
+    return Pipelined(circuit, tuple(stages), timing.latency(stages))
 
 
 def _fewest_registers(
-    timing: _Timing, early: Sequence[int], latency: int, period: float
+    timing: Timing, early: Sequence[int], latency: int, period: float
 ) -> tuple[int, ...]:
+    """Return stages with the fewest register bits; for large circuits, few."""
     late = timing.late(period, latency)
-    pairs = _far_pairs(timing, early, late, period)
-    return _Program(timing.circuit, early, late, latency, pairs).solve()
+    pairs = far_pairs(timing, early, late, period)
+    program = _Program(timing.circuit, early, late, latency, pairs)
+    if program.size <= _LARGEST:
+        return program.solve()
+    ends = [Pipelined(timing.circuit, tuple(_inside(timing, s)), latency) for s in (early, late)]
+    best = min(ends, key=lambda piped: piped.register_bits).stages
+    # Move the nodes of two neighbouring stages at a time; all others stay.
+    for first in range(latency - 1, -1, -1):
+        free = [first <= s <= first + 1 for s in best]
+        lower = [max(e, s - 1) if f else s for f, s, e in zip(free, best, early, strict=True)]
+        upper = [min(e, s + 1) if f else s for f, s, e in zip(free, best, late, strict=True)]
+        part = _Program(timing.circuit, lower, upper, latency, pairs)
+        if part.size <= _LARGEST:
+            best = part.solve()
+    return best
+
+
+def _inside(timing: Timing, stages: Sequence[int]) -> list[int]:
+    """Return stages with inputs and constants where they are: at the start."""
+    nodes = timing.circuit.nodes
+    return [0 if isinstance(n, Constant | Input) else s for n, s in zip(nodes, stages, strict=True)]
 
 
 class _Program:
@@ -361,62 +171,77 @@ class _Program:
         pairs: Sequence[tuple[int, int]],
     ) -> None:
         nodes = circuit.nodes
-        self.count = len(nodes)
+        self._count = len(nodes)
         fixed = [isinstance(node, Constant | Input) for node in nodes]
-        self.lower = [0 if f else e for f, e in zip(fixed, early, strict=True)]
-        self.upper = [0 if f else e for f, e in zip(fixed, late, strict=True)]
-        self.cost = [0] * self.count
-        # Rows: variable x minus variable y is at least z.
-        self.rules: list[tuple[int, int, int]] = [(v, u, 1) for u, v in pairs]
-        read_last = set(circuit.outputs)
+        self._lower = [0 if f else e for f, e in zip(fixed, early, strict=True)]
+        self._upper = [0 if f else e for f, e in zip(fixed, late, strict=True)]
+        self._cost = [0] * self._count
+        # Variable x minus variable y is at least z.
+        rules = [(v, u, 1) for u, v in pairs]
+        outputs = set(circuit.outputs)
         for number, readers in enumerate(circuit.uses()):
             if isinstance(nodes[number], Constant):
                 continue
-            for reader in readers:
-                self.rules.append((reader, number, 0))
-            self._charge(number, nodes[number].width, readers, latency if number in read_last else 0)
+            rules += [(reader, number, 0) for reader in readers]
+            rules += self._charge(number, nodes[number].width, readers, number in outputs)
+        self._low, self._high = np.array(self._lower), np.array(self._upper)
+        table = np.array(rules, dtype=np.int64).reshape(-1, 3)
+        # What the bounds imply needs no rule.
+        open_rules = self._low[table[:, 0]] < self._high[table[:, 1]] + table[:, 2]
+        self._rules = table[open_rules]
+        self._far = self._rules[:, 2] == 1
 
-    def _charge(self, number: int, width: int, readers: Sequence[int], output: int) -> None:
-        self.cost[number] -= width
+    def _charge(
+        self, number: int, width: int, readers: Sequence[int], output: bool
+    ) -> list[tuple[int, int, int]]:
+        """Charge the registers behind a node: up to its last reader, or up to the end."""
+        self._cost[number] -= width
         if output:
-            return
+            return []
         if len(readers) == 1:
-            self.cost[readers[0]] += width
-            return
-        last = len(self.cost)
-        self.cost.append(width)
-        self.lower.append(max((self.lower[i] for i in readers), default=0))
-        self.upper.append(max((self.upper[i] for i in readers), default=0))
-        self.rules += [(last, reader, 0) for reader in readers]
+            self._cost[readers[0]] += width
+            return []
+        last = len(self._cost)
+        self._cost.append(width)
+        self._lower.append(max((self._lower[i] for i in readers), default=self._lower[number]))
+        self._upper.append(max((self._upper[i] for i in readers), default=self._upper[number]))
+        return [(last, reader, 0) for reader in readers]
+
+    @property
+    def size(self) -> int:
+        """Rules that every solution is made with."""
+        return int((~self._far).sum())
 
     def solve(self) -> tuple[int, ...]:
         """Return the stage of every node."""
+        # Many pairs, of which few matter: start without, add those that are broken.
+        used = ~self._far if self._far.sum() > _MANY_PAIRS else np.ones(len(self._rules), bool)
+        while True:
+            stages = self._solve(self._rules[used])
+            broken = stages[self._rules[:, 0]] - stages[self._rules[:, 1]] < self._rules[:, 2]
+            if not broken.any():
+                return tuple(int(s) for s in stages[: self._count])
+            used |= broken
+
+    def _solve(self, rules: NDArray[np.int64]) -> NDArray[np.int64]:
         # Loading SciPy takes a third of a second, which nobody else should wait for.
         from scipy.optimize import linprog
         from scipy.sparse import csr_array
 
-        lower, upper = np.array(self.lower), np.array(self.upper)
-        rules = np.array(self.rules, dtype=np.int64).reshape(-1, 3)
-        open_rules = rules[lower[rules[:, 0]] < upper[rules[:, 1]] + rules[:, 2]]
-        if not len(open_rules):
-            best = np.where(np.array(self.cost) > 0, lower, upper)
-            return tuple(int(s) for s in best[: self.count])
-        rows = np.arange(len(open_rules))
-        ones = np.ones(len(open_rules))
-        matrix = csr_array(
-            (
-                np.concatenate([-ones, ones]),
-                (np.tile(rows, 2), np.concatenate([open_rules[:, 0], open_rules[:, 1]])),
-            ),
-            shape=(len(open_rules), len(lower)),
-        )
+        if not len(rules):
+            return np.where(np.array(self._cost) > 0, self._low, self._high)
+        rows, ones = np.arange(len(rules)), np.ones(len(rules))
+        entries = np.concatenate([-ones, ones])
+        places = (np.tile(rows, 2), np.concatenate([rules[:, 0], rules[:, 1]]))
         found = linprog(
-            self.cost,
-            A_ub=matrix,
-            b_ub=-open_rules[:, 2],
-            bounds=np.stack([lower, upper], axis=1),
-            method="highs",
+            self._cost,
+            A_ub=csr_array((entries, places), shape=(len(rules), len(self._low))),
+            b_ub=-rules[:, 2],
+            bounds=np.stack([self._low, self._high], axis=1),
+            # Its answers are corners, and those are integers here.
+            method="highs-ds",
         )
         if found.x is None:
             raise ScheduleError(f"pipeline: the linear program has no solution ({found.message})")
-        return tuple(round(float(s)) for s in found.x[: self.count])
+        stages: NDArray[np.int64] = np.rint(found.x).astype(np.int64)
+        return stages

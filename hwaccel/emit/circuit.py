@@ -222,6 +222,14 @@ class _Writer:
             return wire
 
         text = a.bits(0, node.width)
+        half = 1 << (node.width - 1)
+        if x.lo < node.floor == -half and x.hi > node.ceiling == half - 1:
+            # One flag for both ends: the bits above the sign of the result differ from it.
+            high = a.bits(node.width - 1, x.width - node.width + 1)
+            over = flag("over", f"(|{high}) & ~(&{high})")
+            ends = f"~{a.sign}" if node.width == 2 else f"{{{node.width - 1}{{~{a.sign}}}}}"
+            ends = joined([a.sign, ends] if node.width > 1 else [a.sign])
+            return f"{over} ? {ends} : {text}", before
         if x.hi > node.ceiling:
             over = flag("over", exceeds(a, node.ceiling))
             text = f"{over} ? {literal(node.ceiling, node.width)} : {text}"
@@ -232,14 +240,20 @@ class _Writer:
 
     @_expression.register
     def _(self, node: Max, name: str, *operands: Net | Literal) -> tuple[str, list[str]]:
-        a, b = operands
         both = [self._circuit.nodes[i] for i in node.operands]
         signed = any(x.signed for x in both)
         width = max(x.width + (signed and not x.signed) for x in both)
-        mark = "$signed" if signed else ""
-        sides = [f"{mark}({x.bits(0, width)})" for x in (a, b)]
-        texts = [x.bits(0, node.width) for x in (a, b)]
-        return f"{sides[0]} > {sides[1]} ? {texts[0]} : {texts[1]}", []
+        left, right = (x.bits(0, width) for x in operands)
+        if signed:
+            # An unsigned comparison with the sign bits exchanged: no gates before the carry chain.
+            tops = [x.bits(width - 1, 1) for x in operands]
+            lows = [[x.bits(0, width - 1)] if width > 1 else [] for x in operands]
+            left, right = (
+                f"{{{', '.join([top, *low])}}}"
+                for top, low in zip(reversed(tops), lows, strict=True)
+            )
+        one, other = (x.bits(0, node.width) for x in operands)
+        return f"{left} > {right} ? {one} : {other}", []
 
     @_expression.register
     def _(self, node: Table, name: str, *operands: Net | Literal) -> tuple[str, list[str]]:

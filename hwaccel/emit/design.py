@@ -204,8 +204,9 @@ class _Builder:
         return Section(self._title(segment), tuple(wires), tuple(instances))
 
     def _unit(self, unit: Unit) -> str:
-        """Keep a generated module; return its name."""
-        name = self._namer.name(f"{self._name}_{unit.name}")
+        """Keep a generated module; return its name, ``NAME_core`` where it is the whole network."""
+        whole = len(unit.paths) == len(self._graph.nodes)
+        name = self._namer.name(f"{self._name}_{'core' if whole else unit.name}")
         self._units.append(replace(unit, name=name))
         return name
 

@@ -23,13 +23,13 @@ from hwaccel.frontend.program import (
 # Functions of their operands and nothing else. Programs may come from untrusted files, so this
 # is a list of what may run, not of what may not; nothing here allocates more than broadcasting.
 _NAMES = """
-_to_copy _weight_norm abs add alias amax amin argmax bitwise_not cat ceil clamp clamp_max
-clamp_min clone concat concatenate contiguous cos detach div eq erf exp exp2 expand fake_quantize_per_channel_affine
-fake_quantize_per_tensor_affine flatten floor floor_divide ge gt index_select le lift_fresh_copy
-linalg_norm linalg_vector_norm log log2 logical_and logical_not logical_or lt max maximum mean min
-minimum mul ne neg norm numpy_T permute pow prod reciprocal relu remainder reshape round rsqrt
-rsub select sigmoid sign sin slice softmax sqrt squeeze stack std sub sum t tanh to transpose
-trunc unsqueeze var view where
+_to_copy _weight_norm abs add alias amax amin argmax bitwise_not cat ceil clamp clamp_max clamp_min
+clone concat concatenate contiguous cos detach div eq erf exp exp2 expand
+fake_quantize_per_channel_affine fake_quantize_per_tensor_affine flatten floor floor_divide ge gt
+index_select le lift_fresh_copy linalg_norm linalg_vector_norm log log2 logical_and logical_not
+logical_or lt max maximum mean min minimum mul ne neg norm numpy_T permute pow prod reciprocal relu
+remainder reshape round rsqrt rsub select sigmoid sign sin slice softmax sqrt squeeze stack std sub
+sum t tanh to transpose trunc unsqueeze var view where
 """
 _PURE = frozenset([*_NAMES.split(), "zeros_like", "ones_like", "full_like"])
 # Functions of sizes and numbers; what they would allocate is asked first.

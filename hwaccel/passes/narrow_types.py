@@ -26,8 +26,8 @@ class NarrowTypes(Pass):
       Exact: the clip only loses what never comes.
     - Where every result of ``dense``, ``conv2d``, ``scale``, ``add`` or ``concat`` is a multiple
       of ``2^k``, the factor goes, and every reader behind makes up for it: a ``requant`` by its
-      shift, an ``add`` or ``concat`` by its alignment. Exact: ``round(2^k x * 2^-s) = round(x * 2^-(s-k))``. Not done
-      where such a value is a graph output or reaches another op.
+      shift, an ``add`` or ``concat`` by its alignment. Exact: ``round(2^k x * 2^-s) =
+      round(x * 2^-(s-k))``. Not done where such a value is a graph output or reaches another op.
     - A ``requant`` that does not shift right rounds nothing: ``floor`` is the cheapest mode.
 
     ``%d = dense(%x) {weight=[[4, 8]], bias=[12]}; %q = requant(%d) {shift=3}`` becomes
@@ -82,9 +82,7 @@ def _absorb(edit: Edit, name: str, k: int, absorbed: dict[str, Op]) -> bool:
                 absorbed[reader.name] = replace(op, shift=op.shift - k)
             case Add() | Concat():
                 a, b = (k if operand == name else 0 for operand in reader.inputs)
-                absorbed[reader.name] = replace(
-                    op, a_shift=op.a_shift + a, b_shift=op.b_shift + b
-                )
+                absorbed[reader.name] = replace(op, a_shift=op.a_shift + a, b_shift=op.b_shift + b)
             case _ if op.homogeneous and _absorb(edit, reader.name, k, absorbed):
                 pass
             case _:

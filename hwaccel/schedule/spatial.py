@@ -12,6 +12,7 @@ from hwaccel.circuit import Builder, Circuit, Lanes, Pipelined, Unit
 from hwaccel.circuit.cost import estimate
 from hwaccel.circuit.delay import DelayModel, model_for
 from hwaccel.circuit.lay_out import lay_out
+from hwaccel.circuit.tables import with_tables
 from hwaccel.circuit.pipeline import check, pipeline
 from hwaccel.cmvm import LUT4, LUT6, Add, AdderGraph, Problem, Settings, Tap, solve_many
 from hwaccel.config import Config
@@ -125,6 +126,7 @@ class Maker:
         flat = [int(i) for end in ends for i in end]
         self.say(f"{region.name}: laying out {len(build.nodes)} nodes of {len(region.nodes)} ops")
         circuit = lay_out(build, intervals, flat, self._solve, self.config.extra_depth)
+        circuit = with_tables(circuit, 6 if _family(self.config) == "xcup" else 4)
         out = tuple(
             Lanes(n, len(e), t.fixed.width, t.fixed.signed)
             for n, e, t in zip(region.outputs, ends, outs, strict=True)

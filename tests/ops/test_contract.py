@@ -300,8 +300,8 @@ BROKEN: dict[str, tuple[Callable[[], str], str]] = {
         "operands have shapes (4,) and (4, 1), expected equal ones but for the channels",
     ),
     "concat-fractions": (
-        lambda: _error(Concat(0, 1), _t((4,), "s8.1"), _t((4,))),
-        "shifts 0 and 1 do not align the fractions 1 and 0",
+        lambda: _error(Concat(1, 0), _t((4,), "s8.1"), _t((4,))),
+        "shifts 1 and 0 do not align the fractions 1 and 0",
     ),
     "concat-far": (
         lambda: _error(Concat.of(*_far()), *_far()),

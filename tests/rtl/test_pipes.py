@@ -307,8 +307,6 @@ def test_yosys_finds_no_latch_and_multiplies_in_dsps(folder):
         ("hwa_accumulate", {"SHIFT_W": 9}, "SHIFT_W=9, must be 0 to 8"),
         ("hwa_add", {"LANES": 0}, "LANES=0 A_W=8 B_W=8 OUT_W=9, must be 1 or more"),
         ("hwa_concat", {"LANES_B": 0}, "LANES_A=1 LANES_B=0, must be 1 or more"),
-        ("hwa_concat", {"A_W": 0}, "A_W=0 B_W=8 OUT_W=8, must be 1 or more"),
-        ("hwa_concat", {"B_SHIFT": -1}, "A_SHIFT=0 B_SHIFT=-1, must be 0 or more"),
         ("hwa_loop", {"COUNT": 0}, "COUNT=0, must be 1 to 2^30"),
         ("hwa_mac", {"WORDS": 0}, "PE=2 SIMD=2 X_W=8 W_W=8 WORDS=0, must be 1 or more"),
         ("hwa_mac_lanes", {"WORDS": 0}, "LANES=2 X_W=8 W_W=8 WORDS=0, must be 1 or more"),

@@ -1,0 +1,200 @@
+"""What a circuit costs on an FPGA family: LUTs and registers, before synthesis.
+
+The estimates follow what Yosys makes of the emitted Verilog, with ``keep_adders`` and without DSP
+blocks; constants marked as fitted come from ``benchmarks/spatial_models.py``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+from hwaccel.circuit.circuit import Circuit
+from hwaccel.circuit.node import Clip, Constant, Even, Max, Node, Shift, Sum, Table
+from hwaccel.circuit.unit import Pipelined
+from hwaccel.errors import ScheduleError
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """LUTs (LUT4 equivalents on ECP5 and iCE40) and registers."""
+
+    luts: float
+    ffs: int
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """All nodes of one kind: how many, their LUTs, and the registers behind them."""
+
+    count: int
+    luts: float
+    ffs: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Device:
+    """One family. A carry cell holds ``granule`` bits, each of which takes a LUT.
+
+    ``merged`` is the share of a multiplexer's LUTs left after its neighbours took some of them in.
+    Chains of at least ``shift_register`` registers become a LUT each; 0 for never.
+    """
+
+    family: str
+    lut_inputs: int
+    granule: int
+    merged: float = 1.0
+    shift_register: int = 0
+
+
+_DEVICES = (
+    _Device("ecp5", 4, 2),
+    _Device("xcup", 6, 1, shift_register=3),
+    _Device("xc7", 6, 1, shift_register=3),
+    _Device("ice40", 4, 1),
+)
+
+
+def estimate(piped: Pipelined, family: str) -> Cost:
+    """Return the cost of a circuit with registers, its valid bits included."""
+    parts = breakdown(piped, family).values()
+    return Cost(sum(part.luts for part in parts), sum(part.ffs for part in parts) + piped.latency)
+
+
+def breakdown(piped: Pipelined, family: str) -> dict[str, Part]:
+    """Return what the nodes of every kind cost, in order of the first of each."""
+    device = _device(family)
+    nodes = piped.circuit.nodes
+    empty = empty_bits(nodes)
+    taps = _taps(piped) if device.shift_register else []
+    parts: dict[str, Part] = {}
+    for number, (node, length) in enumerate(zip(nodes, piped.delays(), strict=True)):
+        bits = node.width - empty[number]
+        logic = luts(node, nodes, family, empty)
+        ffs = bits * length
+        if device.shift_register:
+            long = [d for d in taps[number] if d >= device.shift_register]
+            logic += bits * len(long)
+            ffs -= bits * sum(long)
+        old = parts.get(node.kind, Part(0, 0.0, 0))
+        parts[node.kind] = Part(old.count + 1, old.luts + logic, old.ffs + ffs)
+    return parts
+
+
+def luts(
+    node: Node, nodes: Sequence[Node], family: str, empty: Sequence[int] | None = None
+) -> float:
+    """Return the LUTs of one node. ``empty`` are the low bits of each node known to be zero."""
+    device = _device(family)
+    zeros = empty_bits(nodes) if empty is None else empty
+    if isinstance(node, Sum):
+        return _sum(node, nodes, zeros, device)
+    if isinstance(node, Clip):
+        return _clip(node, nodes[node.a], device)
+    if isinstance(node, Max):
+        width = max(nodes[i].width for i in node.operands)
+        return _chain(width, device) + device.merged * node.width
+    if isinstance(node, Even):
+        return _tree(node.shift + 1, device.lut_inputs)
+    if isinstance(node, Table):
+        inputs = nodes[node.a].width
+        return node.width * float(2 ** max(0, inputs - device.lut_inputs))
+    return 0.0
+
+
+def empty_bits(nodes: Sequence[Node]) -> list[int]:
+    """Return how many of the lowest bits of every node are zero for structural reasons."""
+    found: list[int] = []
+    for node in nodes:
+        count = 0
+        if isinstance(node, Constant):
+            count = (node.lo & -node.lo).bit_length() - 1 if node.lo else node.width
+        elif isinstance(node, Sum):
+            up, down = max(0, -node.shift), max(0, node.shift)
+            count = min(found[node.a] + up, found[node.b] + down)
+        elif isinstance(node, Shift):
+            count = max(0, found[node.a] + node.amount)
+        found.append(min(count, node.width))
+    return found
+
+
+def _sum(node: Sum, nodes: Sequence[Node], zeros: Sequence[int], device: _Device) -> float:
+    """Return the carry chain over the bits in which both operands may differ from zero."""
+    a, b = nodes[node.a], nodes[node.b]
+    up, down = max(0, -node.shift), max(0, node.shift)
+    a_low, b_low = zeros[node.a] + up, zeros[node.b] + down
+    cut = min(a_low, b_low) if node.subtract and a_low > b_low else max(a_low, b_low)
+    bits = node.width - cut
+    if bits <= 0 or _apart(node, a, b, cut, up, down):
+        return 0.0
+    if bits == 1:
+        return 1.0
+    if device.granule > 1:
+        return _chain(bits, device)
+    return _propagate(node, (a.width + up, a), (b.width + down, b), cut)
+
+
+def _propagate(node: Sum, a: tuple[int, Node], b: tuple[int, Node], cut: int) -> float:
+    """Return the LUTs beside a carry chain that is no LUT itself: one per bit that needs one.
+
+    Above both operands all bits are as the last; above one without a sign the other one passes.
+    Of two possible inverters for each bit of a constant one is needed on average.
+    """
+    (low, first), (high, second) = sorted((a, b), key=lambda end: end[0])
+    low, high = (min(max(top, cut), node.width) for top in (low, high))
+    if isinstance(a[1], Constant) or isinstance(b[1], Constant):
+        return 0.5 * (high - cut)
+    inverted = node.subtract and second is b[1]
+    return (low - cut) + (high - low) * float(first.signed or inverted)
+
+
+def _apart(node: Sum, a: Node, b: Node, cut: int, up: int, down: int) -> bool:
+    """Tell whether the upper operand starts above the lower one, so that wires are enough."""
+    if not b.signed and b.width + down <= cut:
+        return True
+    return not node.subtract and not a.signed and a.width + up <= cut
+
+
+def _chain(bits: int, device: _Device) -> float:
+    return float(-(-bits // device.granule) * device.granule)
+
+
+def _clip(node: Clip, x: Node, device: _Device) -> float:
+    """Return a multiplexer per bit, and what decides it where a single bit does not."""
+    total = device.merged * node.width
+    for bound, cut in ((node.ceiling, x.hi > node.ceiling), (~node.floor, x.lo < node.floor)):
+        if cut:
+            total += _tree(x.width - bound.bit_length(), device.lut_inputs) if not (
+                bound & (bound + 1)
+            ) else _tree(x.width, device.lut_inputs)
+    return total
+
+
+def _tree(inputs: int, lut_inputs: int) -> float:
+    """Return the LUTs of a function of many bits that can be computed step by step."""
+    return float(-(-max(0, inputs - 1) // (lut_inputs - 1)))
+
+
+def _taps(piped: Pipelined) -> list[list[int]]:
+    """Return the lengths of the pieces of each register chain between the points it is read at."""
+    nodes, stages = piped.circuit.nodes, piped.stages
+    read: list[set[int]] = [{0} for _ in nodes]
+    for number, node in enumerate(nodes):
+        for operand in node.operands:
+            read[operand].add(stages[number] - stages[operand])
+    for output in piped.circuit.outputs:
+        read[output].add(piped.latency - stages[output])
+    pieces = []
+    for node, points in zip(nodes, read, strict=True):
+        places = [] if isinstance(node, Constant) else sorted(points)
+        pieces.append([y - x for x, y in pairwise(places)])
+    return pieces
+
+
+def _device(family: str) -> _Device:
+    for device in _DEVICES:
+        if device.family == family:
+            return device
+    known = ", ".join(device.family for device in _DEVICES)
+    raise ScheduleError(f"cost model: none for family {family!r}; choose one of {known}")

@@ -1,0 +1,288 @@
+"""Print a circuit as C++: one constant for every node, the same names as in the Verilog.
+
+HLS C++ computes in ``ap_int`` of exactly the width of a node; CUDA in 32-bit integers, and in
+64-bit ones where a node or a shifted operand needs them. Both compute modulo two to that width,
+and the interval of a node says that its value fits.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+from hwaccel.circuit.node import Clip, Constant, Even, Input, Max, Node, Shift, Sum, Table, Wrap
+from hwaccel.circuit.unit import Lanes, Unit
+from hwaccel.emit.circuit_names import Named
+from hwaccel.emit.env import render
+from hwaccel.emit.literals import c_int
+from hwaccel.emit.names import Namer
+
+_LINE = 96
+
+
+@dataclass(frozen=True, slots=True)
+class Values:
+    """A table: an array of constants of the C++ type ``ctype``."""
+
+    ctype: str
+    name: str
+    values: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Body:
+    """The statements of one origin."""
+
+    title: str
+    lines: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Function:
+    """All that the templates place."""
+
+    name: str
+    banner: tuple[str, ...]
+    namespace: str
+    parameters: tuple[str, ...]
+    tables: tuple[Values, ...]
+    bodies: tuple[Body, ...]
+    results: tuple[str, ...]
+
+
+class Dialect(ABC):
+    """What differs between the targets: types, shifts up, tables."""
+
+    template: ClassVar[str]
+
+    @abstractmethod
+    def element(self, lanes: Lanes) -> str:
+        """Return the type of an element of an array."""
+
+    @abstractmethod
+    def type(self, node: Node, operands: tuple[Node, ...]) -> str:
+        """Return the type in which ``node`` is computed and kept."""
+
+    @abstractmethod
+    def table(self, bits: int) -> str:
+        """Return the type of the elements of a table of signed ``bits``."""
+
+    def cast(self, kind: str, text: str) -> str:
+        """Convert to ``kind``."""
+        return f"{kind}({text})"
+
+    def up(self, kind: str, text: str, amount: int) -> str:
+        """Multiply by ``2^amount`` in ``kind``."""
+        return f"({kind}({text}) << {amount})" if amount else f"{kind}({text})"
+
+
+class Hls(Dialect):
+    """``ap_int`` and ``ap_uint`` of exact widths."""
+
+    template = "hls/circuit.h.j2"
+
+    def element(self, lanes: Lanes) -> str:
+        """Return the type of exactly a lane."""
+        return f"ap_{'' if lanes.signed else 'u'}int<{lanes.width}>"
+
+    def type(self, node: Node, operands: tuple[Node, ...]) -> str:
+        """Return the type of exactly the node."""
+        return f"ap_{'' if node.signed else 'u'}int<{node.width}>"
+
+    def table(self, bits: int) -> str:
+        """Return what the library keeps constants in."""
+        return f"hwa::constant<{bits}>::type"
+
+
+class Cuda(Dialect):
+    """C integers; a product takes the place of a shift, which is not defined for negatives."""
+
+    template = "cuda/circuit.h.j2"
+
+    def element(self, lanes: Lanes) -> str:
+        """Return the smallest C integer that holds a lane."""
+        bits = next(bits for bits in (8, 16, 32, 64) if lanes.width <= bits)
+        return f"{'' if lanes.signed else 'u'}int{bits}_t"
+
+    def type(self, node: Node, operands: tuple[Node, ...]) -> str:
+        """Return the 32-bit integer where node and operands fit it, shifted ones included."""
+        widths = [node.width + (not node.signed)]
+        ups = (max(0, -node.shift), max(0, node.shift)) if isinstance(node, Sum) else (0, 0)
+        for operand, up in zip(operands, ups, strict=False):
+            widths.append(operand.width + up + (not operand.signed))
+        if isinstance(node, Clip | Wrap):  # one more for what is compared and for what is added
+            widths = [width + 1 for width in widths]
+            widths.append(node.bits + 1 if isinstance(node, Wrap) else _bits(node) + 1)
+        return "int32_t" if max(widths) <= 32 else "int64_t"
+
+    def table(self, bits: int) -> str:
+        """Return the smallest C integer."""
+        return f"int{next(size for size in (8, 16, 32, 64) if bits <= size)}_t"
+
+    def cast(self, kind: str, text: str) -> str:
+        """Leave conversions to the language where they lose nothing."""
+        return text if kind == "int32_t" else f"{kind}({text})"
+
+    def up(self, kind: str, text: str, amount: int) -> str:
+        """Multiply."""
+        return f"{self.cast(kind, text)} * {c_int(1 << amount)}" if amount else text
+
+
+DIALECTS: Mapping[str, type[Dialect]] = {"hls": Hls, "cuda": Cuda}
+
+
+def emit_circuit_c(
+    unit: Unit, target: str = "hls", *, namespace: str = "circuits", banner: tuple[str, ...] = ()
+) -> str:
+    """Return a header with the function ``unit.name``: one array per entry of ``ins``, ``outs``.
+
+    ``target`` is ``hls`` or ``cuda``. Arrays are in the order of the circuit, outputs last.
+    """
+    dialect = DIALECTS[target]()
+    function = _Writer(unit, dialect).function(namespace, banner)
+    return render(dialect.template, function=function)
+
+
+@dataclass(slots=True)
+class _Writer:
+    """Writes one function."""
+
+    unit: Unit
+    dialect: Dialect
+    tables: dict[tuple[int, ...], Values] = field(default_factory=dict)
+    namer: Namer = field(init=False)
+    named: Named = field(init=False)
+    outs: tuple[str, ...] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.namer = Namer((self.unit.name, "hwa", *(lanes.name for lanes in self.unit.ins)))
+        self.outs = tuple(self.namer.name(lanes.name) for lanes in self.unit.outs)
+        self.named = Named.of(self.unit, self.namer)
+
+    def function(self, namespace: str, banner: tuple[str, ...]) -> Function:
+        """Write everything."""
+        unit = self.unit
+        bodies = [Body("inputs", tuple(self._inputs()))]
+        bodies += [
+            Body(part.title, tuple(line for i in part.nodes for line in self._node(i)))
+            for part in self.named.parts
+        ]
+        parameters = [
+            f"const {self.dialect.element(lanes)} {lanes.name}[{lanes.count}]" for lanes in unit.ins
+        ]
+        parameters += [
+            f"{self.dialect.element(lanes)} {name}[{lanes.count}]"
+            for lanes, name in zip(unit.outs, self.outs, strict=True)
+        ]
+        return Function(
+            unit.name,
+            banner,
+            namespace,
+            tuple(parameters),
+            tuple(self.tables.values()),
+            tuple(body for body in bodies if body.lines),
+            tuple(self._results()),
+        )
+
+    def _inputs(self) -> Iterator[str]:
+        places = [f"{lanes.name}[{i}]" for lanes in self.unit.ins for i in range(lanes.count)]
+        read: set[str] = set()
+        for number, node in enumerate(self.unit.piped.circuit.nodes):
+            if isinstance(node, Input):
+                read.add(places[node.index].partition("[")[0])
+                name = self.named.names[number]
+                yield f"const {self._type(number)} {name} = {places[node.index]};"
+        yield from (f"(void){lanes.name};" for lanes in self.unit.ins if lanes.name not in read)
+
+    def _results(self) -> Iterator[str]:
+        places = [
+            f"{name}[{i}]"
+            for lanes, name in zip(self.unit.outs, self.outs, strict=True)
+            for i in range(lanes.count)
+        ]
+        for place, number in zip(places, self.unit.piped.circuit.outputs, strict=True):
+            yield f"{place} = {self._operand(number)};"
+
+    def _node(self, number: int) -> Iterator[str]:
+        kind, name = self._type(number), self.named.names[number]
+        line = f"const {kind} {name} = {self._expression(number, kind)};"
+        note = self.named.formula(number)
+        if len(line) + len(note) + 5 <= _LINE:
+            yield f"{line}  // {note}"
+            return
+        yield f"// {note}"
+        yield line
+
+    def _type(self, number: int) -> str:
+        nodes = self.unit.piped.circuit.nodes
+        node = nodes[number]
+        return self.dialect.type(node, tuple(nodes[i] for i in node.operands))
+
+    def _operand(self, number: int) -> str:
+        node = self.unit.piped.circuit.nodes[number]
+        return c_int(node.lo) if isinstance(node, Constant) else self.named.names[number]
+
+    def _expression(self, number: int, kind: str) -> str:
+        nodes, dialect = self.unit.piped.circuit.nodes, self.dialect
+        node = nodes[number]
+        of = [self._operand(i) for i in node.operands]
+        match node:
+            case Sum():
+                left = dialect.up(kind, of[0], max(0, -node.shift))
+                right = dialect.up(kind, of[1], max(0, node.shift))
+                if right.startswith("-"):
+                    right = f"({right})"
+                return f"{left} {'-' if node.subtract else '+'} {right}"
+            case Shift(amount=amount):
+                if amount >= 0:
+                    return dialect.up(kind, of[0], amount)
+                return _down(of[0], nodes[node.a], -amount)
+            case Even(shift=shift):
+                dropped = f"{of[0]} & {c_int((1 << shift) - 1)}"
+                kept = dialect.cast(kind, _down(of[0], nodes[node.a], shift))
+                return f"{kept} & {dialect.cast(kind, f'(({dropped}) != 0 ? -1 : -2)')}"
+            case Clip():
+                return self._clip(node, kind, of[0])
+            case Wrap(bits=bits, base=base):
+                if isinstance(dialect, Hls):
+                    return f"{kind}({of[0]})"
+                text = f"({of[0]} - {c_int(base)})" if base > 0 else f"({of[0]} + {c_int(-base)})"
+                return f"({text if base else of[0]} & {c_int((1 << bits) - 1)}) - {c_int(-base)}"
+            case Max():
+                one, other = (dialect.cast(kind, text) for text in of)
+                return f"{of[0]} > {of[1]} ? {one} : {other}"
+            case Table():
+                table = self._table(node, self.named.names[number])
+                return f"{dialect.cast(kind, f'{table.name}[int({of[0]}) - {c_int(node.first)}]')}"
+        raise AssertionError(f"{node.kind} has no C++")
+
+    def _clip(self, node: Clip, kind: str, name: str) -> str:
+        x = self.unit.piped.circuit.nodes[node.a]
+        cast = self.dialect.cast
+        text = cast(kind, name)
+        if x.hi > node.ceiling:
+            text = f"{name} > {c_int(node.ceiling)} ? {cast(kind, c_int(node.ceiling))} : {text}"
+        if x.lo < node.floor:
+            text = f"{name} < {c_int(node.floor)} ? {cast(kind, c_int(node.floor))} : {text}"
+        return text
+
+    def _table(self, node: Table, name: str) -> Values:
+        known = self.tables.get(node.values)
+        if known is None:
+            bits = 1 + max(max(v, ~v).bit_length() for v in node.values)
+            label = self.namer.name(f"{self.unit.name}_{name}_table")
+            known = self.tables[node.values] = Values(self.dialect.table(bits), label, node.values)
+        return known
+
+
+def _bits(node: Clip) -> int:
+    return 1 + max(max(v, ~v).bit_length() for v in (node.floor, node.ceiling))
+
+
+def _down(name: str, x: Node, amount: int) -> str:
+    """Shift down; by less than the width, which is all that C++ defines."""
+    if amount >= x.width:
+        return f"({name} >> {x.width - 1})" if x.signed else "0"
+    return f"({name} >> {amount})"

@@ -1,0 +1,126 @@
+"""What nodes cost: never negative, never less for more bits, and as counted by hand."""
+
+from __future__ import annotations
+
+import pytest
+
+from hwaccel.circuit import Builder, Circuit, Pipelined
+from hwaccel.circuit.cost import breakdown, estimate, luts
+from hwaccel.circuit.delay import model_for
+from hwaccel.circuit.lay_out import pruned
+from hwaccel.circuit.pipeline import pipeline
+from hwaccel.errors import ScheduleError
+from tests.circuit.test_pipeline import random_circuit
+
+FAMILIES = ("ecp5", "xcup", "xc7", "ice40")
+
+
+def last(build: Builder, family: str) -> float:
+    """The cost of the node made last."""
+    return luts(build.nodes[-1], build.nodes, family)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("seed", range(6))
+def test_never_negative_and_summed_up(family: str, seed: int) -> None:
+    circuit = random_circuit(seed)
+    for latency in (0, 1, 4):
+        piped = pipeline(circuit, model_for(family), latency=latency)
+        parts = breakdown(piped, family)
+        assert all(part.luts >= 0 and part.ffs >= 0 for part in parts.values())
+        assert {kind: part.count for kind, part in parts.items()} == circuit.counts()
+        whole = estimate(piped, family)
+        assert whole.luts == pytest.approx(sum(part.luts for part in parts.values()))
+        assert 0 <= whole.ffs <= piped.register_bits + latency
+        assert latency or whole.ffs == 0
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("kind", ["sum", "minus", "shifted", "clip", "bound", "max", "even"])
+def test_more_bits_never_cost_less(family: str, kind: str) -> None:
+    costs = []
+    for bits in range(4, 24):
+        build = Builder()
+        high = 1 << (bits - 1)
+        x, y = (build.input(i, -high, high - 1) for i in range(2))
+        match kind:
+            case "sum" | "minus":
+                build.sum(x, y, 0, kind == "minus")
+            case "shifted":
+                build.sum(x, y, 2)
+            case "clip":
+                build.clip(x, 0, high // 4 - 1)
+            case "bound":
+                build.clip(x, -high // 2 - 1, high // 2)
+            case "max":
+                build.maximum(x, y)
+            case _:
+                build.even(x, bits // 2)
+        costs.append(last(build, family))
+    assert costs[0] > 0
+    assert costs == sorted(costs)
+
+
+@pytest.mark.parametrize(("family", "want"), [("ecp5", 10), ("xcup", 8), ("ice40", 8)])
+def test_sum_of_bytes(family: str, want: float) -> None:
+    build = Builder()
+    build.sum(build.input(0, 0, 255), build.input(1, 0, 255))
+    assert last(build, family) == want
+
+
+def test_low_bits_of_the_unshifted_operand_pass() -> None:
+    build = Builder()
+    x, y = build.input(0, 0, 255), build.input(1, 0, 255)
+    build.sum(x, y, 3)
+    assert last(build, "ecp5") == 10
+    build.sum(x, y, 3, True)
+    assert last(build, "ecp5") == 10
+    build.sum(x, y, -3)
+    assert last(build, "ecp5") == 10
+    # y << 0 is subtracted below a: all of its bits have to be negated.
+    build.sum(x, y, -3, True)
+    assert last(build, "ecp5") == 12
+
+
+def test_operands_side_by_side_are_wires() -> None:
+    build = Builder()
+    build.sum(build.input(0, 0, 15), build.input(1, 0, 15), 4)
+    assert all(last(build, family) == 0 for family in FAMILIES)
+
+
+@pytest.mark.parametrize(("bits", "ecp5", "xcup"), [(3, 6, 6), (4, 6, 6), (5, 12, 6), (7, 48, 12)])
+def test_tables_grow_with_what_a_lut_cannot_hold(bits: int, ecp5: float, xcup: float) -> None:
+    build = Builder()
+    x = build.input(0, 0, (1 << bits) - 1)
+    build.table(x, tuple((7 * i) % 64 for i in range(1 << bits)))
+    width = build.nodes[-1].width
+    assert last(build, "ecp5") == ecp5 * width / 6
+    assert last(build, "xcup") == xcup * width / 6
+
+
+def delayed(latency: int) -> Pipelined:
+    build = Builder()
+    x = build.input(0, 0, 255)
+    circuit: Circuit = pruned(build, [(0, 255)], [x])
+    return Pipelined(circuit, (0,), latency)
+
+
+def test_long_chains_of_registers_are_luts_where_the_family_has_them() -> None:
+    assert estimate(delayed(9), "ecp5").ffs == 8 * 9 + 9
+    assert estimate(delayed(9), "ecp5").luts == 0
+    assert estimate(delayed(9), "xcup").ffs == 9
+    assert estimate(delayed(9), "xcup").luts == 8
+    assert estimate(delayed(2), "xcup").ffs == 8 * 2 + 2
+
+
+def test_wires_and_constants_are_free() -> None:
+    build = Builder()
+    x = build.input(0, -128, 127)
+    outputs = [build.shift(x, 3), build.shift(x, -2), build.wrap(x, -8, 7), build.constant(5)]
+    piped = pipeline(pruned(build, [(-128, 127)], outputs), model_for("ecp5"), latency=0)
+    assert all(estimate(piped, family).luts == 0 for family in FAMILIES)
+
+
+def test_unknown_family() -> None:
+    with pytest.raises(ScheduleError, match=r"^cost model: none for family 'z80'; choose one of"):
+        estimate(delayed(1), "z80")

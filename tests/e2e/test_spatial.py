@@ -1,0 +1,161 @@
+"""Networks laid out in logic, alone and beside streaming layers: every bit, every cycle."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import hwaccel
+from hwaccel import Config, FixedType
+from hwaccel.config import LayerConfig
+from hwaccel.errors import ScheduleError
+from hwaccel.fxp import IntArray
+from hwaccel.ir import Graph, GraphBuilder, TensorType
+from hwaccel.ops import Add, Conv2d, Dense, MaxPool2d, Relu, Requant, Reshape
+from hwaccel.schedule.spatial import MOST_WEIGHTS
+
+FRAMES = 6
+FAST = {"effort": "fast", "clock_mhz": 60.0}
+
+
+def mlp() -> Graph:
+    rng = np.random.default_rng(5)
+    b = GraphBuilder("mlp")
+    x = b.input("x", TensorType.full((6,), FixedType.parse("s8.4")))
+    for i, (inputs, outputs) in enumerate([(6, 8), (8, 3)]):
+        weight = IntArray(rng.integers(-8, 8, (outputs, inputs)))
+        bias = IntArray(rng.integers(-50, 50, outputs))
+        x = b.add(f"fc{i}", Dense(weight, IntArray([0] * outputs), bias, 3), x, path=f"fc{i}")
+        if i == 0:
+            x = b.add("relu", Relu(), x, path="act")
+            x = b.add("round", Requant(4, 0, 255), x, path="act")
+    return b.build(x)
+
+
+def cnn() -> Graph:
+    """Convolutions with and without padding, pooling, a residual, a head."""
+    rng = np.random.default_rng(6)
+    b = GraphBuilder("cnn")
+
+    def conv(name: str, channels: int, x: str, pad: int) -> str:
+        weight = IntArray(rng.integers(-4, 5, (3, channels, 3, 3)))
+        bias = IntArray(rng.integers(-9, 9, 3))
+        op = Conv2d(weight, IntArray([0, 1, 0]), bias, 3, padding=(pad,) * 4)
+        return b.add(name, op, x, path=name)
+
+    x = b.input("x", TensorType.full((1, 8, 8), FixedType.parse("u6.6")))
+    x = b.add("act1", Requant(5, 0, 63), conv("c1", 1, x, 0), path="c1")
+    p = b.add("pool", MaxPool2d((2, 2), (2, 2)), x, path="pool")
+    y = b.add("act2", Requant(6, -32, 31), conv("c2", 3, p, 1), path="c2")
+    x = b.add("sum", Add.of(b.type(y), b.type(p)), y, p, path="sum")
+    x = b.add("flat", Reshape((27,)), x, path="flat")
+    head = Dense(IntArray(rng.integers(-4, 5, (4, 27))), IntArray([0] * 4), IntArray([1] * 4), 3)
+    return b.build(b.add("head", head, x, path="head"))
+
+
+def layers(**styles: str) -> dict[str, LayerConfig]:
+    return {name: LayerConfig(style=style) for name, style in styles.items()}  # type: ignore[arg-type]
+
+
+CASES = {
+    "mlp-spatial": (mlp(), Config(style="spatial", **FAST)),
+    "mlp-latency-7": (mlp(), Config(style="spatial", latency=7, effort="fast")),
+    "mlp-mixed": (mlp(), Config(layers=layers(fc0="spatial"), **FAST)),
+    "cnn-pixel": (cnn(), Config(style="pixel", **FAST)),
+    "cnn-mixed": (cnn(), Config(layers=layers(c1="pixel", c2="spatial"), **FAST)),
+    "cnn-auto": (cnn(), Config(style="auto", target_interval=64, **FAST)),
+}
+
+
+def frames(graph: Graph) -> list[np.ndarray]:
+    rng = np.random.default_rng(2)
+    xs = [rng.integers(v.type.lo, v.type.hi + 1, (FRAMES, *v.type.shape)) for v in graph.inputs]
+    for x, v in zip(xs, graph.inputs, strict=True):
+        x[0], x[1] = v.type.lo, v.type.hi
+    return xs
+
+
+@pytest.mark.rtl
+@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("simulator", ["icarus", "verilator"])
+def test_every_bit_and_cycle(case: str, simulator: str) -> None:
+    graph, config = CASES[case]
+    design = hwaccel.design_from(graph, config)
+    xs = frames(graph)
+    plain = design.simulate_raw(xs, simulator=simulator)
+    assert plain.finished == design.plan.timing(FRAMES).finished()
+    design.simulate_raw(xs, simulator=simulator, idle="some", backpressure="bursts")
+
+
+@pytest.mark.rtl
+@pytest.mark.slow
+def test_a_whole_frame_per_clock() -> None:
+    design = hwaccel.design_from(cnn(), Config(style="spatial", **FAST))
+    assert len(design.netlist.units) == 1
+    assert design.plan.timing(FRAMES).interval == 1
+    result = design.simulate_raw(frames(design.graph), simulator="icarus")
+    assert result.finished == design.plan.timing(FRAMES).finished()
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_a_written_project_loads_without_a_search(case: str, tmp_path: Path) -> None:
+    graph, config = CASES[case]
+    design = hwaccel.design_from(graph, config)
+    design.write(tmp_path / "p")
+    loaded = hwaccel.load(tmp_path / "p")
+    assert loaded.verilog() == design.verilog()
+    design.check_structure()
+
+
+@pytest.mark.hls
+@pytest.mark.parametrize("case", ["mlp-spatial", "cnn-mixed"])
+def test_c_forms_equal_golden(case: str) -> None:
+    graph, config = CASES[case]
+    design = hwaccel.design_from(graph, config)
+    xs = frames(graph)
+    for what in ("hls", "cuda-host"):
+        design.require_golden(xs, design.execute(what, xs), what=what)
+
+
+def test_one_pixel_per_clock() -> None:
+    design = hwaccel.design_from(cnn(), Config(style="pixel", **FAST))
+    assert design.plan.timing(6).interval == 64
+
+
+def test_a_latency_is_met() -> None:
+    design = hwaccel.design_from(*CASES["mlp-latency-7"])
+    (unit,) = design.netlist.units
+    assert unit.piped.latency == 7
+    # One cycle more: the FIFO behind the circuit.
+    assert design.plan.timing().latency == 8
+
+
+def test_too_large_to_unroll_says_what_to_do() -> None:
+    b = GraphBuilder("large")
+    x = b.input("x", TensorType.full((1, 64, 64), FixedType.parse("u8.8")))
+    weight = IntArray(np.ones((8, 1, 3, 3)))
+    x = b.add("c1", Conv2d(weight, IntArray([0] * 8), IntArray([0] * 8)), x, path="features.0")
+    graph = b.build(x)
+    assert 8 * 9 * 62 * 62 > MOST_WEIGHTS
+    with pytest.raises(ScheduleError, match=r"features\.0.*need about .* LUTs.*stream"):
+        hwaccel.design_from(graph, Config(style="spatial"))
+
+
+def test_an_unreachable_clock_names_the_nearest() -> None:
+    with pytest.raises(ScheduleError, match="MHz"):
+        hwaccel.design_from(mlp(), Config(style="spatial", effort="fast", clock_mhz=2000.0))
+
+
+def test_an_edited_adder_graph_is_refused(tmp_path: Path) -> None:
+    design = hwaccel.design_from(*CASES["mlp-spatial"])
+    found = design.plan.found
+    digest, product = next(iter(found.products.items()))
+    a, b, shift, subtract = product.adds[0]
+    product.adds[0] = (a, b, shift + 1, subtract)
+    from hwaccel.schedule.choices import choices_of, plan_from
+
+    assert digest
+    with pytest.raises(ScheduleError, match="does not compute its matrix"):
+        plan_from(design.graph, choices_of(design.plan), design.config, found)
