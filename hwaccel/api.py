@@ -111,7 +111,9 @@ def load(folder: str | Path) -> Design:
         config = msgspec.json.decode(files["config.json"], type=Config)
         found = msgspec.json.decode(files.get("spatial.json", b"{}"), type=Found)
     except (msgspec.DecodeError, ValueError) as error:
-        raise EmitError(f"{folder}: plan.json, config.json or spatial.json: {error}; convert again") from None
+        raise EmitError(
+            f"{folder}: plan.json, config.json or spatial.json: {error}; convert again"
+        ) from None
     return Design(graph, plan_from(graph, choices, config, found), config)
 
 

@@ -1,4 +1,4 @@
-"""RTL of hwaccel for the workloads of this benchmark: the free-running module of a spatial design."""
+"""RTL of hwaccel for the workloads: the free-running module of a spatial design."""
 
 from __future__ import annotations
 

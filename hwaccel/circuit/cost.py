@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from hwaccel.circuit.circuit import Circuit
 from hwaccel.circuit.node import Clip, Constant, Even, Max, Node, Shift, Sum, Table
 from hwaccel.circuit.unit import Pipelined
 from hwaccel.errors import ScheduleError
@@ -165,9 +164,11 @@ def _clip(node: Clip, x: Node, device: _Device) -> float:
     total = device.merged * node.width
     for bound, cut in ((node.ceiling, x.hi > node.ceiling), (~node.floor, x.lo < node.floor)):
         if cut:
-            total += _tree(x.width - bound.bit_length(), device.lut_inputs) if not (
-                bound & (bound + 1)
-            ) else _tree(x.width, device.lut_inputs)
+            total += (
+                _tree(x.width - bound.bit_length(), device.lut_inputs)
+                if not (bound & (bound + 1))
+                else _tree(x.width, device.lut_inputs)
+            )
     return total
 
 

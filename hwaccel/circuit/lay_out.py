@@ -63,9 +63,7 @@ def lay_out(
     return pruned(fresh, inputs, [new[i] for i in outputs])
 
 
-def pruned(
-    builder: Builder, inputs: Sequence[tuple[int, int]], outputs: Sequence[int]
-) -> Circuit:
+def pruned(builder: Builder, inputs: Sequence[tuple[int, int]], outputs: Sequence[int]) -> Circuit:
     """Return the live nodes of a builder without products as a checked circuit."""
     live = _live(builder.nodes, outputs)
     new = {old: number for number, old in enumerate(live)}

@@ -150,7 +150,8 @@ class Even(Unary):
     def evaluate(self, *xs: Ints) -> Ints:
         """Shift, and clear bit 0 of ties."""
         tie = (xs[0] & ((1 << self.shift) - 1)) == 0
-        return (xs[0] >> self.shift) & ~tie.astype(np.int64)
+        rounded: Ints = (xs[0] >> self.shift) & ~tie.astype(np.int64)
+        return rounded
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

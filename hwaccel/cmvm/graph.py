@@ -102,9 +102,7 @@ class AdderGraph:
         reach = np.maximum(np.abs(lo), np.abs(hi)).astype(np.float64)
         size = np.abs(form).astype(np.float64) @ reach + np.abs(constant)
         if size.size and size.max() >= 2.0**62:
-            raise VerifyError(
-                f"cmvm: node {int(size.argmax())}: its values do not fit 63 bits"
-            )
+            raise VerifyError(f"cmvm: node {int(size.argmax())}: its values do not fit 63 bits")
         up, down = np.maximum(form, 0), np.minimum(form, 0)
         low = up @ lo + down @ hi + constant
         high = up @ hi + down @ lo + constant

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from hwaccel.circuit import Unit
 from hwaccel.emit import literals
 from hwaccel.emit.names import Namer, identifier
 from hwaccel.emit.netlist import Edge, Instance, Netlist, Port, Section, Wire
-from hwaccel.circuit import Unit
 from hwaccel.ir.hardware import Fold, Pipe, Rom, Style, Window
 from hwaccel.ir.lines import Lines
 from hwaccel.schedule.blocks import Block, Fork, Pack, Reorder, Segment, Unpack

@@ -130,9 +130,7 @@ def _goal(graph: Graph, config: Config) -> int:
     return max(height * width for height, width in sizes)
 
 
-def _first_style(
-    node: Node, types: Mapping[str, TensorType], config: Config, goal: int
-) -> Style:
+def _first_style(node: Node, types: Mapping[str, TensorType], config: Config, goal: int) -> Style:
     """Return the first style, cheapest hardware first, in which ``node`` meets ``goal``."""
     if goal >= _SHARED and min(c.cycles for c in _allowed(node, types, config)) <= goal:
         return Style.STREAM

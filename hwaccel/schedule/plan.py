@@ -353,8 +353,7 @@ def segment_area(segment: Segment, plan: Plan) -> Area:
     for pipe in segment.pipes:
         area += pipe.area
     if isinstance(segment.issuer, Lines):
-        memory = segment.issuer.memory_bits(plan.streams[segment.inputs[0]].bits)
-        area += Area(luts=120, ffs=60 + bits, rams=-(-memory // 18432))
+        area += _lines_area(segment.issuer, plan.streams[segment.inputs[0]].bits)
     elif segment.issuer is not None:
         ring = plan.streams[segment.inputs[0]].bits
         if segment.issuer.depth > 64:
@@ -363,3 +362,15 @@ def segment_area(segment: Segment, plan: Plan) -> Area:
         else:
             area += Area(luts=160 + ring * -(-segment.issuer.depth // 16), ffs=90 + 2 * ring)
     return area
+
+
+def _lines_area(lines: Lines, bits: int) -> Area:
+    """Estimate a line buffer: its window registers, the turning of rows, a memory per row."""
+    height, width = lines.kernel
+    window = height * width + height * (width - 1) * lines.dilation[1]
+    ffs = bits * (window + lines.rows) + 80
+    luts = height * bits * -(-2 * lines.rows // 3) + 90
+    if lines.width <= 64:
+        return Area(luts=luts + lines.rows * bits * -(-lines.width // 16), ffs=ffs)
+    rams = lines.rows * max(-(-bits // 36), -(-lines.width * bits // 18432))
+    return Area(luts=luts, ffs=ffs, rams=rams)

@@ -12,16 +12,16 @@ from hwaccel.circuit import Builder, Circuit, Lanes, Pipelined, Unit
 from hwaccel.circuit.cost import estimate
 from hwaccel.circuit.delay import DelayModel, model_for
 from hwaccel.circuit.lay_out import lay_out
-from hwaccel.circuit.tables import with_tables
 from hwaccel.circuit.pipeline import check, pipeline
+from hwaccel.circuit.tables import with_tables
 from hwaccel.cmvm import LUT4, LUT6, Add, AdderGraph, Problem, Settings, Tap, solve_many
 from hwaccel.config import Config
 from hwaccel.errors import HwaccelError, ScheduleError
 from hwaccel.ir import Graph, TensorType
-from hwaccel.ir.hardware import Area
+from hwaccel.ir.hardware import Area, Style
 from hwaccel.ir.lines import Lines
 from hwaccel.ops.reshape import stream_order
-from hwaccel.schedule.regions import Region, Style
+from hwaccel.schedule.regions import Region
 
 Say = Callable[[str], None]
 Row = tuple[int, int, int, int]
@@ -195,9 +195,7 @@ class Maker:
             x = self._types[name]
             taps = lines.kernel[0] * lines.kernel[1] if lines else 1
             lo, hi = (min(x.lo, lines.pad), max(x.hi, lines.pad)) if lines else (x.lo, x.hi)
-            flat = [
-                build.input(len(intervals) + i, lo, hi) for i in range(taps * x.channels)
-            ]
+            flat = [build.input(len(intervals) + i, lo, hi) for i in range(taps * x.channels)]
             intervals += [(lo, hi)] * len(flat)
             shape = lines.kernel if lines else (1,) * (len(x.shape) - 1)
             # Tap by tap, the channels of each together.
@@ -242,8 +240,7 @@ class Maker:
             graph.check(problem)
         except (HwaccelError, IndexError, ValueError, OverflowError) as error:
             raise ScheduleError(
-                f"spatial.json: an adder graph does not compute its matrix ({error}); "
-                "convert again"
+                f"spatial.json: an adder graph does not compute its matrix ({error}); convert again"
             ) from None
         return graph
 

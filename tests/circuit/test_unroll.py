@@ -13,9 +13,7 @@ from hwaccel.ir.op import Example
 from hwaccel.ops import OPS
 
 FRAMES = 40
-EXAMPLES = [
-    pytest.param(e, id=f"{op.name}-{e.label}") for op in OPS for e in op.examples()
-]
+EXAMPLES = [pytest.param(e, id=f"{op.name}-{e.label}") for op in OPS for e in op.examples()]
 
 
 def unrolled(example: Example) -> Circuit:
