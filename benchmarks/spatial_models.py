@@ -55,6 +55,8 @@ class Design:
     lo: int
     hi: int
     period: float = 0.0
+    # As slow as logic beside the adders may be; without registers, practically any.
+    delay_ps: int | None = None
 
     def circuit(self, family: str) -> Circuit:
         build = Builder()
@@ -134,7 +136,7 @@ def mlp(
         return xs
 
     name = f"mlp {'-'.join(map(str, sizes))} w{bits} x{x} {kept:.0%} {rounding}"
-    return Design(name, make, sizes[0], 0, (1 << x) - 1, period)
+    return Design(name, make, sizes[0], 0, (1 << x) - 1, period, 10_000 if period else 100_000)
 
 
 def convolution(side: int, channels: int, bits: int, x: int, pool: bool, period: float) -> Design:
@@ -158,7 +160,7 @@ def convolution(side: int, channels: int, bits: int, x: int, pool: bool, period:
         return [build.highest(p) for p in pairs]
 
     name = f"conv {side}x{side} c{channels} w{bits} x{x}{' pool' if pool else ''}"
-    return Design(name, make, side * side, 0, (1 << x) - 1, period)
+    return Design(name, make, side * side, 0, (1 << x) - 1, period, 10_000 if period else 100_000)
 
 
 def designs() -> Iterator[Design]:
@@ -211,19 +213,20 @@ def kept(key: str, measure: Callable[[Path], dict[str, float]]) -> dict[str, flo
     return found
 
 
-def synthesized(files: dict[str, str], family: str) -> dict[str, float]:
+def synthesized(files: dict[str, str], family: str, delay_ps: int | None) -> dict[str, float]:
     def measure(work: Path) -> dict[str, float]:
         work.mkdir(parents=True, exist_ok=True)
         sources = []
         for name, text in files.items():
             (work / name).write_text(text)
             sources.append(work / name)
-        options = Options(dsp=False)
+        options = Options(dsp=False, delay_ps=delay_ps)
         made = synthesize(sources, "dut", target(TARGETS[family]), work / "yosys", options=options)
         used = made.utilization
         return {"luts": used.luts, "ffs": used.ffs, "seconds": made.seconds, **dict(used.cells)}
 
-    return kept(f"yosys {family} {json.dumps(files, sort_keys=True)}", measure)
+    text = json.dumps(files, sort_keys=True)
+    return kept(f"yosys {family}{f' {delay_ps}' if delay_ps else ''} {text}", measure)
 
 
 def area() -> None:
@@ -231,7 +234,7 @@ def area() -> None:
     for design in designs():
         for family in TARGETS:
             piped = (unit := design.unit(family)).piped
-            found = synthesized(emit_unit(unit, ("benchmark",)), family)
+            found = synthesized(emit_unit(unit, ("benchmark",)), family, design.delay_ps)
             guess = estimate(piped, family)
             kinds = {kind: part.luts for kind, part in breakdown(piped, family).items()}
             row = {
@@ -260,7 +263,7 @@ def area() -> None:
 # --- timing ------------------------------------------------------------------------------------
 
 
-def placed(files: dict[str, str], mhz: float, seed: int) -> dict[str, float]:
+def placed(files: dict[str, str], mhz: float, seed: int, delay_ps: int | None) -> dict[str, float]:
     def measure(work: Path) -> dict[str, float]:
         work.mkdir(parents=True, exist_ok=True)
         sources = []
@@ -268,7 +271,8 @@ def placed(files: dict[str, str], mhz: float, seed: int) -> dict[str, float]:
             (work / name).write_text(text)
             sources.append(work / name)
         device = target(TARGETS["ecp5"])
-        made = synthesize(sources, "dut", device, work / "yosys", options=Options(dsp=False))
+        options = Options(dsp=False, delay_ps=delay_ps)
+        made = synthesize(sources, "dut", device, work / "yosys", options=options)
         done = place_and_route(
             made.netlist_json, device, work / "pnr", top="dut", clock_mhz=mhz, seed=seed
         )
@@ -282,7 +286,8 @@ def placed(files: dict[str, str], mhz: float, seed: int) -> dict[str, float]:
             "nets": path.nets if path else 0,
         }
 
-    return kept(f"nextpnr {mhz} {seed} {json.dumps(files, sort_keys=True)}", measure)
+    text = json.dumps(files, sort_keys=True)
+    return kept(f"nextpnr {mhz} {seed}{f' {delay_ps}' if delay_ps else ''} {text}", measure)
 
 
 def chain(copies: int, length: int, width: int, last: str = "") -> Pipelined:
@@ -321,14 +326,14 @@ def timing() -> None:
     rows = []
     for length, width, last in CHAINS:
         piped = chain(16, length, width, last)
-        found = placed(emit_unit(as_unit(piped), ("benchmark",)), 400.0, 1)
+        found = placed(emit_unit(as_unit(piped), ("benchmark",)), 400.0, 1, None)
         rows.append(_told(f"{length} adders of {width} bits {last}", piped, found, model, 0.0))
     for number, mhz in CLOCKED:
         design = list(designs())[number]
         piped = pipeline(design.circuit("ecp5"), model, clock_ns=1000 / mhz)
         files = emit_unit(as_unit(piped), ("benchmark",))
         for seed in SEEDS:
-            found = placed(files, mhz, seed)
+            found = placed(files, mhz, seed, round(1e6 / mhz))
             name = f"{design.name} seed {seed}"
             rows.append(_told(name, piped, found, model, mhz))
     (FOLDER / "timing.json").write_text(json.dumps(rows, indent=1))

@@ -38,6 +38,7 @@ class Emitter {
       if (s.node >= 0 && s.negative) graph_.cost += negation(s);
       graph_.outputs.push_back(t);
     }
+    settle_signs(graph_, ranges_, e_.options_.cost);
     return std::move(graph_);
   }
 

@@ -1,18 +1,11 @@
 #include "engine.h"
 
-#include <cmath>
-
 namespace cmvm {
 
 Engine::Engine(const Problem& problem, const Options& options)
     : problem_(problem), options_(options), random_(options.seed) {
-  int least = 0, most = 0;
-  for (int d : problem.depth) {
-    least = std::min(least, d);
-    most = std::max(most, d);
-  }
   // Depths more than 40 below the limit are rounded up to it: a safe simplification.
-  base_depth_ = problem.depth_limit < 0 ? 0 : std::max(least, problem.depth_limit - 40);
+  base_depth_ = problem.depth_limit < 0 ? 0 : std::max(0, problem.depth_limit - 40);
   nodes_.resize(problem.inputs);
   forms_.resize(size_t(problem.inputs) * problem.inputs);
   for (int i = 0; i < problem.inputs; ++i) {
@@ -27,8 +20,8 @@ Engine::Engine(const Problem& problem, const Options& options)
       row.room = load_unit(problem.depth_limit);
       if (problem.bias[r] != 0) row.load = load_unit(0);
     }
-    for (int i = 0; i < problem.inputs; ++i) set(r, i, problem.at(r, i));
   }
+  plant();
   building_ = false;
   table_.each([&](Slot& slot) {
     if (slot.count < 2) return;
@@ -37,10 +30,8 @@ Engine::Engine(const Problem& problem, const Options& options)
   });
 }
 
-u64 Engine::load_unit(int depth) const { return u64(1) << std::max(0, depth - base_depth_); }
-
-Digits Engine::digits_of(i64 coef) const {
-  return options_.any_digits ? minimal_digits(coef) : canonical_digits(coef);
+u64 Engine::load_unit(int depth) const {
+  return u64(1) << std::min(50, std::max(0, depth - base_depth_));
 }
 
 const Term* Engine::find(int row, int node) const {
@@ -67,7 +58,7 @@ void Engine::set(int row, int node, i64 coef) {
     r.dirty = true;
     dirty_.push_back({row, r.cost});
   }
-  const Term after{node, weight(coef), coef, digits_of(coef)};
+  const Term after{node, weight(coef), coef, minimal_digits(coef)};
   operations_ += i64(r.terms.size()) + 1;
   for (const Term& other : r.terms)
     if (other.node != node) pair_update(before, after, other);
@@ -241,7 +232,7 @@ int Engine::score(const Slot& slot) const {
   return (slot.count - 1) * (std::max(overlap, 0) + 3);
 }
 
-int Engine::new_node(const Pattern& p) {
+int Engine::fresh_node() {
   int id;
   if (!free_.empty()) {
     id = free_.back();
@@ -253,6 +244,11 @@ int Engine::new_node(const Pattern& p) {
     forms_.resize(forms_.size() + problem_.inputs);
   }
   if (recording_) created_.push_back(id);
+  return id;
+}
+
+int Engine::new_node(const Pattern& p) {
+  const int id = fresh_node();
   const size_t n = size_t(problem_.inputs);
   const i64 fa = i64(1) << std::max(0, -p.shift);
   const i64 fb = (p.subtract ? -1 : 1) * (i64(1) << std::max(0, p.shift));

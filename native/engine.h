@@ -60,7 +60,6 @@ class Engine {
   const Term* find(int row, int node) const;
   void set(int row, int node, i64 coef);
   void add(int row, int node, i64 delta);
-  Digits digits_of(i64 coef) const;
   void pair_update(const Term& before, const Term& after, const Term& other);
   void digit_update(int node, int k, bool negative, int delta, const Term& other);
   void self_update(const Term& before, const Term& after);
@@ -70,10 +69,16 @@ class Engine {
   }
   void flush();
   int score(const Slot& slot) const;
+  int fresh_node();
   int new_node(const Pattern& p);
   void inline_node(int node);
   void expand(int row, int node);
   u64 load_unit(int depth) const;
+
+  // plant.cpp
+  void plant();
+  std::vector<int> plant_columns(std::vector<i64>* matrix);
+  int sum_node(const std::vector<std::pair<int, i64>>& terms);
 
   // greedy.cpp
   bool apply(u64 key);

@@ -63,7 +63,7 @@ int Engine::take(int row, const Pattern& p, int depth, Term* a, Term* b, i64* ta
     }
     const i64 unit = (o.negative ? -1 : 1) * (i64(1) << o.shift);
     const auto update = [&](Term* t, i64 coef) {
-      *t = {t->node, weight(coef), coef, digits_of(coef)};
+      *t = {t->node, weight(coef), coef, minimal_digits(coef)};
     };
     if (p.a == p.b) {
       update(a, a->coef - unit * (fa + fb));

@@ -36,11 +36,13 @@ struct Graph {
   double cost = 0;
 };
 
+// Get rid of negations at outputs where turning differences round is cheaper.
+void settle_signs(Graph& graph, std::vector<Interval>& ranges, const CostModel& model);
+
 struct Options {
   u64 seed = 0;
-  i64 budget = 0;         // operations of the local search; 0: greedy only
-  bool any_digits = true; // every minimal signed form instead of the canonical one
-  double greed = 1.0;     // exponent of the count in the score of a pattern
+  double rows = 0;     // rows become differences that are shorter by this factor; 0: never
+  double columns = 0;  // likewise for columns
   CostModel cost;
 };
 

@@ -1,6 +1,6 @@
-// Local search: put some shared nodes back into their users, share anew, keep what is cheaper.
+// Local search: put some shared nodes back into their users, share anew, keep what is cheaper; dearer
+// states are kept with a probability that falls to zero (simulated annealing over ruin and recreate).
 #include <cmath>
-#include <cstdio>
 
 #include "engine.h"
 
@@ -56,12 +56,11 @@ int Engine::random_shared() {
   return -1;
 }
 
+// Put a few shared nodes back, in all of their users or in some.
 void Engine::destroy() {
-  static const int mix = getenv("MIX") ? atoi(getenv("MIX")) : 50;
-  static const int cnt = getenv("CNT") ? atoi(getenv("CNT")) : 4;
-  const int count = 1 + int(random_.below(cnt));
+  const int count = 1 + int(random_.below(4));
   int node = random_shared();
-  if (int(random_.below(100)) < mix) {  // in some rows only
+  if (random_.below(100) < 60) {  // in some rows only
     for (int i = 0; i < count && node >= 0; ++i) {
       const std::vector<int>& users = nodes_[node].users;
       if (users.empty()) break;
@@ -100,9 +99,7 @@ void Engine::improve(i64 budget) {
   refresh();
   dirty_.clear();
   const i64 start = operations_;
-  const double hot = getenv("HOT") ? atof(getenv("HOT")) : 4.0;
-  double now = 0, best = 0;
-  i64 rounds = 0, kept = 0;
+  const double hot = 4.0 * options_.cost.bit;
   while (operations_ - start < budget) {
     const double heat = hot * (1.0 - double(operations_ - start) / double(budget));
     journal_.clear();
@@ -120,19 +117,11 @@ void Engine::improve(i64 budget) {
     greedy();
     const double change = refresh();
     operations_ += 20;
-    ++rounds;
     const double u = (double(random_.below(1u << 30)) + 1.0) / double(1u << 30);
-    if (change <= 0 || (heat > 0 && change < -heat * std::log(u))) {
+    if (change <= 0 || (heat > 0 && change < -heat * std::log(u)))
       commit();
-      now += change;
-      best = std::min(best, now);
-      if (change < 0) ++kept;
-    } else {
+    else
       undo();
-    }
-    if (getenv("TRACE") && rounds % atoi(getenv("TRACE")) == 0)
-      std::fprintf(stderr, "%ld ops %ld cost %+.0f adders %ld kept %ld\n", long(rounds), long(operations_ - start), now,
-                   long(adders()), long(kept));
   }
   dirty_.clear();
   loose_.clear();

@@ -22,6 +22,8 @@ from hwaccel.synth.yosys import Options, synthesize
 
 TARGETS = ("xcup", "ecp5-85k")
 SCRIPTS = ("keep-adders", "default")
+# In the structure-keeping script the mapper may take any depth, so that it counts area.
+RELAXED_PS = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -73,6 +75,8 @@ class Bench:
     def area(self, design: Design, target: str, script: str) -> dict[str, Any]:
         """Return LUTs, flip-flops and seconds after Yosys, or ``error``."""
         key = f"{design.key()}-{target}-{script}"
+        if script == "keep-adders":
+            key += f"-{RELAXED_PS}"
 
         def make() -> dict[str, Any]:
             self._may_start(key)
@@ -111,7 +115,10 @@ class Bench:
     def _synthesize(
         self, design: Design, target: str, script: str, folder: Path
     ) -> tuple[dict[str, Any], Path]:
-        options = Options(dsp=False, block_ram=False, keep_adders=script == "keep-adders")
+        kept = script == "keep-adders"
+        options = Options(
+            dsp=False, block_ram=False, keep_adders=kept, delay_ps=RELAXED_PS if kept else None
+        )
         try:
             made = synthesize(
                 design.sources,
@@ -140,7 +147,6 @@ class Bench:
     ) -> dict[str, Any]:
         name = "ecp5-85k"
         facts, netlist = self._synthesize(design, name, script, folder)
-        self.cache.get("area", f"{design.key()}-{name}-{script}", lambda: facts)
         if "error" in facts:
             return facts
         try:

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
+from hwaccel.circuit.delay import decision_bits
 from hwaccel.circuit.node import Clip, Constant, Even, Max, Node, Shift, Sum, Table
 from hwaccel.circuit.unit import Pipelined
 from hwaccel.errors import ScheduleError
@@ -37,20 +38,23 @@ class _Device:
     """One family. A carry cell holds ``granule`` bits, each of which takes a LUT.
 
     ``merged`` is the share of a multiplexer's LUTs left after its neighbours took some of them in.
-    Chains of at least ``shift_register`` registers become a LUT each; 0 for never.
+    A carry chain takes ``chain`` LUTs more than its bits, and ``registered`` more where a register
+    follows. Chains of at least ``shift_register`` registers become a LUT each; 0 for never.
     """
 
     family: str
     lut_inputs: int
     granule: int
     merged: float = 1.0
+    chain: float = 0.0
+    registered: float = 0.0
     shift_register: int = 0
 
 
 _DEVICES = (
     _Device("ecp5", 4, 2),
-    _Device("xcup", 6, 1, shift_register=3),
-    _Device("xc7", 6, 1, shift_register=3),
+    _Device("xcup", 6, 1, chain=0.2, registered=0.4, shift_register=3),
+    _Device("xc7", 6, 1, chain=0.2, registered=0.4, shift_register=3),
     _Device("ice40", 4, 1),
 )
 
@@ -72,6 +76,8 @@ def breakdown(piped: Pipelined, family: str) -> dict[str, Part]:
         bits = node.width - empty[number]
         logic = luts(node, nodes, family, empty)
         ffs = bits * length
+        if isinstance(node, Sum) and logic > 1 and length:
+            logic += device.registered
         if device.shift_register:
             long = [d for d in taps[number] if d >= device.shift_register]
             logic += bits * len(long)
@@ -131,7 +137,7 @@ def _sum(node: Sum, nodes: Sequence[Node], zeros: Sequence[int], device: _Device
         return 1.0
     if device.granule > 1:
         return _chain(bits, device)
-    return _propagate(node, (a.width + up, a), (b.width + down, b), cut)
+    return device.chain + _propagate(node, (a.width + up, a), (b.width + down, b), cut)
 
 
 def _propagate(node: Sum, a: tuple[int, Node], b: tuple[int, Node], cut: int) -> float:
@@ -161,15 +167,8 @@ def _chain(bits: int, device: _Device) -> float:
 
 def _clip(node: Clip, x: Node, device: _Device) -> float:
     """Return a multiplexer per bit, and what decides it where a single bit does not."""
-    total = device.merged * node.width
-    for bound, cut in ((node.ceiling, x.hi > node.ceiling), (~node.floor, x.lo < node.floor)):
-        if cut:
-            total += (
-                _tree(x.width - bound.bit_length(), device.lut_inputs)
-                if not (bound & (bound + 1))
-                else _tree(x.width, device.lut_inputs)
-            )
-    return total
+    decided = sum(_tree(bits, device.lut_inputs) for bits in decision_bits(node, x))
+    return device.merged * node.width + decided
 
 
 def _tree(inputs: int, lut_inputs: int) -> float:

@@ -87,8 +87,11 @@ class DelayModel:
             return Arc(operand, start, NEVER, top, start)
         # Every bit of the result depends on the highest of the operand.
         chain, levels = self._decision(node, nodes)
-        time = self.margin * (route + (self.sum_ns if chain else 0.0))
-        time += self.margin * levels * self.lut_ns + self.margin * max(0, levels - 1) * route
+        # What is decided goes to all bits of the result.
+        fan_out = self.route_ns + self.fanout_ns * (node.width.bit_length() - 1)
+        steps = levels + (1 if chain else 0)
+        time = route + levels * self.lut_ns + (self.sum_ns if chain else 0.0)
+        time = self.margin * (time + max(0, steps - 1) * fan_out)
         ripple = self.margin * self.carry_ns * chain
         return Arc(operand, time + ripple, time, time + ripple, time)
 
@@ -97,25 +100,13 @@ class DelayModel:
         if isinstance(node, Max):
             return max(nodes[i].width for i in node.operands), 1
         if isinstance(node, Clip):
-            return self._clip(node, nodes[node.a])
+            bits = max((bits for bits in decision_bits(node, nodes[node.a])), default=0)
+            return 0, 1 + (_levels(bits, self.lut_inputs) if bits >= self.lut_inputs else 0)
         if isinstance(node, Even):
-            return 0, 1 + _levels(node.shift, self.lut_inputs)
+            return 0, _levels(node.shift + 1, self.lut_inputs)
         assert isinstance(node, Table)
         # Beyond one LUT, multiplexers double the reach; they cost about half a level each.
         return 0, 1 + max(0, nodes[node.a].width - self.lut_inputs + 1) // 2
-
-    def _clip(self, node: Clip, x: Node) -> tuple[int, int]:
-        bits = 0
-        for bound, reached in (
-            (node.ceiling, x.hi > node.ceiling),
-            (~node.floor, x.lo < node.floor),
-        ):
-            if not reached:
-                continue
-            if bound & (bound + 1):
-                return x.width, 1
-            bits = max(bits, x.width - bound.bit_length())
-        return 0, 1 + (_levels(bits, self.lut_inputs) if bits > 2 else 0)
 
 
 def model_for(family: str) -> DelayModel:
@@ -145,6 +136,20 @@ def chain_bits(node: Sum, nodes: Sequence[Node]) -> int:
     if node.shift < 0 and not node.subtract:
         free = -node.shift
     return max(1, node.width - free)
+
+
+def decision_bits(node: Clip, x: Node) -> list[int]:
+    """Return how many bits of ``x`` tell that a bound is passed, for each bound that may be.
+
+    Of a power of two only those above it count, of zero only the sign.
+    """
+    bits = []
+    for bound, passed in ((node.ceiling, x.hi > node.ceiling), (~node.floor, x.lo < node.floor)):
+        if passed and bound == -1:
+            bits.append(1)
+        elif passed:
+            bits.append(x.width if bound & (bound + 1) else x.width - bound.bit_length())
+    return bits
 
 
 def _levels(inputs: int, lut_inputs: int) -> int:
@@ -179,8 +184,8 @@ _MODELS = (
         "ecp5",
         lut_inputs=4,
         launch_ns=0.52,
-        capture_ns=0.2,
-        route_ns=0.9,
+        capture_ns=0.1,
+        route_ns=1.2,
         fanout_ns=0.12,
         sum_ns=0.9,
         carry_ns=0.036,

@@ -13,11 +13,12 @@ def depth_bound(problem: Problem) -> int:
 def adder_bound(problem: Problem) -> int:
     """Return a lower bound on the number of adders.
 
-    Call two rows the same if they agree up to a shift and a sign, and a row trivial if it is zero, a
-    constant, or one input up to shift and sign. Each distinct nontrivial row is the value of an
-    adder of its own. A row of ``t`` leaves (its inputs, and one for a bias) and ``w`` minimal signed
-    digits has at least ``max(t - 1, ceil(log2(w)))`` adders at or below it: an adder joins at most
-    two parts of a connected graph, and the digit weight at most doubles from operands to sum.
+    Call two rows the same if they agree up to a shift and a sign, and a row trivial if it is zero,
+    a constant, or one input up to shift and sign. Each distinct nontrivial row is the value of an
+    adder of its own. A row of ``t`` leaves (its inputs, and one for a bias) and ``w`` minimal
+    signed digits has at least ``max(t - 1, ceil(log2(w)))`` adders at or below it: an adder joins
+    at most two parts of a connected graph, and the digit weight at most doubles from operands to
+    sum.
     Take any set of ``k`` distinct rows and the one that comes first in topological order: the
     adders at or below it hold none of the other ``k - 1``, so the count is at least the least of
     these numbers over the set, plus ``k - 1``. The best set holds the ``k`` largest numbers.

@@ -9,7 +9,7 @@ Interval = tuple[int, int]
 
 @dataclass(frozen=True, slots=True)
 class CostModel:
-    """``fixed + bit * length`` LUTs for a carry chain, its length rounded up to ``granule`` bits."""
+    """``fixed + bit * length`` LUTs for a carry chain, its length a multiple of ``granule``."""
 
     name: str
     bit: float = 1.0

@@ -18,7 +18,7 @@ from hwaccel.errors import HwaccelError, ToolError
 from hwaccel.tools.cache import user_cache
 from hwaccel.tools.process import run
 
-ABI = 1
+ABI = 2
 _PACKAGE = Path(__file__).parent
 _SOURCES = _PACKAGE.parent.parent / "native"
 _BUILD_S = 600.0
@@ -87,7 +87,7 @@ def _declare(lib: ctypes.CDLL) -> None:
     lib.cmvm_solve.restype = ctypes.c_void_p
     lib.cmvm_solve.argtypes = [
         *(ctypes.c_int, ctypes.c_int, longs, longs, longs, longs, ints, ctypes.c_int),
-        *(ctypes.c_uint64, ctypes.c_int64, ctypes.c_int),
+        *(ctypes.c_uint64, ctypes.c_int64, ctypes.c_int, ctypes.c_int, ctypes.c_int),
         *(ctypes.c_double, ctypes.c_double, ctypes.c_int),
     ]
     lib.cmvm_sizes.restype = None

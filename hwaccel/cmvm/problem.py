@@ -144,10 +144,10 @@ def digit_weight(value: int) -> int:
 def minimum_depth(problem: Problem) -> int:
     """Return the least adder depth possible with two-operand adders.
 
-    Every node at depth ``d`` holds a form whose minimal signed digits, each weighted by ``2**depth``
-    of its input, sum to at most ``2**d``: true for inputs, and an adder can only add two such sums
-    (the digit weight is subadditive and blind to shifts and signs). A balanced tree reaches the
-    bound (Kraft's inequality). A bias is one more leaf of depth 0.
+    Every node at depth ``d`` holds a form whose minimal signed digits, each weighted by
+    ``2**depth`` of its input, sum to at most ``2**d``: true for inputs, and an adder can only add
+    two such sums (the digit weight is subadditive and blind to shifts and signs). A balanced tree
+    reaches the bound (Kraft's inequality). A bias is one more leaf of depth 0.
     """
     folded = problem.folded()
     weights = [1 << d if d < 64 else 0 for d in folded.depth]

@@ -20,14 +20,17 @@ import numpy as np
 from hwaccel.cmvm import native
 from hwaccel.cmvm.cost import LUT6, CostModel
 from hwaccel.cmvm.graph import Add, AdderGraph, Tap
-from hwaccel.cmvm.problem import Problem, minimum_depth
+from hwaccel.cmvm.problem import Problem, digit_weight, minimum_depth
 from hwaccel.errors import ConfigError, HwaccelError
 from hwaccel.tools.cache import user_cache
 
-ALGORITHM = 1
+ALGORITHM = 2
 """Raised whenever the same settings give another graph, so that no cache answers for the old."""
 
-_BUDGETS = {"fast": 0, "normal": 1, "high": 10}
+# Operations per digit of the matrix (at the least depth, where fewer moves are left, and above it),
+# first states, searches that share the operations.
+_EFFORTS = {"fast": (300, 300, 2, 1), "normal": (2000, 10000, 3, 1), "high": (24000, 24000, 8, 6)}
+_LARGE = 100_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,9 +109,9 @@ def solve_many(
 
 
 def _key(problem: Problem, settings: Settings, model: CostModel) -> str:
-    if settings.effort not in _BUDGETS:
+    if settings.effort not in _EFFORTS:
         raise ConfigError(
-            f"cmvm: effort: expected one of {', '.join(_BUDGETS)}, found {settings.effort!r}"
+            f"cmvm: effort: expected one of {', '.join(_EFFORTS)}, found {settings.effort!r}"
         )
     if settings.budget is not None and settings.budget < 0:
         raise ConfigError(f"cmvm: budget: expected 0 or more, found {settings.budget}")
@@ -122,7 +125,13 @@ def _key(problem: Problem, settings: Settings, model: CostModel) -> str:
 
 def _run(problem: Problem, settings: Settings, model: CostModel) -> AdderGraph:
     lib = native.library()
-    budget = _BUDGETS[settings.effort] if settings.budget is None else settings.budget
+    tight, free, starts, runs = _EFFORTS[settings.effort]
+    limit = problem.depth_limit
+    per_digit = tight if limit is not None and limit == minimum_depth(problem) else free
+    digits = sum(digit_weight(c) for c in problem.matrix.a.ravel().tolist())
+    budget = per_digit * digits if settings.budget is None else settings.budget
+    if digits > _LARGE:  # two states at once would need too much memory
+        starts = runs = 1
     arrays = [
         np.ascontiguousarray(values, dtype=kind)
         for values, kind in (
@@ -140,14 +149,17 @@ def _run(problem: Problem, settings: Settings, model: CostModel) -> AdderGraph:
         -1 if problem.depth_limit is None else min(problem.depth_limit, 1 << 30),
         settings.seed & (2**64 - 1),
         budget,
-        1,
+        starts,
+        runs,
+        max(1, settings.threads),
         model.fixed,
         model.bit,
         model.granule,
     )
     if not handle:
         raise ConfigError(
-            f"cmvm: a matrix of {problem.outputs} x {problem.inputs} needs more memory than there is"
+            f"cmvm: a matrix of {problem.outputs} x {problem.inputs} needs more memory than "
+            "there is; cut it into blocks"
         )
     try:
         return _collect(lib, handle, problem)

@@ -7,6 +7,7 @@ and the interval of a node says that its value fits.
 
 from __future__ import annotations
 
+import textwrap
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -47,6 +48,7 @@ class Function:
     banner: tuple[str, ...]
     namespace: str
     parameters: tuple[str, ...]
+    arrays: tuple[str, ...]
     tables: tuple[Values, ...]
     bodies: tuple[Body, ...]
     results: tuple[str, ...]
@@ -71,7 +73,8 @@ class Dialect(ABC):
 
     def cast(self, kind: str, text: str) -> str:
         """Convert to ``kind``."""
-        return f"{kind}({text})"
+        grouped = text.startswith("(") and text.endswith(")")
+        return f"{kind}{text}" if grouped else f"{kind}({text})"
 
     def up(self, kind: str, text: str, amount: int) -> str:
         """Multiply by ``2^amount`` in ``kind``."""
@@ -123,7 +126,7 @@ class Cuda(Dialect):
 
     def cast(self, kind: str, text: str) -> str:
         """Leave conversions to the language where they lose nothing."""
-        return text if kind == "int32_t" else f"{kind}({text})"
+        return text if kind == "int32_t" else super().cast(kind, text)
 
     def up(self, kind: str, text: str, amount: int) -> str:
         """Multiply."""
@@ -181,6 +184,7 @@ class _Writer:
             banner,
             namespace,
             tuple(parameters),
+            (*(lanes.name for lanes in unit.ins), *self.outs),
             tuple(self.tables.values()),
             tuple(body for body in bodies if body.lines),
             tuple(self._results()),
@@ -207,13 +211,19 @@ class _Writer:
 
     def _node(self, number: int) -> Iterator[str]:
         kind, name = self._type(number), self.named.names[number]
-        line = f"const {kind} {name} = {self._expression(number, kind)};"
+        text = f"{self._expression(number, kind)};"
+        line = f"const {kind} {name} = {text}"
         note = self.named.formula(number)
         if len(line) + len(note) + 5 <= _LINE:
             yield f"{line}  // {note}"
             return
         yield f"// {note}"
-        yield line
+        if len(line) <= _LINE:
+            yield line
+            return
+        yield f"const {kind} {name} ="
+        parts = textwrap.wrap(text, _LINE - 4, break_long_words=False, break_on_hyphens=False)
+        yield from (f"    {part}" for part in parts)
 
     def _type(self, number: int) -> str:
         nodes = self.unit.piped.circuit.nodes
@@ -255,7 +265,10 @@ class _Writer:
                 return f"{of[0]} > {of[1]} ? {one} : {other}"
             case Table():
                 table = self._table(node, self.named.names[number])
-                return f"{dialect.cast(kind, f'{table.name}[int({of[0]}) - {c_int(node.first)}]')}"
+                place = f"int({of[0]})"
+                if node.first:
+                    place += f" {'-' if node.first > 0 else '+'} {c_int(abs(node.first))}"
+                return dialect.cast(kind, f"{table.name}[{place}]")
         raise AssertionError(f"{node.kind} has no C++")
 
     def _clip(self, node: Clip, kind: str, name: str) -> str:

@@ -11,7 +11,7 @@ from hwaccel import tools
 from hwaccel.errors import ToolError
 from hwaccel.synth.nextpnr import PnrResult, Progress, place_and_route
 from hwaccel.synth.target import target as find_target
-from hwaccel.synth.yosys import SynthResult, synthesize
+from hwaccel.synth.yosys import Options, SynthResult, synthesize
 
 TIMEOUT_S = 3600.0
 
@@ -87,7 +87,10 @@ def implement(
         raise ToolError(f"{sources}: cannot be written ({error.strerror})") from None
     progress(f"Yosys: synthesizing {top} for {target.name}")
     verilog = [sources / name for name in sorted(files) if name.endswith(".v")]
-    made = synthesize(verilog, top, target, workdir / "yosys", timeout_s=TIMEOUT_S)
+    options = Options(delay_ps=round(1e6 / clock_mhz))
+    made = synthesize(
+        verilog, top, target, workdir / "yosys", options=options, timeout_s=TIMEOUT_S
+    )
     if not pnr or not target.pnr_device:
         return Implementation(made, None)
 

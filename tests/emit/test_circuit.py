@@ -82,7 +82,7 @@ def test_every_sum_and_clip_in_icarus(tmp_path):
 @pytest.mark.rtl
 @_needs("verilator", "make", "g++")
 def test_random_circuits_in_verilator(tmp_path):
-    due = bench([*random_units(range(100, 108)), small()], tmp_path)
+    due = bench([*random_units(range(100, 104)), small()], tmp_path)
     assert verilator(tmp_path) == due
 
 
@@ -164,12 +164,11 @@ def _two(a: tuple[int, int], b: tuple[int, int], shift: int, subtract: bool = Fa
         ((0, 7), (0, 3), -3, False, "{x0, {1'd0, in2_0}}"),
         ((-4, 3), (0, 1), 0, True, "{x0[2], x0} - {3'd0, in2_0}"),
         ((0, 7), (0, 1), 2, True, "{{1'd0, x0[2]} - {1'd0, in2_0}, x0[1:0]}"),
-        ((0, 1), (0, 1), -1, True, "{x0, 1'd0} - {1'd0, in2_0}"),
+        ((0, 1), (0, 1), -1, True, "{{1'd0, x0}, 1'd0} - {2'd0, in2_0}"),
     ],
 )
 def test_only_what_overlaps_is_added(a, b, shift, subtract, expected):
-    found = _two(a, b, shift, subtract)
-    assert found.replace("{2'd0, ", "{1'd0, ") == expected or found == expected
+    assert _two(a, b, shift, subtract) == expected
 
 
 def test_registers_are_those_of_the_plan():

@@ -48,6 +48,30 @@ def test_factor_goes_through_to_an_add() -> None:
     )
 
 
+def test_factor_goes_into_a_concat_and_out_of_it() -> None:
+    check(
+        NarrowTypes(),
+        """
+        input %x : 2 u4.4
+        %fc = dense(%x) {weight=[[4, 8]], shift=[0], bias=[12]} : 1 u8.4 [12,192]
+        %c = concat(%fc, %x) : 3 u8.4 [0,192]
+        %d = concat(%fc, %fc) : 2 u8.4 [12,192]
+        %q = requant(%d) {shift=3, lo=0, hi=31} : 2 u5.1 [2,24]
+        output %c
+        output %q
+        """,
+        """
+        input %x : 2 u4.4
+        %fc = dense(%x) {weight=[[1, 2]], shift=[0], bias=[3], weight_frac=-2} : 1 u6.2 [3,48]
+        %c = concat(%fc, %x) {a_shift=2} : 3 u8.4 [0,192]
+        %d = concat(%fc, %fc) : 2 u6.2 [3,48]
+        %q = requant(%d) {shift=1, lo=0, hi=31} : 2 u5.1 [2,24]
+        output %c
+        output %q
+        """,
+    )
+
+
 def test_factor_of_both_operands() -> None:
     check(
         NarrowTypes(),

@@ -217,3 +217,16 @@ def test_dead_readers_come_first() -> None:
         "pass prune_channels requires no_dead_nodes, which does not hold; "
         "run the passes in another order"
     )
+
+
+def test_a_concat_keeps_its_channels() -> None:
+    check_unchanged(
+        PruneChannels(),
+        """
+        input %x : 2 u4.0
+        %a = dense(%x) {weight=[[1, 2], [0, 0]], shift=[0, 0], bias=[0, 5]} : 2 u6.0 [0,45]
+        %c = concat(%a, %x) : 4 u6.0 [0,45]
+        %y = dense(%c) {weight=[[3, 4, 0, 1]], shift=[0], bias=[7]} : 1 u9.0 [7,367]
+        output %y
+        """,
+    )

@@ -27,7 +27,7 @@ def _design(seed: int) -> Design | None:
     """Return a design that reads its inputs and puts out more than constants, or ``None``."""
     rng = np.random.default_rng(seed)
     graph = DropDead().run(random_graph(seed, int(rng.integers(2, 9))))
-    if any(graph.uses()[value.name] == 0 for value in graph.inputs):
+    if any(not graph.consumers(value.name) for value in graph.inputs):
         return None
     graph = replace(graph, name=f"random_{seed}")
     types = graph.types()

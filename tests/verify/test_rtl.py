@@ -15,7 +15,7 @@ from hwaccel.tools import find
 from hwaccel.verify.jobs import Bench, Outcome, Stalls
 from hwaccel.verify.rtl import read_rtl, run_benches, simulate
 from tests.verify.echo import BEATS, DEFECTS, echo
-from tests.verify.networks import cnn, two_ins_two_outs
+from tests.verify.networks import cnn, dense_block, skips, two_ins_two_outs
 from tests.verify.packing import Design, design, pack
 from tests.verify.vcd import Wave
 
@@ -32,7 +32,8 @@ FRAMES = np.arange(3 * BEATS, dtype=np.int64).reshape(3, BEATS) - 5
 
 @cache
 def _network(name: str) -> Design:
-    graph = {"cnn": lambda: cnn(True, size=4, width=4), "two": two_ins_two_outs}[name]()
+    graphs = {"two": two_ins_two_outs, "dense": dense_block, "skips": skips}
+    graph = graphs[name]() if name in graphs else cnn(True, size=4, width=4)
     return design(graph, choose_folds(graph, Config(multipliers=16)))
 
 
@@ -40,7 +41,7 @@ def _network(name: str) -> Design:
 
 
 @pytest.mark.parametrize("simulator", SIMULATORS)
-@pytest.mark.parametrize("network", ["cnn", "two"])
+@pytest.mark.parametrize("network", ["cnn", "two", "dense", "skips"])
 def test_a_network_equals_golden_and_is_on_time(network, simulator):
     made = _network(network)
     stalls = [Stalls(), Stalls("heavy", "none", 2), Stalls("bursts", "some", 3)]

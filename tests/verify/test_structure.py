@@ -11,7 +11,7 @@ from hwaccel.config import Config
 from hwaccel.errors import MismatchError
 from hwaccel.schedule.fold import choose_folds
 from hwaccel.verify.structure import check_structure
-from tests.verify.networks import cnn, two_ins_two_outs
+from tests.verify.networks import cnn, dense_block, two_ins_two_outs
 from tests.verify.packing import Design, design
 
 pytest.importorskip("pyverilog")
@@ -20,6 +20,7 @@ GRAPHS = {
     "cnn": lambda: cnn(residual=False),
     "residual": lambda: cnn(residual=True),
     "two-by-two": two_ins_two_outs,
+    "dense-block": dense_block,
 }
 
 
