@@ -93,9 +93,9 @@ def _stage(stage: Any) -> dict[str, Any]:
 
 def convert(stages: list[dict[str, Any]], inputs: int) -> Any:
     """Return a rival's answer as an ``AdderGraph`` without unused adders."""
-    from hwaccel.cmvm import Add, AdderGraph, Tap
+    from hwaccel.cmvm import Adder, AdderGraph, Tap
 
-    adds: list[Add] = []
+    adds: list[Adder] = []
     wires = [(i, 0, False) for i in range(inputs)]  # node, power of two, negated
     for stage in stages:
         values: list[tuple[int, int, bool]] = []
@@ -105,7 +105,7 @@ def convert(stages: list[dict[str, Any]], inputs: int) -> Any:
                 values.append((node, scale + stage["shifts"][a], neg))
                 continue
             (na, sa, ga), (nb, sb, gb) = values[a], values[b]
-            adds.append(Add(na, nb, sb + data - sa, (ga != gb) != (opcode == 1)))
+            adds.append(Adder(na, nb, sb + data - sa, (ga != gb) != (opcode == 1)))
             values.append((inputs + len(adds) - 1, min(sa, sb + data), ga))
         wires = [
             (-1, 0, False) if i < 0 else (values[i][0], values[i][1] + s, values[i][2] != g)
@@ -123,7 +123,7 @@ def convert(stages: list[dict[str, Any]], inputs: int) -> Any:
     return AdderGraph(
         inputs,
         (),
-        tuple(Add(name[x.a], name[x.b], x.shift, x.subtract) for x in kept),
+        tuple(Adder(name[x.a], name[x.b], x.shift, x.subtract) for x in kept),
         tuple(Tap(name[node], scale, neg) for node, scale, neg in wires),
     )
 

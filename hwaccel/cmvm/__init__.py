@@ -2,14 +2,14 @@
 
 from hwaccel.cmvm.bounds import adder_bound, depth_bound
 from hwaccel.cmvm.cost import LUT4, LUT6, CostModel, adder_cost
-from hwaccel.cmvm.graph import Add, AdderGraph, Tap
+from hwaccel.cmvm.graph import Adder, AdderGraph, Tap
 from hwaccel.cmvm.problem import Problem, minimum_depth
 from hwaccel.cmvm.solve import Settings, solve, solve_many
 
 __all__ = [
     "LUT4",
     "LUT6",
-    "Add",
+    "Adder",
     "AdderGraph",
     "CostModel",
     "Problem",

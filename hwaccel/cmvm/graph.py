@@ -17,7 +17,7 @@ _MAX_COEFFICIENT = 1 << 62
 
 
 @dataclass(frozen=True, slots=True)
-class Add:
+class Adder:
     """``(a << max(0, -shift)) + (b << max(0, shift))``, or the difference of the two."""
 
     a: int
@@ -41,7 +41,7 @@ class AdderGraph:
 
     inputs: int
     constants: tuple[int, ...]
-    adds: tuple[Add, ...]
+    adds: tuple[Adder, ...]
     outputs: tuple[Tap, ...]
 
     @property
@@ -170,7 +170,7 @@ class AdderGraph:
             if limit is not None and tap.node >= 0 and depths[tap.node] > limit:
                 raise VerifyError(f"cmvm: output {i}: depth {depths[tap.node]}, limit {limit}")
 
-    def _shifts(self, node: int, add: Add) -> tuple[int, int]:
+    def _shifts(self, node: int, add: Adder) -> tuple[int, int]:
         if not (0 <= add.a < node and 0 <= add.b < node and abs(add.shift) <= MAX_SHIFT):
             raise VerifyError(f"cmvm: node {node}: {add} does not refer to earlier nodes")
         return max(0, -add.shift), max(0, add.shift)

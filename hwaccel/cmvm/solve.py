@@ -19,12 +19,12 @@ import numpy as np
 
 from hwaccel.cmvm import native
 from hwaccel.cmvm.cost import LUT6, CostModel
-from hwaccel.cmvm.graph import Add, AdderGraph, Tap
+from hwaccel.cmvm.graph import Adder, AdderGraph, Tap
 from hwaccel.cmvm.problem import Problem, digit_weight, minimum_depth
 from hwaccel.errors import ConfigError, HwaccelError
 from hwaccel.tools.cache import user_cache
 
-ALGORITHM = 2
+ALGORITHM = 3
 """Raised whenever the same settings give another graph, so that no cache answers for the old."""
 
 # Operations per digit of the matrix (at the least depth, where fewer moves are left, and above it),
@@ -177,7 +177,7 @@ def _collect(lib: ctypes.CDLL, handle: int, problem: Problem) -> AdderGraph:
     return AdderGraph(
         inputs=problem.inputs,
         constants=tuple(constants.tolist()),
-        adds=tuple(Add(a, b, shift, bool(s)) for a, b, shift, s in adds.tolist()),
+        adds=tuple(Adder(a, b, shift, bool(s)) for a, b, shift, s in adds.tolist()),
         outputs=tuple(Tap(node, shift, bool(s)) for node, shift, s in taps.tolist()),
     )
 

@@ -14,7 +14,7 @@ from hwaccel.circuit.delay import DelayModel, model_for
 from hwaccel.circuit.lay_out import lay_out
 from hwaccel.circuit.pipeline import check, pipeline
 from hwaccel.circuit.tables import with_tables
-from hwaccel.cmvm import LUT4, LUT6, Add, AdderGraph, Problem, Settings, Tap, solve_many
+from hwaccel.cmvm import LUT4, LUT6, Adder, AdderGraph, Problem, Settings, Tap, solve_many
 from hwaccel.config import Config
 from hwaccel.errors import HwaccelError, ScheduleError
 from hwaccel.ir import Graph, TensorType
@@ -56,7 +56,7 @@ class Product(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
         return AdderGraph(
             inputs=self.inputs,
             constants=tuple(self.constants),
-            adds=tuple(Add(a, b, s, bool(n)) for a, b, s, n in self.adds),
+            adds=tuple(Adder(a, b, s, bool(n)) for a, b, s, n in self.adds),
             outputs=tuple(Tap(i, s, bool(n)) for i, s, n in self.outputs),
         )
 
@@ -126,7 +126,7 @@ class Maker:
         flat = [int(i) for end in ends for i in end]
         self.say(f"{region.name}: laying out {len(build.nodes)} nodes of {len(region.nodes)} ops")
         circuit = lay_out(build, intervals, flat, self._solve, self.config.extra_depth)
-        circuit = with_tables(circuit, 6 if _family(self.config) == "xcup" else 4)
+        circuit = with_tables(circuit, 6 if _wide_luts(self.config) else 4)
         out = tuple(
             Lanes(n, len(e), t.fixed.width, t.fixed.signed)
             for n, e, t in zip(region.outputs, ends, outs, strict=True)
@@ -226,7 +226,7 @@ class Maker:
                 graphs[digest] = self._checked(self.known.products[digest], problem)
             elif digest not in graphs:
                 open_problems.append(problem)
-        model = LUT4 if _family(self.config) != "xcup" else LUT6
+        model = LUT6 if _wide_luts(self.config) else LUT4
         settings = Settings(effort=self.config.effort, seed=self.config.seed)
         fresh = solve_many(open_problems, settings, model, workers=2)
         graphs |= {p.digest(): g for p, g in zip(open_problems, fresh, strict=True)}
@@ -258,6 +258,10 @@ class Maker:
 
 def _operands(region: Region) -> tuple[str, ...]:
     return ("in_data",) if len(region.inputs) == 1 else ("in_a_data", "in_b_data")
+
+
+def _wide_luts(config: Config) -> bool:
+    return _family(config) in ("xcup", "xc7")
 
 
 def _family(config: Config) -> str:

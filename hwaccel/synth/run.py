@@ -88,9 +88,7 @@ def implement(
     progress(f"Yosys: synthesizing {top} for {target.name}")
     verilog = [sources / name for name in sorted(files) if name.endswith(".v")]
     options = Options(delay_ps=round(1e6 / clock_mhz))
-    made = synthesize(
-        verilog, top, target, workdir / "yosys", options=options, timeout_s=TIMEOUT_S
-    )
+    made = synthesize(verilog, top, target, workdir / "yosys", options=options, timeout_s=TIMEOUT_S)
     if not pnr or not target.pnr_device:
         return Implementation(made, None)
 

@@ -45,9 +45,9 @@ class Options:
     packing); sixteen 8x6-bit multiply-accumulate lanes without DSPs 6,248 -> 2,674. UltraScale+
     gains 12 %, iCE40 14 to 26 % on the same sources.
 
-    ``delay_ps`` is how slow logic between registers may be; without it (``None``), Yosys's technology mapper
-    (abc9) copies logic for the least depth everywhere: saturating 12 bits takes 28 LUT4 instead
-    of 9.
+    ``delay_ps`` is how slow logic between registers may be; without it (``None``), Yosys's
+    technology mapper (abc9) copies logic for the least depth everywhere: saturating 12 bits takes
+    28 LUT4 instead of 9.
     """
 
     dsp: bool = True

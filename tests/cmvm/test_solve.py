@@ -10,7 +10,7 @@ import pytest
 from hwaccel.cmvm import (
     LUT4,
     LUT6,
-    Add,
+    Adder,
     AdderGraph,
     Problem,
     Settings,
@@ -167,14 +167,14 @@ def test_settings_are_checked() -> None:
 @pytest.mark.parametrize(
     "graph",
     [
-        AdderGraph(1, (), (Add(0, 0, 2, False),), (Tap(1, 0, False),)),
-        AdderGraph(1, (), (Add(0, 1, 1, False),), (Tap(1, 0, False),)),
-        AdderGraph(1, (), (Add(0, 0, 99, False),), (Tap(1, 0, False),)),
-        AdderGraph(1, (), (Add(0, 0, 1, False),), (Tap(1, 0, True),)),
-        AdderGraph(1, (), (Add(0, 0, 1, False),), (Tap(2, 0, False),)),
-        AdderGraph(1, (), (Add(0, 0, 1, False),), ()),
-        AdderGraph(1, (1,), (Add(0, 0, 1, False), Add(2, 1, 0, False)), (Tap(3, 0, False),)),
-        AdderGraph(1, (), tuple(Add(i, i, 40, False) for i in range(3)), (Tap(3, 0, False),)),
+        AdderGraph(1, (), (Adder(0, 0, 2, False),), (Tap(1, 0, False),)),
+        AdderGraph(1, (), (Adder(0, 1, 1, False),), (Tap(1, 0, False),)),
+        AdderGraph(1, (), (Adder(0, 0, 99, False),), (Tap(1, 0, False),)),
+        AdderGraph(1, (), (Adder(0, 0, 1, False),), (Tap(1, 0, True),)),
+        AdderGraph(1, (), (Adder(0, 0, 1, False),), (Tap(2, 0, False),)),
+        AdderGraph(1, (), (Adder(0, 0, 1, False),), ()),
+        AdderGraph(1, (1,), (Adder(0, 0, 1, False), Adder(2, 1, 0, False)), (Tap(3, 0, False),)),
+        AdderGraph(1, (), tuple(Adder(i, i, 40, False) for i in range(3)), (Tap(3, 0, False),)),
     ],
 )
 def test_check_finds_wrong_graphs(graph: AdderGraph) -> None:
@@ -183,7 +183,7 @@ def test_check_finds_wrong_graphs(graph: AdderGraph) -> None:
 
 
 def test_check_finds_depth() -> None:
-    graph = AdderGraph(1, (), (Add(0, 0, 1, False), Add(1, 0, 2, False)), (Tap(2, 0, False),))
+    graph = AdderGraph(1, (), (Adder(0, 0, 1, False), Adder(1, 0, 2, False)), (Tap(2, 0, False),))
     graph.check(Problem.of([[7]], -8, 7))
     with pytest.raises(VerifyError, match="depth 2, limit 1"):
         graph.check(Problem.of([[7]], -8, 7, depth_limit=1))
