@@ -109,11 +109,12 @@ def load(folder: str | Path) -> Design:
     try:
         choices = msgspec.json.decode(files["plan.json"], type=Choices)
         config = msgspec.json.decode(files["config.json"], type=Config)
+    except (msgspec.DecodeError, ValueError) as error:
+        raise EmitError(f"{folder}: plan.json or config.json: {error}; convert again") from None
+    try:
         found = msgspec.json.decode(files.get("spatial.json", b"{}"), type=Found)
     except (msgspec.DecodeError, ValueError) as error:
-        raise EmitError(
-            f"{folder}: plan.json, config.json or spatial.json: {error}; convert again"
-        ) from None
+        raise EmitError(f"{folder}: spatial.json: {error}; convert again") from None
     return Design(graph, plan_from(graph, choices, config, found), config)
 
 
@@ -169,9 +170,8 @@ class Design:
             "graph.txt": print_graph(self.graph),
             "plan.json": _pretty(choices_of(self.plan)),
             "config.json": _pretty(self.config),
+            "spatial.json": msgspec.json.encode(self.plan.found).decode(),
         }
-        if self.plan.found.cuts:
-            root["spatial.json"] = msgspec.json.encode(self.plan.found).decode()
         parts: dict[str, Mapping[str, str | bytes]] = {
             "rtl": self.verilog(),
             "hls": self.hls(),

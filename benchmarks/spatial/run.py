@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import json
 import re
+import sys
 import time
 from pathlib import Path
 
@@ -26,7 +27,7 @@ TOOLS = ("hwaccel", "da4ml", "alkaid")
 def main() -> None:
     """Run what the command line names and write the tables."""
     args = arguments()
-    console = Console()
+    console = Console(width=None if sys.stdout.isatty() else 160)
     deadline = time.monotonic() + 60 * args.minutes
     cache = Cache(args.cache)
     scripts, targets = tuple(args.scripts), tuple(args.targets)

@@ -63,7 +63,9 @@ def choices_of(plan: Plan) -> Choices:
     )
 
 
-def plan_from(graph: Graph, choices: Choices, config: Config, found: Found) -> Plan:
+def plan_from(
+    graph: Graph, choices: Choices, config: Config | None = None, found: Found | None = None
+) -> Plan:
     """Return the plan that ``choices`` describes, with what an earlier search found.
 
     Raises:
@@ -71,7 +73,7 @@ def plan_from(graph: Graph, choices: Choices, config: Config, found: Found) -> P
             design would deadlock.
     """
     folds = _folds(graph, choices)
-    plan = _built(graph, folds, Maker(graph, config, found))
+    plan = _built(graph, folds, Maker(graph, config or Config(), found or Found()))
     for node in graph.nodes:
         if plan.folds[node.name] != folds[node.name]:
             raise ScheduleError(

@@ -13,6 +13,7 @@ from hwaccel.ir.hardware import Area, Fold, Hardware, Style
 DEFAULT_MULTIPLIERS = 64
 # Below so many cycles per frame a stream shares no multiplier and pays for handshakes.
 _SHARED = 8
+_NAMES = {Style.STREAM: "streaming", Style.PIXEL: "pixel", Style.SPATIAL: "spatial"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +169,8 @@ def _under(
         if not fitting and strict:
             raise ScheduleError(
                 f"{node.where}: cannot take a frame every {target} cycles; the nearest it can "
-                f"reach in style {every[0].fold.style.value} is {min(c.cycles for c in every)}"
+                f"reach in the {_NAMES[every[0].fold.style]} style is "
+                f"{min(c.cycles for c in every)}"
             )
         have = [(lanes.get(name, 0), types[name].fixed.width) for name in node.inputs]
         pick = _cheapest(fitting, have) if fitting else min(every, key=lambda c: c.cycles)

@@ -20,7 +20,8 @@ HINT = (
 )
 OPTIONS = (
     "name, weight_bits, activation_bits, input, output_bits, calibration, rounding, "
-    "target_interval, multipliers, clock_mhz, layers"
+    "target_interval, multipliers, clock_mhz, target, style, "
+    "latency, extra_depth, effort, seed, layers"
 )
 MLP = (f"{MODELS}:mlp", "--example", "1x8")
 
@@ -295,7 +296,8 @@ def test_values_of_another_kind(words: list[str], option: str) -> None:
         ("weight_bitz = 3", f"'weight_bitz' is no option; known are {OPTIONS}"),
         (
             '[layers."0"]\nbits = 3',
-            "layers[...]: 'bits' is no option; known are weight_bits, activation_bits, pe, simd",
+            "layers[...]: 'bits' is no option; "
+            "known are weight_bits, activation_bits, pe, simd, style",
         ),
         ("= 3", "is not TOML (Invalid statement (at line 1, column 1))"),
         ("weight_bits = 99", "weight_bits: expected `int` <= 16"),
