@@ -26,7 +26,9 @@ from cocotb_tools.runner import get_runner  # noqa: E402
 
 SEED = 10
 PIPES = [path for folder in ("arith", "op") for path in sorted((RTL / folder).glob("*.v"))]
-SOURCES = [path for path in PIPES if "window" not in path.name] + [RTL / "mem" / "hwa_rom.v"]
+ISSUERS = ("hwa_window", "hwa_lines")
+SOURCES = [path for path in PIPES if not path.name.startswith(ISSUERS)]
+SOURCES += [RTL / "mem" / "hwa_rom.v"]
 
 
 # Parameters of the pipes by position, as the grids below write them.
