@@ -24,6 +24,7 @@ TARGETS = ("xcup", "ecp5-85k")
 SCRIPTS = ("keep-adders", "default")
 # In the structure-keeping script the mapper may take any depth, so that it counts area.
 RELAXED_PS = 1_000_000
+TOO_LARGE = "too large"
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,8 @@ class Cache:
             found: dict[str, Any] = json.loads(path.read_text())
             return found
         answer = make()
+        if not answer.get("error", TOO_LARGE).startswith(TOO_LARGE):
+            return answer  # a tool that failed may not fail again
         path.parent.mkdir(parents=True, exist_ok=True)
         partial = path.with_suffix(".part")
         partial.write_text(json.dumps(answer, indent=1))
@@ -290,5 +293,5 @@ def _unpacked(text: str, kifs: Sequence[Sequence[int]]) -> list[int | None]:
 def _short(error: ToolError, timeout_s: float) -> str:
     text = str(error)
     if "stopped after" in text:
-        return f"too large: stopped after {timeout_s:g} s"
+        return f"{TOO_LARGE}: stopped after {timeout_s:g} s"
     return text.splitlines()[0][:300]

@@ -96,7 +96,7 @@ def area(section: str, rows: Sequence[Row], target: str) -> Table:
     """Return LUTs side by side, each tool's best script, and the ratio to the better rival."""
     tools = list(dict.fromkeys(r.tool for r in rows))
     table = Table(
-        f"{section}: {LABELS[target]}, combinational, the better of two Yosys scripts",
+        f"{section}: {LABELS[target]}, combinational, the best Yosys script of those run",
         ("matrix", "mode", *tools, "hwaccel / best rival", "bar"),
     )
     sums: dict[str, dict[str, list[int]]] = {}
@@ -137,7 +137,7 @@ def latency(rows: Sequence[Row]) -> Table:
             (
                 row.tool,
                 row.mode,
-                str(row.ranks),
+                "?" if row.simulated.get("error") == "not run" else str(row.ranks),
                 number(row.facts.get("cost")),
                 number(row.facts.get("adders")),
                 *(_cell(row, t) for t in TARGETS),
