@@ -37,7 +37,8 @@ class DelayModel:
 
     ``launch_ns`` is clock to output of a register, ``capture_ns`` the setup time of the next one
     and the wire to it. A net takes ``route_ns`` plus ``fanout_ns`` for every doubling of its
-    readers. A carry chain takes ``sum_ns`` plus ``carry_ns`` per bit, a LUT ``lut_ns``.
+    readers. A carry chain takes ``sum_ns`` plus ``carry_ns`` per bit, a LUT ``lut_ns``; these
+    are multiplied by ``margin``, against unlucky placements.
     """
 
     family: str
@@ -190,6 +191,7 @@ _MODELS = (
         sum_ns=0.9,
         carry_ns=0.036,
         lut_ns=0.24,
+        margin=1.04,
     ),
     DelayModel(
         "xcup",
