@@ -251,7 +251,7 @@ class _Builder:
                 lanes = self._plan.streams[segment.inputs[0]].lanes
                 numbers = segment.issuer.params(bits[0], lanes)
                 params = tuple((k, literals.verilog_parameter(k, v)) for k, v in numbers)
-                bits = [bits[0] * segment.issuer.kernel[0] * segment.issuer.kernel[1]]
+                bits = [bits[0] * segment.issuer.taps]
                 module = "hwa_lines"
             elif segment.issuer is not None:
                 wires += [Wire(f"{net}_first", 1), Wire(f"{net}_last", 1)]

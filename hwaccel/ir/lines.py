@@ -44,6 +44,11 @@ class Lines:
     pad: int = 0
 
     @property
+    def taps(self) -> int:
+        """Pixels of a window."""
+        return self.kernel[0] * self.kernel[1]
+
+    @property
     def beats_in(self) -> int:
         """Beats per frame on the input."""
         return self.height * self.width

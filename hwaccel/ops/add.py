@@ -9,12 +9,12 @@ import numpy as np
 
 from hwaccel.circuit import Builder
 from hwaccel.errors import VerifyError
-from hwaccel.fxp import MAX_WIDTH, FixedType
+from hwaccel.fxp import FixedType
 from hwaccel.fxp.arith import Array, shift_left
 from hwaccel.ir.hardware import Area, Fold, Hardware, Kernel, Pipe
 from hwaccel.ir.op import Example, Interval, Op
 from hwaccel.ir.types import TensorType
-from hwaccel.ops.family import Ints, divisors
+from hwaccel.ops.family import Ints, alignment, check_alignment, divisors
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +34,7 @@ class Add(Op):
     @classmethod
     def of(cls, a: TensorType, b: TensorType) -> Add:
         """Return the op that aligns these two operands."""
-        frac = max(a.frac, b.frac)
-        return cls(frac - a.frac, frac - b.frac)
+        return cls(*alignment(a, b))
 
     def verify(self, *ins: TensorType) -> None:
         """Check shapes and alignment."""
@@ -43,16 +42,7 @@ class Add(Op):
         a, b = ins
         if a.shape != b.shape:
             raise VerifyError(f"operands have shapes {a.shape} and {b.shape}, expected equal ones")
-        if max(self.a_shift, self.b_shift) > MAX_WIDTH:
-            raise VerifyError(
-                f"shifts {self.a_shift} and {self.b_shift}, expected at most {MAX_WIDTH}; "
-                "requantize one operand"
-            )
-        if min(self.a_shift, self.b_shift) < 0 or a.frac + self.a_shift != b.frac + self.b_shift:
-            raise VerifyError(
-                f"shifts {self.a_shift} and {self.b_shift} do not align the fractions "
-                f"{a.frac} and {b.frac}"
-            )
+        check_alignment(a, b, self.a_shift, self.b_shift)
         for x, shift in ((a, self.a_shift), (b, self.b_shift)):
             FixedType.of_range(x.lo << shift, x.hi << shift, 0)
 

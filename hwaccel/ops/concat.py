@@ -9,12 +9,12 @@ import numpy as np
 
 from hwaccel.circuit import Builder
 from hwaccel.errors import VerifyError
-from hwaccel.fxp import MAX_WIDTH, FixedType
+from hwaccel.fxp import FixedType
 from hwaccel.fxp.arith import Array, namespace, shift_left
 from hwaccel.ir.hardware import Area, Fold, Hardware, Kernel, Pipe
 from hwaccel.ir.op import Example, Interval, Op
 from hwaccel.ir.types import TensorType
-from hwaccel.ops.family import Ints
+from hwaccel.ops.family import Ints, alignment, check_alignment
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +35,7 @@ class Concat(Op):
     @classmethod
     def of(cls, a: TensorType, b: TensorType) -> Concat:
         """Return the op that aligns these two operands."""
-        frac = max(a.frac, b.frac)
-        return cls(frac - a.frac, frac - b.frac)
+        return cls(*alignment(a, b))
 
     def verify(self, *ins: TensorType) -> None:
         """Check shapes and alignment."""
@@ -47,16 +46,7 @@ class Concat(Op):
                 f"operands have shapes {a.shape} and {b.shape}, expected equal ones but for the "
                 "channels"
             )
-        if max(self.a_shift, self.b_shift) > MAX_WIDTH:
-            raise VerifyError(
-                f"shifts {self.a_shift} and {self.b_shift}, expected at most {MAX_WIDTH}; "
-                "requantize one operand"
-            )
-        if min(self.a_shift, self.b_shift) < 0 or a.frac + self.a_shift != b.frac + self.b_shift:
-            raise VerifyError(
-                f"shifts {self.a_shift} and {self.b_shift} do not align the fractions "
-                f"{a.frac} and {b.frac}"
-            )
+        check_alignment(a, b, self.a_shift, self.b_shift)
         FixedType.of_range(*self._hull(a, b), 0)
 
     def infer(self, *ins: TensorType) -> TensorType:

@@ -26,6 +26,7 @@ from hwaccel.ops.family import (
     common_factor,
     contributions,
     divisors,
+    line_buffer,
     mac_pipe,
     out_image,
     signed_width,
@@ -280,15 +281,10 @@ class Conv2d(Op):
         at_once = replace(self, stride=(1, 1), padding=(0, 0, 0, 0), dilation=(1, 1))
         if self.kernel_size == (1, 1) and self.stride == (1, 1) and not any(self.padding):
             return None, at_once
-        return Lines(
-            *ins[0].image,
-            kernel=self.kernel_size,
-            stride=self.stride,
-            dilation=self.dilation,
-            padding=(self.padding[0], self.padding[1]),
-            out_height=self._out_image(ins[0])[0],
-            out_width=self._out_image(ins[0])[1],
-        ), at_once
+        lines = line_buffer(
+            ins[0].image, self.kernel_size, self.stride, self.padding, self.dilation
+        )
+        return lines, at_once
 
     def kernel(self, *ins: TensorType) -> Kernel:
         """Call ``conv2d``."""

@@ -11,6 +11,7 @@ from hwaccel.errors import VerifyError
 from hwaccel.fxp import MAX_WIDTH, FixedType, IntArray
 from hwaccel.fxp.arith import Array, constant, namespace
 from hwaccel.ir.hardware import Area, Pipe, Rom
+from hwaccel.ir.lines import Lines
 from hwaccel.ir.types import TensorType
 
 Ints = NDArray[np.int64]
@@ -51,6 +52,28 @@ def out_image(
     return (
         window_size(image[0], top + bottom, kernel[0], stride[0], dilation[0]),
         window_size(image[1], left + right, kernel[1], stride[1], dilation[1]),
+    )
+
+
+def line_buffer(
+    image: tuple[int, int],
+    kernel: tuple[int, int],
+    stride: tuple[int, int],
+    padding: tuple[int, int, int, int],
+    dilation: tuple[int, int] = (1, 1),
+    pad: int = 0,
+) -> Lines:
+    """Return the line buffer that presents every window of ``image`` at once."""
+    height, width = out_image(image, kernel, stride, padding, dilation)
+    return Lines(
+        *image,
+        kernel=kernel,
+        stride=stride,
+        dilation=dilation,
+        padding=(padding[0], padding[1]),
+        out_height=height,
+        out_width=width,
+        pad=pad,
     )
 
 
@@ -129,6 +152,27 @@ def tap_slices(
         for ky in range(kernel[0])
         for kx in range(kernel[1])
     ]
+
+
+# --- two operands of different fractions ----------------------------------------------------------
+
+
+def alignment(a: TensorType, b: TensorType) -> tuple[int, int]:
+    """Return the left shifts that give both operands the finer of their fractions."""
+    frac = max(a.frac, b.frac)
+    return frac - a.frac, frac - b.frac
+
+
+def check_alignment(a: TensorType, b: TensorType, a_shift: int, b_shift: int) -> None:
+    """Raise ``VerifyError`` unless these shifts are legal and align the operands."""
+    if max(a_shift, b_shift) > MAX_WIDTH:
+        raise VerifyError(
+            f"shifts {a_shift} and {b_shift}, expected at most {MAX_WIDTH}; requantize one operand"
+        )
+    if min(a_shift, b_shift) < 0 or a.frac + a_shift != b.frac + b_shift:
+        raise VerifyError(
+            f"shifts {a_shift} and {b_shift} do not align the fractions {a.frac} and {b.frac}"
+        )
 
 
 # --- multiply and accumulate ---------------------------------------------------------------------

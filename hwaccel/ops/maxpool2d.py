@@ -16,7 +16,15 @@ from hwaccel.ir.hardware import Area, Fold, Hardware, Kernel, Pipe, Window
 from hwaccel.ir.lines import Lines
 from hwaccel.ir.op import Example, Interval, Op
 from hwaccel.ir.types import TensorType
-from hwaccel.ops.family import Ints, check_window, divisors, out_image, tap_patterns, tap_slices
+from hwaccel.ops.family import (
+    Ints,
+    check_window,
+    divisors,
+    line_buffer,
+    out_image,
+    tap_patterns,
+    tap_slices,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,17 +133,10 @@ class MaxPool2d(Op):
     def pixel(self, *ins: TensorType) -> tuple[Lines | None, Op]:
         """Buffer lines; compare all taps at once."""
         (x,) = ins
-        oh, ow = self._out_image(x)
-        return Lines(
-            *x.image,
-            kernel=self.kernel_size,
-            stride=self.stride,
-            dilation=self.dilation,
-            padding=(self.padding[0], self.padding[1]),
-            out_height=oh,
-            out_width=ow,
-            pad=x.lo,
-        ), MaxPool2d(self.kernel_size, (1, 1))
+        lines = line_buffer(
+            x.image, self.kernel_size, self.stride, self.padding, self.dilation, x.lo
+        )
+        return lines, MaxPool2d(self.kernel_size, (1, 1))
 
     def kernel(self, *ins: TensorType) -> Kernel:
         """Call ``maxpool2d``."""

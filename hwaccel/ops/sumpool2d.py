@@ -16,7 +16,15 @@ from hwaccel.ir.hardware import Area, Fold, Hardware, Kernel, Pipe, Window
 from hwaccel.ir.lines import Lines
 from hwaccel.ir.op import Example, Interval, Op
 from hwaccel.ir.types import TensorType
-from hwaccel.ops.family import Ints, check_window, divisors, out_image, tap_patterns, tap_slices
+from hwaccel.ops.family import (
+    Ints,
+    check_window,
+    divisors,
+    line_buffer,
+    out_image,
+    tap_patterns,
+    tap_slices,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,15 +139,8 @@ class SumPool2d(Op):
     def pixel(self, *ins: TensorType) -> tuple[Lines | None, Op]:
         """Buffer lines; add all taps at once."""
         (x,) = ins
-        oh, ow = self._out_image(x)
-        return Lines(
-            *x.image,
-            kernel=self.kernel_size,
-            stride=self.stride,
-            padding=(self.padding[0], self.padding[1]),
-            out_height=oh,
-            out_width=ow,
-        ), SumPool2d(self.kernel_size, (1, 1), gain=self.gain)
+        lines = line_buffer(x.image, self.kernel_size, self.stride, self.padding)
+        return lines, SumPool2d(self.kernel_size, (1, 1), gain=self.gain)
 
     def kernel(self, *ins: TensorType) -> Kernel:
         """Call ``sumpool2d``."""

@@ -100,7 +100,7 @@ def _options(
     An elementwise node without a style of its own takes that of the node in front.
     """
     options: dict[str, tuple[Choice, ...]] = {}
-    uses = graph.uses()
+    uses, goal = graph.uses(), _goal(graph, config)
     for node in graph.nodes:
         own = config.layer(node.path).style
         ahead = options.get(node.inputs[0])
@@ -109,16 +109,16 @@ def _options(
             style: str = ahead[0].fold.style
         else:
             style = own or config.style
+        may_stream = style in ("auto", Style.STREAM) or node.op.renames
+        shared = _allowed(node, types, config) if may_stream else ()
         if style == "auto":
-            style = _first_style(node, types, config, _goal(graph, config))
+            style = _first_style(node, types, shared, goal)
         if style == Style.PIXEL and types[node.inputs[0]].image == (1, 1):
             style = Style.SPATIAL  # one pixel is the whole frame, and frames share circuits
         if style == Style.PIXEL and node.op.renames:
             style = Style.STREAM
         options[node.name] = (
-            _allowed(node, types, config)
-            if style == Style.STREAM
-            else (laid_out(node, types, Style(style)),)
+            shared if style == Style.STREAM else (laid_out(node, types, Style(style)),)
         )
     return options
 
@@ -128,12 +128,17 @@ def _goal(graph: Graph, config: Config) -> int:
     if config.target_interval is not None:
         return config.target_interval
     sizes = [value.type.image for value in graph.inputs]
-    return max(height * width for height, width in sizes)
+    return max((height * width for height, width in sizes), default=1)
 
 
-def _first_style(node: Node, types: Mapping[str, TensorType], config: Config, goal: int) -> Style:
-    """Return the first style, cheapest hardware first, in which ``node`` meets ``goal``."""
-    if goal >= _SHARED and min(c.cycles for c in _allowed(node, types, config)) <= goal:
+def _first_style(
+    node: Node, types: Mapping[str, TensorType], shared: tuple[Choice, ...], goal: int
+) -> Style:
+    """Return the first style, cheapest hardware first, in which ``node`` meets ``goal``.
+
+    ``shared`` are its choices in stream style.
+    """
+    if goal >= _SHARED and min(c.cycles for c in shared) <= goal:
         return Style.STREAM
     return Style.PIXEL if laid_out(node, types, Style.PIXEL).cycles <= goal else Style.SPATIAL
 

@@ -180,10 +180,10 @@ class _Layout:
     def _region(self, spatial: Spatial) -> None:
         """Lay out a circuit as the one pipe of a segment; several results leave side by side."""
         region, unit = spatial.region, spatial.unit
-        reads = dict.fromkeys(region.inputs)
+        taps = spatial.lines.taps if spatial.lines else 1
         sources = tuple(
-            self._adapted(name, unit.ins[i].count // self._taps(spatial), region.name)
-            for i, name in enumerate(reads)
+            self._adapted(name, unit.ins[i].count // taps, region.name)
+            for i, name in enumerate(region.inputs)
         )
         beats = self._types[region.outputs[0]].size // unit.outs[0].count
         bits = sum(lanes.bits for lanes in unit.outs)
@@ -230,11 +230,6 @@ class _Layout:
         self._blocks.append(Fork(f"{region.name}_split", (out,), ends, beats, tuple(parts)))
         for name, end in zip(region.outputs, ends, strict=True):
             self._publish(name, end)
-
-    @staticmethod
-    def _taps(spatial: Spatial) -> int:
-        lines = spatial.lines
-        return lines.kernel[0] * lines.kernel[1] if lines else 1
 
     def _rider(self, node: Node) -> Node | None:
         """Return the elementwise node that alone reads ``node``, if there is one."""

@@ -17,7 +17,7 @@ from hwaccel.circuit.tables import with_tables
 from hwaccel.cmvm import LUT4, LUT6, Adder, AdderGraph, Problem, Settings, Tap, solve_many
 from hwaccel.config import Config
 from hwaccel.errors import HwaccelError, ScheduleError
-from hwaccel.ir import Graph, TensorType
+from hwaccel.ir import Graph, Node, Op, TensorType
 from hwaccel.ir.hardware import Area, Style
 from hwaccel.ir.lines import Lines
 from hwaccel.ops.reshape import stream_order
@@ -174,10 +174,7 @@ class Maker:
                 intervals.append((x.lo, x.hi))
             ids[name] = flat.reshape(x.shape)
             lanes.append(Lanes(operand, x.size, x.fixed.width, x.fixed.signed))
-        for node in region.nodes:
-            build.origin = node.name
-            ids[node.name] = node.op.unroll(build, *(ids[i] for i in node.inputs))
-            build.label([int(i) for i in ids[node.name].ravel()])
+        _unroll(build, region.nodes, region.nodes[0].op, ids)
         for name in region.outputs:
             ids[name] = ids[name].ravel()[stream_order(ids[name].shape)]
         return ids, intervals, tuple(lanes), None
@@ -186,14 +183,13 @@ class Maker:
         self, region: Region, build: Builder
     ) -> tuple[dict[str, np.ndarray], list[tuple[int, int]], tuple[Lanes, ...], Lines | None]:
         head = region.nodes[0]
-        types = [self._types[i] for i in head.inputs]
-        lines, op = head.op.pixel(*types)
+        lines, op = head.op.pixel(*(self._types[i] for i in head.inputs))
         ids: dict[str, np.ndarray] = {}
         intervals: list[tuple[int, int]] = []
         lanes = []
         for operand, name in zip(_operands(region), region.inputs, strict=True):
             x = self._types[name]
-            taps = lines.kernel[0] * lines.kernel[1] if lines else 1
+            taps = lines.taps if lines else 1
             lo, hi = (min(x.lo, lines.pad), max(x.hi, lines.pad)) if lines else (x.lo, x.hi)
             flat = [build.input(len(intervals) + i, lo, hi) for i in range(taps * x.channels)]
             intervals += [(lo, hi)] * len(flat)
@@ -201,11 +197,7 @@ class Maker:
             # Tap by tap, the channels of each together.
             ids[name] = np.array(flat).reshape(taps, x.channels).T.reshape(x.channels, *shape)
             lanes.append(Lanes(operand, len(flat), x.fixed.width, x.fixed.signed))
-        for node in region.nodes:
-            build.origin = node.name
-            step = op if node is head else node.op
-            ids[node.name] = step.unroll(build, *(ids[i] for i in node.inputs))
-            build.label([int(i) for i in ids[node.name].ravel()])
+        _unroll(build, region.nodes, op, ids)
         ids[region.name] = ids[region.name].ravel()
         return ids, intervals, tuple(lanes), lines
 
@@ -218,20 +210,17 @@ class Maker:
     # --- search and registers ----------------------------------------------------------------
 
     def _solve(self, problems: Sequence[Problem]) -> list[AdderGraph]:
-        graphs: dict[str, AdderGraph] = {}
-        open_problems = []
-        for problem in problems:
-            digest = problem.digest()
-            if digest in self.known.products:
-                graphs[digest] = self._checked(self.known.products[digest], problem)
-            elif digest not in graphs:
-                open_problems.append(problem)
+        digests = [problem.digest() for problem in problems]
+        distinct = dict(zip(digests, problems, strict=True))
+        known = self.known.products
+        graphs = {d: self._checked(known[d], p) for d, p in distinct.items() if d in known}
+        fresh = {d: p for d, p in distinct.items() if d not in known}
         model = LUT6 if _wide_luts(self.config) else LUT4
         settings = Settings(effort=self.config.effort, seed=self.config.seed)
-        fresh = solve_many(open_problems, settings, model, workers=2)
-        graphs |= {p.digest(): g for p, g in zip(open_problems, fresh, strict=True)}
+        solved = solve_many(list(fresh.values()), settings, model, workers=2)
+        graphs |= dict(zip(fresh, solved, strict=True))
         self.products |= {digest: Product.of(graph) for digest, graph in graphs.items()}
-        return [graphs[problem.digest()] for problem in problems]
+        return [graphs[digest] for digest in digests]
 
     @staticmethod
     def _checked(product: Product, problem: Problem) -> AdderGraph:
@@ -254,6 +243,15 @@ class Maker:
         if self.config.latency is not None:
             return pipeline(circuit, model, latency=self.config.latency)
         return pipeline(circuit, model, clock_ns=1000.0 / self.config.clock_mhz)
+
+
+def _unroll(build: Builder, nodes: Sequence[Node], first: Op, ids: dict[str, np.ndarray]) -> None:
+    """Add the elements of every node to ``ids``; ``first`` stands for the op of the first one."""
+    for node in nodes:
+        build.origin = node.name
+        op = first if node is nodes[0] else node.op
+        ids[node.name] = op.unroll(build, *(ids[i] for i in node.inputs))
+        build.label([int(i) for i in ids[node.name].ravel()])
 
 
 def _operands(region: Region) -> tuple[str, ...]:
