@@ -3,26 +3,22 @@
 from __future__ import annotations
 
 import json
-import os
 import random
 import shutil
 import sys
 from dataclasses import asdict, replace
 
 import pytest
+from benches import SIM, simulate
 from proofs import RTL, missing, run
 
-from hwaccel import tools
 from hwaccel.emit.literals import verilog_parameter
 
-SIM = RTL.parent / "sim"
 sys.path.append(str(SIM))
 
 pytest.importorskip("cocotb", reason="missing: cocotb")
 
-from bench_lines import SLOT_IN, SLOT_OUT, Geometry, predict  # noqa: E402
-from cocotb_tools.check_results import get_results  # noqa: E402
-from cocotb_tools.runner import get_runner  # noqa: E402
+from bench_lines import SLOT_IN, SLOT_OUT, Geometry, predict
 
 SEED = 24
 SOURCES = [*sorted((RTL / "op").glob("hwa_lines*.v")), RTL / "op" / "hwa_loop.v"]
@@ -161,38 +157,10 @@ def _write(folder, geometries: list[Geometry]) -> None:
 @pytest.mark.rtl
 @pytest.mark.parametrize("simulator", ["icarus", "verilator"])
 def test_every_cycle_is_as_the_contract_and_the_scheduler_say(simulator, tmp_path, monkeypatch):
-    program = {"icarus": "iverilog"}.get(simulator, simulator)
-    if missing(program):
-        pytest.skip(missing(program))
     # The C++ takes a while to compile: every fourth case.
     _write(tmp_path, cases()[:: 4 if simulator == "verilator" else 1])
-    options = ["-g2005"]
-    if simulator == "verilator":
-        for name, value in tools.verilator_env().items():
-            monkeypatch.setenv(name, value)
-        # The bench looks at the ports of the top and at nothing below: a quarter of the C++.
-        options = ["--quiet", "--no-public-flat-rw", "--public-depth", "1"]
-        quick = "OPT_FAST=-O1 OPT_SLOW=-O0 OPT_GLOBAL=-O0"
-        monkeypatch.setenv("MAKEFLAGS", f"{os.environ.get('MAKEFLAGS', '')} {quick}".strip())
-    monkeypatch.setenv("PYTHONPATH", str(SIM), prepend=os.pathsep)
-    runner = get_runner(simulator)
-    runner.build(
-        sources=[*SOURCES, tmp_path / "top.v"],
-        hdl_toplevel="lines_top",
-        build_dir=tmp_path,
-        build_args=options,
-        timescale=("1ns", "1ps"),
-    )
-    results = runner.test(
-        test_module="bench_lines",
-        hdl_toplevel="lines_top",
-        build_dir=tmp_path,
-        test_dir=tmp_path,
-        timescale=("1ns", "1ps"),
-        extra_env={"HWA_CASES": str(tmp_path / "cases.json"), "HWA_SEED": str(SEED)},
-    )
-    ran, failed = get_results(results)
-    assert (ran, failed) == (7, 0)
+    found = simulate(simulator, SOURCES, "lines_top", "bench_lines", SEED, tmp_path, monkeypatch)
+    assert found == (7, 0)
 
 
 @pytest.mark.rtl

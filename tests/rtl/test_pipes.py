@@ -3,26 +3,22 @@
 from __future__ import annotations
 
 import json
-import os
 import random
 import shutil
 import sys
 from dataclasses import asdict
 
 import pytest
+from benches import SIM, simulate
 from proofs import RTL, missing, run
 
-from hwaccel import tools
 from hwaccel.emit.literals import verilog_parameter
 
-SIM = RTL.parent / "sim"
 sys.path.append(str(SIM))
 
 pytest.importorskip("cocotb", reason="missing: cocotb")
 
-from bench_pipe import MODELS, Case  # noqa: E402
-from cocotb_tools.check_results import get_results  # noqa: E402
-from cocotb_tools.runner import get_runner  # noqa: E402
+from bench_pipe import MODELS, Case
 
 SEED = 10
 PIPES = [path for folder in ("arith", "op") for path in sorted((RTL / folder).glob("*.v"))]
@@ -232,35 +228,8 @@ def folder(tmp_path):
 @pytest.mark.rtl
 @pytest.mark.parametrize("simulator", ["icarus", "verilator"])
 def test_every_pipe_computes_its_formula_in_time(simulator, folder, monkeypatch):
-    program = {"icarus": "iverilog"}.get(simulator, simulator)
-    if missing(program):
-        pytest.skip(missing(program))
-    options = ["-g2005"]
-    if simulator == "verilator":
-        for name, value in tools.verilator_env().items():
-            monkeypatch.setenv(name, value)
-        # The bench looks at the ports of the top and at nothing below: a quarter of the C++.
-        options = ["--quiet", "--no-public-flat-rw", "--public-depth", "1"]
-        quick = "OPT_FAST=-O1 OPT_SLOW=-O0 OPT_GLOBAL=-O0"
-        monkeypatch.setenv("MAKEFLAGS", f"{os.environ.get('MAKEFLAGS', '')} {quick}".strip())
-    monkeypatch.setenv("PYTHONPATH", str(SIM), prepend=os.pathsep)
-    runner = get_runner(simulator)
-    runner.build(
-        sources=[*SOURCES, folder / "top.v"],
-        hdl_toplevel="pipes_top",
-        build_dir=folder,
-        build_args=options,
-        timescale=("1ns", "1ps"),
-    )
-    results = runner.test(
-        test_module="bench_pipe",
-        hdl_toplevel="pipes_top",
-        build_dir=folder,
-        test_dir=folder,
-        timescale=("1ns", "1ps"),
-        extra_env={"HWA_CASES": str(folder / "cases.json"), "HWA_SEED": str(SEED)},
-    )
-    assert get_results(results) == (3 * len(MODELS), 0)
+    found = simulate(simulator, SOURCES, "pipes_top", "bench_pipe", SEED, folder, monkeypatch)
+    assert found == (3 * len(MODELS), 0)
 
 
 @pytest.mark.rtl

@@ -3,27 +3,23 @@
 from __future__ import annotations
 
 import json
-import os
 import random
 import shutil
 import sys
 from dataclasses import asdict, replace
 
 import pytest
+from benches import SIM, simulate
 from proofs import RTL, missing, run
 
-from hwaccel import tools
 from hwaccel.emit.literals import verilog_parameter
 from hwaccel.ir.hardware import Window
 
-SIM = RTL.parent / "sim"
 sys.path.append(str(SIM))
 
 pytest.importorskip("cocotb", reason="missing: cocotb")
 
-from bench_window import SLOT, Geometry  # noqa: E402
-from cocotb_tools.check_results import get_results  # noqa: E402
-from cocotb_tools.runner import get_runner  # noqa: E402
+from bench_window import SLOT, Geometry
 
 SEED = 20
 SOURCES = [*sorted((RTL / "op").glob("hwa_window*.v")), RTL / "op" / "hwa_loop.v"]
@@ -191,36 +187,8 @@ def folder(tmp_path):
 @pytest.mark.rtl
 @pytest.mark.parametrize("simulator", ["icarus", "verilator"])
 def test_every_cycle_is_as_the_contract_says(simulator, folder, monkeypatch):
-    program = {"icarus": "iverilog"}.get(simulator, simulator)
-    if missing(program):
-        pytest.skip(missing(program))
-    options = ["-g2005"]
-    if simulator == "verilator":
-        for name, value in tools.verilator_env().items():
-            monkeypatch.setenv(name, value)
-        # The bench looks at the ports of the top and at nothing below: a quarter of the C++.
-        options = ["--quiet", "--no-public-flat-rw", "--public-depth", "1"]
-        quick = "OPT_FAST=-O1 OPT_SLOW=-O0 OPT_GLOBAL=-O0"
-        monkeypatch.setenv("MAKEFLAGS", f"{os.environ.get('MAKEFLAGS', '')} {quick}".strip())
-    monkeypatch.setenv("PYTHONPATH", str(SIM), prepend=os.pathsep)
-    runner = get_runner(simulator)
-    runner.build(
-        sources=[*SOURCES, folder / "top.v"],
-        hdl_toplevel="window_top",
-        build_dir=folder,
-        build_args=options,
-        timescale=("1ns", "1ps"),
-    )
-    results = runner.test(
-        test_module="bench_window",
-        hdl_toplevel="window_top",
-        build_dir=folder,
-        test_dir=folder,
-        timescale=("1ns", "1ps"),
-        extra_env={"HWA_CASES": str(folder / "cases.json"), "HWA_SEED": str(SEED)},
-    )
-    ran, failed = get_results(results)
-    assert (ran, failed) == (5, 0)
+    found = simulate(simulator, SOURCES, "window_top", "bench_window", SEED, folder, monkeypatch)
+    assert found == (5, 0)
 
 
 @pytest.mark.rtl
