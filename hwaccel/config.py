@@ -75,6 +75,11 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
         if self.target_interval is not None and self.multipliers is not None:
             raise ConfigError("target_interval and multipliers exclude each other; give one")
 
+    @property
+    def family(self) -> str:
+        """FPGA family of the target, the first word of its name: what cost and delay depend on."""
+        return self.target.split("-")[0]
+
     def layer(self, path: str) -> LayerConfig:
         """Return the choices for module ``path``."""
         return self.layers.get(path, LayerConfig())

@@ -48,6 +48,8 @@ class Importer:
         # The value of which another is a reshape, and the one whose memory it shares.
         self._reshaped: dict[str, str] = {}
         self._roots: dict[str, str] = {}
+        # Copies and what they are copies of: names apart for in-place calls, no nodes.
+        self._copies: dict[str, str] = {}
         # What names that cannot be read stand for, and the way out.
         self._unreadable: dict[str, str] = {}
         self._constants = dict(program.constants)
@@ -181,7 +183,8 @@ class Importer:
         """Add a node and return its value; ``shape`` where it is not that of the call's result."""
         shape = shape or self._inner(call)
         name = self._unique(identifier(f"{call.path}_{op.kind}"))
-        self._nodes.append(FloatNode(FloatValue(name, shape), op, inputs, call.path))
+        operands = tuple(self._original(value) for value in inputs)
+        self._nodes.append(FloatNode(FloatValue(name, shape), op, operands, call.path))
         self._shapes[name] = shape
         return name
 
@@ -194,6 +197,13 @@ class Importer:
         self._reshaped[result] = source
         self._roots[result] = self._root(source)
         return result
+
+    def copy(self, call: Call, value: str) -> str:
+        """Return a value equal to ``value`` that in-place calls change apart from it."""
+        name = self._unique(identifier(f"{call.path}_copy"))
+        self._copies[name] = value
+        self._shapes[name] = self._shapes[value]
+        return name
 
     # --- images: a sequence (C, L) is computed as an image (C, 1, L) -------------------------
 
@@ -243,6 +253,11 @@ class Importer:
     def result_shape(self, call: Call) -> tuple[int, ...]:
         """Return the checked shape of the call's result without the batch axis."""
         return self._inner(call)
+
+    def _original(self, value: str) -> str:
+        while value in self._copies:
+            value = self._copies[value]
+        return value
 
     def _root(self, value: str) -> str:
         return self._roots.get(value, value)
@@ -316,7 +331,7 @@ class Importer:
             raise FrontendError(
                 f"output {shown(name)} does not depend on the model's input; return computed values"
             )
-        value = self._values[name]
+        value = self._original(self._values[name])
         if any(value == v.name for v in self._inputs):
             raise FrontendError(
                 f"output {shown(name)} is an input of the model, unchanged; leave it out"

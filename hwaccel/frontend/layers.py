@@ -16,7 +16,6 @@ from hwaccel.frontend.floatgraph import (
     Floats,
     Pair,
     Relu,
-    Reshape,
 )
 from hwaccel.frontend.importer import Importer
 from hwaccel.frontend.program import Call
@@ -134,8 +133,7 @@ def concat(i: Importer, call: Call) -> str:
     values = i.values(call, "tensors")
     shapes = [i.shape(value) for value in values]
     if len(values) == 1:
-        # A value of its own: unlike a view, it stays when the operand changes in place.
-        return i.add(call, Reshape(shapes[0]), values[0])
+        return i.copy(call, values[0])
     rank = len(shapes[0]) + 1
     (dim,) = call.integers("dim") if "dim" in call.args else (1,)  # hstack has none
     if dim not in (1, 1 - rank):

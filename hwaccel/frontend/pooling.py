@@ -141,6 +141,11 @@ def same(i: Importer, call: Call) -> str:
     return i.first(call)
 
 
+def copy(i: Importer, call: Call) -> str:
+    """Calls that copy: the copy is a value of its own, so in-place calls do not reach across."""
+    return i.copy(call, i.first(call))
+
+
 def cast(i: Importer, call: Call) -> str:
     """Change of the float type, which has no meaning in fixed point."""
     dtype = call.args.get("dtype")

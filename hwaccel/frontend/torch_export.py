@@ -80,7 +80,7 @@ HANDLERS: dict[str, Handler] = {
     "aten.to.dtype_layout": pooling.cast,
     "aten._to_copy.default": pooling.cast,
     "aten.contiguous.default": pooling.same,
-    "aten.clone.default": pooling.same,
+    "aten.clone.default": pooling.copy,
     "aten.alias.default": pooling.same,
     "aten.detach.default": pooling.same,
     "aten.dropout.default": pooling.dropout,

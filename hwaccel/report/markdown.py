@@ -51,6 +51,7 @@ def document_of(report: Report) -> Document:
         ("Timing", tables.timing_table(report)),
         ("Layers", tables.layer_table(report)),
         ("Resources", tables.resource_table(report)),
+        ("Laid-out logic", tables.logic_table(report)),
         ("Buffers", tables.buffer_table(report)),
         ("How each number was made", tables.run_table(report)),
         ("Training", tables.training_table(report)),

@@ -13,7 +13,15 @@ from hwaccel.report.diagram import Diagram, diagram_of
 from hwaccel.report.facts import Measured, Run, measured_by, runs
 from hwaccel.report.limits import limits_of
 from hwaccel.report.results import Results
-from hwaccel.report.stages import Buffer, Stage, adapter_area, buffers_of, stages_of
+from hwaccel.report.stages import (
+    Buffer,
+    Logic,
+    Stage,
+    adapter_area,
+    buffers_of,
+    logic_of,
+    stages_of,
+)
 from hwaccel.report.text import clean, shape_of
 from hwaccel.schedule.plan import Plan, estimate_area
 
@@ -77,6 +85,7 @@ class Report:
     predicted: Predicted
     estimated: Estimated
     stages: tuple[Stage, ...]
+    logic: tuple[Logic, ...]
     buffers: tuple[Buffer, ...]
     diagram: Diagram
     runs: tuple[Run, ...]
@@ -122,6 +131,7 @@ def build_report(
         predicted,
         Estimated(estimate_area(plan), adapter_area(plan)),
         stages,
+        logic_of(plan, config.family),
         buffers_of(plan),
         diagram_of(plan, stages),
         runs(mine),

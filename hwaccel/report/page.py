@@ -84,7 +84,7 @@ def page_of(report: Report) -> Page:
         kinds,
         (draw_cycles(report), draw_area(report)),
         tables.layer_table(report),
-        _filled(tables.resource_table(report)),
+        _filled(tables.resource_table(report), tables.logic_table(report)),
         tables.buffer_table(report),
         buffers_summary(report),
         _filled(tables.run_table(report), tables.training_table(report)),

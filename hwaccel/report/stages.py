@@ -8,6 +8,7 @@ from enum import Enum
 
 import numpy as np
 
+from hwaccel.circuit.cost import breakdown
 from hwaccel.ir import Graph, Node, TensorType
 from hwaccel.ir.hardware import Area
 from hwaccel.ir.lines import Lines
@@ -80,6 +81,17 @@ class Buffer:
     def total_bits(self) -> int:
         """Bits it holds."""
         return self.depth * self.bits
+
+
+@dataclass(frozen=True, slots=True)
+class Logic:
+    """What the nodes of one kind cost in a stage that is laid out in logic, estimated."""
+
+    stage: str
+    kind: str
+    nodes: int
+    luts: int
+    ffs: int
 
 
 def stages_of(plan: Plan, interval: int) -> tuple[Stage, ...]:
@@ -161,6 +173,22 @@ def _layer(
         node.op.multiplications(*ins),
         str(plan.folds[name]).replace("x", "×") if built else "",
     )
+
+
+def logic_of(plan: Plan, family: str) -> tuple[Logic, ...]:
+    """Return where the LUTs of the laid-out stages go, largest kind of node first."""
+    found = []
+    for segment in plan.segments:
+        for unit in (pipe.unit for pipe in segment.pipes):
+            if unit is None:
+                continue
+            parts = [
+                Logic(clean(segment.name), kind, part.count, round(part.luts), part.ffs)
+                for kind, part in breakdown(unit.piped, family).items()
+                if part.luts or part.ffs
+            ]
+            found += sorted(parts, key=lambda part: -part.luts)
+    return tuple(found)
 
 
 def adapter_area(plan: Plan) -> Area:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from hwaccel.report.facts import EqualityLine, Synthesis, TimingLine
 from hwaccel.report.model import Report
@@ -259,6 +259,26 @@ def _clock_row(
     values = [of(m) for m in made]
     texts = [NONE if value is None else f"{megahertz(value)} MHz" for value in values]
     return (Cell(label), Cell("", css="number"), *(Cell(t, css="number") for t in texts))
+
+
+def logic_table(report: Report) -> Table:
+    """Return the LUTs of laid-out stages by kind of node, one group per stage."""
+    head = "Kind of node | Nodes# | ≈ LUT# | Share of LUT# | ≈ FF#"
+    groups: list[list[Row]] = []
+    for stage in dict.fromkeys(part.stage for part in report.logic):
+        parts = [part for part in report.logic if part.stage == stage]
+        total = sum(part.luts for part in parts) or 1
+        groups.append([])
+        for part in parts:
+            share = part.luts / total
+            numbers = (count(part.nodes), count(part.luts), percent(share), count(part.ffs))
+            name, *others = _cells(head, part.kind, *numbers)
+            others[2] = replace(others[2], bar=f"{100 * share:.1f}%")
+            note = "" if groups[-1] else f"in {stage}"
+            groups[-1].append((replace(name, note=note), *others))
+    caption = "Where the LUTs of laid-out stages go, estimated before synthesis"
+    heads = _table("", head, []).head
+    return Table(caption, heads, tuple(tuple(group) for group in groups))
 
 
 def buffer_table(report: Report) -> Table:

@@ -139,7 +139,7 @@ class Maker:
             tuple((n.name, n.path) for n in region.nodes),
             tuple((n.name, n.output.type.shape) for n in region.nodes),
         )
-        cost = estimate(unit.piped, _family(self.config))
+        cost = estimate(unit.piped, self.config.family)
         return Spatial(region, unit, lines, Area(luts=round(cost.luts), ffs=cost.ffs))
 
     def _check_size(self, region: Region) -> None:
@@ -234,7 +234,7 @@ class Maker:
         return graph
 
     def _piped(self, region: Region, circuit: Circuit) -> Pipelined:
-        model: DelayModel = model_for(_family(self.config))
+        model: DelayModel = model_for(self.config.family)
         known = self.known.cuts.get(region.name)
         if known is not None:
             piped = Pipelined(circuit, tuple(known.stages), known.latency)
@@ -259,8 +259,4 @@ def _operands(region: Region) -> tuple[str, ...]:
 
 
 def _wide_luts(config: Config) -> bool:
-    return _family(config) in ("xcup", "xc7")
-
-
-def _family(config: Config) -> str:
-    return config.target.split("-")[0]
+    return config.family in ("xcup", "xc7")

@@ -121,6 +121,17 @@ def test_in_place_changes_are_seen_by_every_name():
     check_exact(Lambda(forward), frames(3, 2), config=Config(input="s8.4", activation_bits=16))
 
 
+def test_in_place_changes_do_not_reach_copies():
+    def forward(m, x):
+        y = x - 1.0
+        copy = y.clone()
+        y.relu_()
+        other = y.clone().add_(1.0)
+        return copy + y, other + copy
+
+    check_exact(Lambda(forward), frames(3, 2), config=Config(input="s8.4", activation_bits=16))
+
+
 def test_residual_with_in_place_relu_on_the_skip():
     class Block(nn.Module):
         def __init__(self) -> None:

@@ -4,10 +4,12 @@ import msgspec
 import numpy as np
 import pytest
 
+from hwaccel.circuit.cost import estimate
 from hwaccel.config import Config, LayerConfig
 from hwaccel.report.facts import DEVICES, Synthesis, device_of
 from hwaccel.report.model import build_report
 from hwaccel.report.page import bottleneck, lead
+from hwaccel.report.render import render_html, render_markdown
 from hwaccel.report.results import (
     AccuracyRecord,
     CsimRecord,
@@ -17,8 +19,19 @@ from hwaccel.report.results import (
 )
 from hwaccel.report.stages import Kind
 from hwaccel.report.summary import Basis, figures, table_rows
+from hwaccel.schedule.choices import schedule
 from hwaccel.schedule.plan import estimate_area
-from tests.report.designs import CONFIG, HASH, VERSIONS, bare, cnn, full_results, planned, report
+from tests.report.designs import (
+    CONFIG,
+    HASH,
+    VERSIONS,
+    bare,
+    cnn,
+    full_results,
+    mlp,
+    planned,
+    report,
+)
 
 
 def test_stages_are_those_of_the_plan():
@@ -291,3 +304,19 @@ def test_same_inputs_same_report():
         graph, plan, CONFIG, full_results(plan), design_hash=HASH, versions=VERSIONS
     )
     assert again == report()
+
+
+def test_logic_of_laid_out_stages_by_kind_of_node():
+    assert report().logic == ()
+    config = Config(style="spatial", effort="fast", latency=3, target="xcup")
+    plan = schedule(mlp(), config)
+    made = build_report(mlp(), plan, config, Results({}), design_hash=HASH, versions=VERSIONS)
+    (unit,) = [pipe.unit for segment in plan.segments for pipe in segment.pipes if pipe.unit]
+    kinds = {part.kind: part for part in made.logic}
+    assert set(kinds) <= {node.kind for node in unit.piped.circuit.nodes}
+    assert kinds["sum"].nodes == sum(n.kind == "sum" for n in unit.piped.circuit.nodes)
+    assert sum(part.luts for part in made.logic) == pytest.approx(
+        estimate(unit.piped, "xcup").luts, abs=len(made.logic)
+    )
+    assert "Kind of node" in render_html(made)
+    assert "Kind of node" in render_markdown(made)
