@@ -10,7 +10,7 @@ import tempfile
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -24,7 +24,7 @@ from hwaccel.cmvm.problem import Problem, digit_weight, minimum_depth
 from hwaccel.errors import ConfigError, HwaccelError
 from hwaccel.tools.cache import user_cache
 
-ALGORITHM = 3
+ALGORITHM = 4
 """Raised whenever the same settings give another graph, so that no cache answers for the old."""
 
 # Operations per digit of the matrix (at the least depth, where fewer moves are left, and above it),
@@ -78,10 +78,20 @@ def solve(
     if graph is None:
         graph = _run(problem.folded(), chosen, model)
         graph.check(problem)
+        if chosen.effort == "high" and chosen.budget is None:
+            # Several searches that share their operations may all end above a single one.
+            single = solve(problem, replace(chosen, effort="normal"), model)
+            graph = min(graph, single, key=lambda g: g.cost(problem, model))
         _write(path, graph)
     with _lock:
         _memory[key] = graph
     return graph
+
+
+def forget() -> None:
+    """Empty the cache in memory; the user's cache stays."""
+    with _lock:
+        _memory.clear()
 
 
 def solve_many(
