@@ -358,6 +358,7 @@ class Design:
         return emit_hls(
             self.graph,
             self.plan.folds,
+            self.plan.spatial,
             name=self.name,
             banner=banner,
             clock_mhz=self.config.clock_mhz,
@@ -366,7 +367,7 @@ class Design:
     def cuda(self) -> dict[str, str]:
         """Return the CUDA C++ files by name."""
         banner = "\n".join(self.banner)
-        return emit_cuda(self.graph, name=self.name, banner=banner)
+        return emit_cuda(self.graph, self.plan.spatial, name=self.name, banner=banner)
 
 
 def _pretty(document: msgspec.Struct) -> str:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 import re
 import subprocess
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,8 @@ from benchmarks.spatial.workloads import Workload, reference
 # Pipelines of networks that rivals are asked for: da4ml's latency per stage, alkaid's number of
 # stages; 0 is combinational. One job emits all, so that measuring fewer does not search anew.
 SPLITS = (0, 2, 3, 5, 8, 12)
+# What hwaccel may choose among for speed: adder levels beyond the least; -1 is no limit.
+EXTRA_DEPTHS = (0, 1, 2, -1)
 PLAIN_FACTS = ("cost", "adders", "depth", "instances", "latency", "reg_bits", "options", "fuse")
 
 
@@ -32,7 +35,6 @@ class Row:
     area: dict[str, dict[str, Any]] = field(default_factory=dict)
     simulated: dict[str, Any] = field(default_factory=dict)
     fmax: dict[str, Any] = field(default_factory=dict)
-    note: str = ""
 
     def plain(self) -> dict[str, Any]:
         """Return the row as JSON data."""
@@ -74,9 +76,8 @@ class Arena:
                 row = Row(work.name, tool, mode_name(depth), summary(result))
                 rows.append(self._best(row, work, self._designs(result)))
             if "hwaccel" in self.tools:
-                make = self._maker(ours.matrix_rtl, work, depth, f"d{depth}")
                 rows.append(Row(work.name, "hwaccel", mode_name(depth)))
-                self._own(rows[-1], work, make)
+                self._own(rows[-1], work, 0, (depth,))
         return rows
 
     def network(self, work: Workload, depths: Sequence[int], *, search: str) -> list[Row]:
@@ -84,7 +85,7 @@ class Arena:
         rows: list[Row] = []
         for tool in self.rivals:
             named = "cutoff" if tool == "da4ml" else "stages"
-            splits = [{named: n} if n else {} for n in SPLITS]
+            splits: list[dict[str, float]] = [{named: n} if n else {} for n in SPLITS]
             for depth in depths:
                 result = self._rival(work, tool, "mlp", depth, search, splits)
                 designs = self._designs(result)
@@ -96,27 +97,30 @@ class Arena:
             # Two ranks are the inputs' and the outputs' registers: one stage of logic.
             for ranks in sorted({r.ranks for r in rows} or {0, 3, 6}):
                 stages = max(0, ranks - 1)
-                call = self._network_maker(work, f"l{stages}", latency=stages)
-                rows.append(Row(work.name, "hwaccel", f"latency {stages}", {"ranks": ranks}))
-                self._own(rows[-1], work, call)
+                rows.append(Row(work.name, "hwaccel", f"latency {stages}"))
+                self._own(rows[-1], work, stages, (-1,))
         return rows
 
-    def clocked(self, work: Workload, levels: Sequence[int], clock_mhz: float) -> list[Row]:
-        """Place and route a small design with registers every few adder levels."""
-        rows = []
+    def clocked(
+        self, work: Workload, levels: Sequence[int], depths: Sequence[int], clock_mhz: float
+    ) -> list[Row]:
+        """Place and route a small design: rivals with registers every few adder levels, hwaccel
+        with as many register ranks as they have."""
+        rows: list[Row] = []
         kind = "mlp" if len(work.layers) > 1 else "matrix"
-        for level in levels:
-            for tool in self.rivals:
-                splits = [{"cutoff": float(level)}]
-                result = self._rival(work, tool, kind, -1, "full", splits)
-                row = Row(work.name, tool, f"every {level}", summary(result, splits[0]))
-                designs = self._designs(result)
-                row.fmax |= self._speed(designs, clock_mhz)
-                rows.append(self._best(row, work, designs, clocked=True))
-            if "hwaccel" in self.tools:
-                call = self._network_maker(work, f"every{level}", levels=level)
-                row = Row(work.name, "hwaccel", f"every {level}")
-                row.fmax |= self._speed(self._own(row, work, call), clock_mhz)
+        for level, tool, depth in itertools.product(levels, self.rivals, depths):
+            splits = [{"cutoff": float(level)}]
+            result = self._rival(work, tool, kind, depth, "full", splits)
+            mode = f"every {level}, {mode_name(depth)}"
+            row = Row(work.name, tool, mode, summary(result, splits[0]))
+            designs = self._designs(result)
+            row.fmax |= self._speed(designs, clock_mhz)
+            rows.append(self._best(row, work, designs, clocked=True))
+        if "hwaccel" in self.tools:
+            for ranks in sorted({r.ranks for r in rows if r.ranks} or {3, 6}):
+                row = Row(work.name, "hwaccel", f"latency {ranks - 1}")
+                design = self._own(row, work, ranks - 1, EXTRA_DEPTHS).get("ecp5-85k")
+                row.fmax |= self._speed([design] if design else [], clock_mhz)
                 rows.append(row)
         return rows
 
@@ -158,7 +162,8 @@ class Arena:
         self, designs: Sequence[Design], work: Workload, clocked: bool
     ) -> dict[str, Any]:
         x = work.inputs(64, seed=2)
-        wanted, worst = reference(work.layers, x), {}
+        wanted = reference(work.layers, x)
+        worst: dict[str, Any] = {}
         for design in designs:
             try:
                 seen = self.bench.latency(design, x, wanted, clocked=clocked)
@@ -170,47 +175,33 @@ class Arena:
                 return worst
         return worst
 
-    def _own(self, row: Row, work: Workload, make: Callable[[], Any]) -> list[Design]:
-        """Fill in what hwaccel makes; return the design that was measured."""
-        try:
-            sources, top, facts = make()
-        except NotImplementedError as error:
-            row.note = str(error)
-            return []
-        design = Design(tuple(sources), top, facts)
-        row.facts |= {k: v for k, v in facts.items() if k not in ("in_widths", "out_kifs")}
-        row.facts["ranks"] = facts.get("latency", 0)
-        if "in_widths" in facts:
-            row.simulated = self._simulated([design], work, bool(row.ranks))
-        if row.ranks:
-            design = with_input_registers(design, sources[0].parent)
-            row.facts["ranks"] += 1
+    def _own(
+        self, row: Row, work: Workload, latency: int, extra_depths: Sequence[int]
+    ) -> dict[str, Design]:
+        """Fill in what hwaccel makes; return the measured design of every target."""
+        designs = {}
         for target in self.targets:
+            asked = "_".join(map(str, extra_depths))
+            folder = self.cache / "ours" / work.key() / f"{target}-l{latency}-d{asked}"
+            folder.mkdir(parents=True, exist_ok=True)
+            sources, top, facts = ours.rtl(
+                work, target, folder, latency=latency, extra_depths=extra_depths
+            )
+            design = Design(tuple(sources), top, facts)
+            if latency:
+                design = with_input_registers(design, folder)
+            designs[target] = design
             try:
                 row.area[target] = self.bench.best_area(design, target)
             except Missing:
                 row.area[target] = {"error": "not run"}
-        return [design]
-
-    def _maker(
-        self, call: Callable[..., Any], work: Workload, depth: int, name: str
-    ) -> Callable[[], Any]:
-        folder = self.cache / "ours" / work.key() / name
-
-        def make() -> Any:
-            folder.mkdir(parents=True, exist_ok=True)
-            return call(work, depth, folder)
-
-        return make
-
-    def _network_maker(self, work: Workload, name: str, **asked: int) -> Callable[[], Any]:
-        folder = self.cache / "ours" / work.key() / name
-
-        def make() -> Any:
-            folder.mkdir(parents=True, exist_ok=True)
-            return ours.mlp_rtl(work, work.layers, folder, **asked)
-
-        return make
+            said = {k: v for k, v in facts.items() if k not in ("in_widths", "out_kifs")}
+            row.area[target]["design"] = said
+            row.facts = row.facts or {**said, "ranks": latency + bool(latency)}
+        row.simulated = self._simulated(list(designs.values()), work, bool(latency))
+        if row.simulated.get("ranks", row.ranks) != row.ranks:
+            row.simulated = {"error": f"{row.simulated['ranks']} ranks, asked for {row.ranks}"}
+        return designs
 
     def _rival(
         self,

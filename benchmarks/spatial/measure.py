@@ -280,7 +280,8 @@ def _packed(values: Sequence[int], widths: Sequence[int]) -> int:
 def _unpacked(text: str, kifs: Sequence[Sequence[int]]) -> list[int | None]:
     if "x" in text or "z" in text:
         return [None] * len(kifs)
-    word, values = int(text, 16), []
+    word = int(text, 16)
+    values: list[int | None] = []
     for signed, integer, fraction in kifs:
         width = signed + integer + fraction
         value = word & (1 << width) - 1

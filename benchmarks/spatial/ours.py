@@ -9,16 +9,17 @@ from typing import Any, Literal
 
 import numpy as np
 
-from benchmarks.spatial.workloads import Layer, Workload
+from benchmarks.spatial.workloads import Workload
 from hwaccel import Config, FixedType, design_from
 from hwaccel.api import Design
+from hwaccel.circuit.delay import model_for
+from hwaccel.circuit.pipeline import check
 from hwaccel.fxp import IntArray, Rounding
 from hwaccel.ir import Graph, GraphBuilder, TensorType
 from hwaccel.ops import Dense, Requant
 
 Rtl = tuple[list[Path], str, dict[str, Any]]
 Effort = Literal["fast", "normal", "high"]
-TARGETS = {"ecp5": "ecp5-85k", "xcup": "xcup"}
 EFFORT: Effort = "normal"
 
 
@@ -37,49 +38,45 @@ def graph_of(workload: Workload) -> Graph:
     return builder.build(value)
 
 
-def matrix_rtl(workload: Workload, depth_extra: int, outdir: Path) -> Rtl:
-    """Return sources, top and facts of combinational ``y = W x``.
-
-    ``depth_extra`` is the adder levels allowed beyond the least possible (-1: no limit).
-    """
-    extra = None if depth_extra < 0 else depth_extra
-    return _rtl(workload, outdir, latency=0, extra_depth=extra)
-
-
-def mlp_rtl(
-    workload: Workload,
-    layers: Sequence[Layer],
-    outdir: Path,
-    *,
-    latency: int | None = None,
-    levels: int | None = None,
+def rtl(
+    workload: Workload, target: str, outdir: Path, *, latency: int, extra_depths: Sequence[int]
 ) -> Rtl:
-    """Return sources, top and facts of the network, with ``latency`` register ranks.
+    """Return sources, top and facts of a workload with ``latency`` register ranks.
 
-    ``latency`` 0 is combinational. ``levels`` instead asks for a register every that many adder
-    levels. ``facts["latency"]`` holds the ranks that were made, inputs and outputs included.
+    ``latency`` 0 is combinational; the registers of the outputs count, the inputs have none.
+    ``extra_depths`` are the adder levels allowed beyond the least possible (-1: no limit). Of
+    several, the one with the shortest stage by our own delay model is taken; nothing is placed.
     """
-    del layers
-    if latency is None:
-        depth = int(_rtl(workload, outdir, latency=0)[2]["depth"])
-        latency = -(-depth // (levels or depth))
-    return _rtl(workload, outdir, latency=latency)
-
-
-def _rtl(workload: Workload, outdir: Path, *, latency: int, extra_depth: int | None = None) -> Rtl:
     started = time.perf_counter()
-    config = Config(
-        name="dut", style="spatial", latency=latency, extra_depth=extra_depth, effort=EFFORT
-    )
-    design = design_from(graph_of(workload), config)
+    designs = [(_design(workload, target, latency, extra), extra) for extra in extra_depths]
+    design, extra = min(designs, key=lambda made: _stage_ns(made[0])) if latency else designs[0]
     (unit,) = design.netlist.units
-    files = [name for name in design.verilog() if name.startswith(unit.name)]
     sources = []
-    for name in files:
-        path = outdir / name
-        path.write_text(design.verilog()[name])
-        sources.append(path)
-    return sources, unit.name, {**_facts(design), "seconds": time.perf_counter() - started}
+    for name, text in design.verilog().items():
+        if name.startswith(unit.name):
+            sources.append(outdir / name)
+            sources[-1].write_text(text)
+    seconds = time.perf_counter() - started
+    return sources, unit.name, {**_facts(design), "extra_depth": extra, "seconds": seconds}
+
+
+def _design(workload: Workload, target: str, latency: int, extra_depth: int) -> Design:
+    extra = None if extra_depth < 0 else extra_depth
+    config = Config(
+        name="dut",
+        style="spatial",
+        target=target,
+        latency=latency,
+        extra_depth=extra,
+        effort=EFFORT,
+    )
+    return design_from(graph_of(workload), config)
+
+
+def _stage_ns(design: Design) -> float:
+    """Return the longest stage by the delay model."""
+    (unit,) = design.netlist.units
+    return check(unit.piped, model_for(design.config.family)) or 0.0
 
 
 def _facts(design: Design) -> dict[str, Any]:
@@ -89,9 +86,16 @@ def _facts(design: Design) -> dict[str, Any]:
     for number, node in enumerate(circuit.nodes):
         before = max((levels[i] for i in node.operands), default=0)
         levels[number] = before + (node.kind in ("sum", "max"))
+    (given,) = unit.ins
+    made = [(int(x.signed), x.width - x.signed, 0) for x in unit.outs for _ in range(x.count)]
     return {
         "adders": circuit.counts()["sum"],
         "depth": max((levels[i] for i in circuit.outputs), default=0),
         "latency": unit.piped.latency,
         "reg_bits": unit.piped.register_bits,
+        "stage_ns": _stage_ns(design) if unit.piped.latency else None,
+        "in_port": given.name,
+        "out_port": "out_data",
+        "in_widths": [given.width] * given.count,
+        "out_kifs": made,
     }

@@ -49,7 +49,7 @@ def main() -> None:
             elif section == "mlps":
                 rows += arena.network(work, args.depths, search=args.search)
             else:
-                rows += arena.clocked(work, args.levels, args.clock)
+                rows += arena.clocked(work, args.levels, args.depths, args.clock)
             save(args.out, section, rows)
         found[section] = rows
     text = []

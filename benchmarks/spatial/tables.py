@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
@@ -100,7 +99,7 @@ def area(section: str, rows: Sequence[Row], target: str) -> Table:
         ("matrix", "mode", *tools, "hwaccel / best rival", "bar"),
     )
     sums: dict[str, dict[str, list[int]]] = {}
-    ratios: dict[str, list[float]] = {}
+    ratios: dict[str, list[tuple[int, int]]] = {}
     for name, mode in dict.fromkeys((r.workload, r.mode) for r in rows):
         group = {r.tool: r for r in rows if (r.workload, r.mode) == (name, mode)}
         counts = {t: group[t].luts(target) if t in group else None for t in tools}
@@ -109,18 +108,19 @@ def area(section: str, rows: Sequence[Row], target: str) -> Table:
         ratio = own / min(known) if own and known else None
         cells = [_cell(group.get(t), target) for t in tools]
         table.rows.append((name, mode, *cells, _ratio(ratio), bar(ratio)))
-        if ratio:
-            ratios.setdefault(mode, []).append(ratio)
+        if own and known:
+            ratios.setdefault(mode, []).append((own, min(known)))
         present = [t for t in tools if t != "hwaccel" or any(r.area for r in rows if r.tool == t)]
         if all(counts[t] for t in present):
             for t in present:
                 sums.setdefault(mode, {}).setdefault(t, []).append(counts[t] or 0)
     for mode, found in sums.items():
         totals = [f"{sum(found[t]):,}" if t in found else "" for t in tools]
-        many = ratios.get(mode, [])
-        mean = math.exp(sum(map(math.log, many)) / len(many)) if many else None
+        pairs = ratios.get(mode, [])
+        # Against the better rival of every matrix, not against one rival's sum.
+        share = sum(a for a, _ in pairs) / sum(b for _, b in pairs) if pairs else None
         count = len(next(iter(found.values())))
-        table.rows.append((f"sum of {count}", mode, *totals, _ratio(mean), bar(mean)))
+        table.rows.append((f"sum of {count}", mode, *totals, _ratio(share), bar(share)))
     return table
 
 
@@ -128,7 +128,11 @@ def latency(rows: Sequence[Row]) -> Table:
     """Return LUTs and flip-flops of one network against its register ranks."""
     table = Table(
         f"{rows[0].workload}: area against latency",
-        ("tool", "mode", "ranks", "cost", "adders", *(LABELS[t] for t in TARGETS), "FFs", "sim"),
+        (
+            *("tool", "mode", "ranks", "cost", "adders"),
+            *(text for t in TARGETS for text in (LABELS[t], "ratio")),
+            *("FFs", "sim"),
+        ),
     )
     for row in sorted(rows, key=lambda r: (r.tool, r.ranks, r.mode)):
         flops = [row.area[t].get("ffs") for t in TARGETS if t in row.area]
@@ -140,7 +144,7 @@ def latency(rows: Sequence[Row]) -> Table:
                 "?" if row.simulated.get("error") == "not run" else str(row.ranks),
                 number(row.facts.get("cost")),
                 number(row.facts.get("adders")),
-                *(_cell(row, t) for t in TARGETS),
+                *(text for t in TARGETS for text in (_cell(row, t), _ratio(_share(rows, row, t)))),
                 number(next((f for f in flops if f is not None), None)),
                 "exact" if wrong == 0 else str(wrong),
             )
@@ -159,6 +163,7 @@ def speed(rows: Sequence[Row]) -> Table:
             "ranks",
             "LUT4 eq.",
             "MHz",
+            "hwaccel / best rival",
             "cells",
             "ns",
             "bar",
@@ -175,7 +180,8 @@ def speed(rows: Sequence[Row]) -> Table:
                 row.tool,
                 str(row.ranks),
                 _cell(row, "ecp5-85k"),
-                f"{mhz:.0f}" if mhz else row.fmax.get("error", row.note),
+                f"{mhz:.0f}" if mhz else str(row.fmax.get("error", "")),
+                _ratio(_faster(rows, row)),
                 number(row.fmax.get("cells", {}).get("TRELLIS_COMB")),
                 time_ns,
                 bar(mhz / top if mhz else None),
@@ -184,12 +190,34 @@ def speed(rows: Sequence[Row]) -> Table:
     return table
 
 
+def _share(rows: Sequence[Row], row: Row, target: str) -> float | None:
+    """Return the LUTs of our row by those of the smallest rival at no more ranks."""
+    known = [
+        r.luts(target) or 0
+        for r in rows
+        if r.tool != "hwaccel" and r.ranks <= row.ranks and bool(r.ranks) == bool(row.ranks)
+    ]
+    own, best = row.luts(target), min((k for k in known if k), default=0)
+    return own / best if row.tool == "hwaccel" and own and best else None
+
+
+def _faster(rows: Sequence[Row], row: Row) -> float | None:
+    """Return the clock of our row by that of the fastest rival at no more ranks."""
+    known = [
+        r.fmax.get("fmax_mhz", 0.0)
+        for r in rows
+        if (r.workload, r.tool != "hwaccel") == (row.workload, True) and r.ranks <= row.ranks
+    ]
+    own, best = row.fmax.get("fmax_mhz"), max(known, default=0.0)
+    return float(own / best) if row.tool == "hwaccel" and own and best else None
+
+
 def _cell(row: Row | None, target: str) -> str:
     if row is None:
         return ""
     count = row.luts(target)
     if count is None:
-        return str(row.area.get(target, {}).get("error", row.note))[:40]
+        return str(row.area.get(target, {}).get("error", ""))[:40]
     return f"{count:,}"
 
 
@@ -212,4 +240,4 @@ def bar(ratio: float | None) -> str:
     if ratio is None:
         return ""
     eighths = round(min(ratio, 1.5) * BAR * 8)
-    return "█" * (eighths // 8) + ("", *"▏▎▍▌▋▊▉")[eighths % 8]
+    return str("█" * (eighths // 8) + ("", *"▏▎▍▌▋▊▉")[eighths % 8])

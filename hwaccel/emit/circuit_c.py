@@ -264,7 +264,7 @@ class _Writer:
                 one, other = (dialect.cast(kind, text) for text in of)
                 return f"{of[0]} > {of[1]} ? {one} : {other}"
             case Table():
-                table = self._table(node, self.named.names[number])
+                table = self._table(node)
                 place = f"int({of[0]})"
                 if node.first:
                     place += f" {'-' if node.first > 0 else '+'} {c_int(abs(node.first))}"
@@ -281,11 +281,12 @@ class _Writer:
             text = f"{name} < {c_int(node.floor)} ? {cast(kind, c_int(node.floor))} : {text}"
         return text
 
-    def _table(self, node: Table, name: str) -> Values:
+    def _table(self, node: Table) -> Values:
         known = self.tables.get(node.values)
         if known is None:
             bits = 1 + max(max(v, ~v).bit_length() for v in node.values)
-            label = self.namer.name(f"{self.unit.name}_{name}_table")
+            # The name of the unit in full keeps the tables of one namespace apart.
+            label = f"{self.unit.name}_table{len(self.tables)}"
             known = self.tables[node.values] = Values(self.dialect.table(bits), label, node.values)
         return known
 

@@ -1,8 +1,9 @@
 """Graph to CUDA C++: one kernel launch per node, one thread per element of the result.
 
-Tensors are in C order, in the smallest C integers that hold their intervals. The generated
-arithmetic compiles with nvcc and with g++ alike: ``NAME_host.cpp`` is the same network on the
-host.
+A region that does not stream is one launch, with a thread per call of the circuit that the
+Verilog design has. Tensors are in C order, in the smallest C integers that hold their intervals.
+The generated arithmetic compiles with nvcc and with g++ alike: ``NAME_host.cpp`` is the same
+network on the host.
 """
 
 from __future__ import annotations
@@ -12,11 +13,13 @@ from dataclasses import dataclass
 
 from hwaccel.emit import kernels
 from hwaccel.emit.env import render
-from hwaccel.emit.kernels import Alias, NodeCode
+from hwaccel.emit.kernels import Alias, CircuitCode, NodeCode
 from hwaccel.emit.literals import comment
 from hwaccel.emit.names import Namer
 from hwaccel.fxp import FixedType
 from hwaccel.ir import Graph, Node, TensorType
+from hwaccel.schedule.regions import Region, in_order
+from hwaccel.schedule.spatial import Spatial
 
 # Samples that one call takes through device memory at a time.
 CHUNK = 4096
@@ -34,9 +37,13 @@ class Buffer:
 
 @dataclass(frozen=True, slots=True)
 class Launch:
-    """One node at work: ``fill<NODE>(count * SIZE, TARGET, SOURCES)``."""
+    """One node or circuit at work: ``FUNCTION<NODE>(count * SIZE, ARGUMENTS)``.
 
-    title: str
+    ``fill`` takes the target, then the sources; ``each`` the inputs, then the outputs.
+    """
+
+    titles: tuple[str, ...]
+    function: str
     node: str
     size: int
     arguments: tuple[str, ...]
@@ -70,6 +77,7 @@ class CudaDesign:
     outputs: tuple[Buffer, ...]
     inner: tuple[Buffer, ...]
     nodes: tuple[CudaNode, ...]
+    circuits: tuple[CircuitCode, ...]
     launches: tuple[Launch, ...]
     copies: tuple[Copy, ...]
 
@@ -80,8 +88,9 @@ class CudaDesign:
 
     @property
     def functions(self) -> tuple[str, ...]:
-        """Library functions in use, sorted."""
-        return tuple(sorted({node.code.function for node in self.nodes}))
+        """Library files in use, sorted."""
+        calls = {node.code.function for node in self.nodes}
+        return tuple(sorted(calls | ({"pixels"} if self.circuits else set())))
 
 
 def storage(fixed: FixedType) -> str:
@@ -90,13 +99,16 @@ def storage(fixed: FixedType) -> str:
     return f"{'' if fixed.signed else 'u'}int{bits}"
 
 
-def emit_cuda(graph: Graph, *, name: str, banner: str) -> dict[str, str]:
+def emit_cuda(
+    graph: Graph, spatial: Mapping[str, Spatial] | None = None, *, name: str, banner: str
+) -> dict[str, str]:
     """Return the CUDA files by relative name.
 
+    ``spatial`` holds the circuit of every region that does not stream, by name.
     ``NAME_cuda.h`` declares the C interface, ``NAME_cuda.cu`` implements it on the GPU and
     ``NAME_host.cpp`` on the host.
     """
-    design = _design(graph, name, banner)
+    design = _design(graph, spatial or {}, name, banner)
     files = kernels.library("cuda", "hwa")
     for suffix, template in (
         ("_cuda.h", "api.h"),
@@ -106,12 +118,24 @@ def emit_cuda(graph: Graph, *, name: str, banner: str) -> dict[str, str]:
         ("_host.cpp", "host.cpp"),
     ):
         files[design.name + suffix] = render(f"cuda/{template}.j2", design=design)
+    for circuit in design.circuits:
+        files[f"circuits/{circuit.name}.h"] = circuit.text
     return dict(sorted(files.items()))
 
 
-def _design(graph: Graph, name: str, banner: str) -> CudaDesign:
+def _design(graph: Graph, spatial: Mapping[str, Spatial], name: str, banner: str) -> CudaDesign:
     design_name, names = kernels.code_names(graph, name)
-    types = graph.types()
+    types, lines = graph.types(), kernels.banner_lines(banner)
+    items = in_order(graph, tuple(item.region for item in spatial.values()))
+    nodes = [item for item in items if isinstance(item, Node)]
+    circuits = {
+        name: kernels.circuit_code(
+            item, names, types, target="cuda", namespace=f"{design_name}_nodes", banner=lines
+        )
+        for name, item in spatial.items()
+    }
+    made = [node.name for node in nodes]
+    made += [edge.value for circuit in circuits.values() for edge in circuit.outputs]
     namer = Namer(("count", "queue", "workspace", "stream"))
 
     def buffer(value: str, suffix: str) -> Buffer:
@@ -130,17 +154,23 @@ def _design(graph: Graph, name: str, banner: str) -> CudaDesign:
             copies.append(Copy(target, place[value].name))
         else:
             place[value] = target
-    inner = {n.name: buffer(n.name, "buffer") for n in graph.nodes if n.name not in place}
+    inner = {value: buffer(value, "buffer") for value in made if value not in place}
     place |= inner
     return CudaDesign(
         design_name,
-        kernels.banner_lines(banner),
+        lines,
         CHUNK,
         tuple(inputs.values()),
         outputs,
         tuple(inner.values()),
-        tuple(_node(node, names[node.name], types) for node in graph.nodes),
-        tuple(_launch(node, names[node.name], place) for node in graph.nodes),
+        tuple(_node(node, names[node.name], types) for node in nodes),
+        tuple(circuits.values()),
+        tuple(
+            _call(circuits[item.name], place)
+            if isinstance(item, Region)
+            else _launch(item, names[item.name], place)
+            for item in items
+        ),
         tuple(copies),
     )
 
@@ -148,7 +178,13 @@ def _design(graph: Graph, name: str, banner: str) -> CudaDesign:
 def _launch(node: Node, name: str, place: Mapping[str, Buffer]) -> Launch:
     buffers = (place[node.name], *(place[operand] for operand in node.inputs))
     arguments = tuple(buffer.name for buffer in buffers)
-    return Launch(kernels.title(node), f"{name}_node", node.output.type.size, arguments)
+    titles = (kernels.title(node),)
+    return Launch(titles, "fill", f"{name}_node", node.output.type.size, arguments)
+
+
+def _call(circuit: CircuitCode, place: Mapping[str, Buffer]) -> Launch:
+    arguments = tuple(place[edge.value].name for edge in circuit.edges)
+    return Launch(circuit.titles, "each", f"{circuit.name}_node", circuit.calls, arguments)
 
 
 def _node(node: Node, name: str, types: Mapping[str, TensorType]) -> CudaNode:

@@ -1,25 +1,30 @@
-"""Graph and folds to HLS C++: one dataflow process per node, joined by streams.
+"""Graph and folds to HLS C++: one dataflow process per node or circuit, joined by streams.
 
 The order of elements and the AXI-Stream ports are those of the Verilog design
 (``docs/explanation/streaming-hardware.md``). Node functions are hand-written templates under
-``templates/hls/lib``; what is generated instantiates and wires them.
+``templates/hls/lib``; what is generated instantiates and wires them. Nodes that do not stream
+are one process per region, around the circuit that the Verilog design has.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from math import gcd
 
 from hwaccel.emit import kernels
 from hwaccel.emit.env import render
-from hwaccel.emit.kernels import Alias, NodeCode
+from hwaccel.emit.kernels import Alias, CircuitCode, Edge, NodeCode
 from hwaccel.emit.literals import comment
 from hwaccel.emit.names import Namer
 from hwaccel.errors import EmitError
 from hwaccel.fxp import FixedType
 from hwaccel.ir import Graph, Node, TensorType
 from hwaccel.ir.hardware import Fold, Hardware
+from hwaccel.ops.family import divisors
+from hwaccel.schedule.regions import Region, in_order
+from hwaccel.schedule.spatial import Spatial
 
 # ap_int allows 1024 bits unless told otherwise, and never more than 32768.
 _DEFAULT_MAX_BITS = 1024
@@ -71,12 +76,45 @@ class Port:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One process: ``hwa::FUNCTION<PARAMETER>(ARGUMENTS);``."""
+    """One process: ``hwa::FUNCTION<PARAMETER>(ARGUMENTS);``, or a generated ``FUNCTION``."""
 
-    title: str
+    titles: tuple[str, ...]
     function: str
     parameter: str
     arguments: tuple[str, ...]
+
+    @property
+    def callee(self) -> str:
+        """The function as it is called."""
+        return f"hwa::{self.function}<{self.parameter}>" if self.parameter else self.function
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """The stream of an edge: ``lanes`` elements, together ``bits``, per beat."""
+
+    edge: Edge
+    lanes: int
+    bits: int
+
+    @property
+    def stream(self) -> str:
+        """The parameter of the process."""
+        return f"{self.edge.name}_beats"
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    """A circuit between its streams."""
+
+    circuit: CircuitCode
+    inputs: tuple[Link, ...]
+    outputs: tuple[Link, ...]
+
+    @property
+    def links(self) -> tuple[Link, ...]:
+        """Inputs, then outputs."""
+        return (*self.inputs, *self.outputs)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +128,7 @@ class HlsDesign:
     inputs: tuple[Port, ...]
     outputs: tuple[Port, ...]
     nodes: tuple[NodeCode, ...]
+    processes: tuple[Process, ...]
     streams: tuple[Stream, ...]
     calls: tuple[Call, ...]
 
@@ -101,21 +140,36 @@ class HlsDesign:
     @property
     def functions(self) -> tuple[str, ...]:
         """Library functions in use, sorted."""
-        return tuple(sorted({call.function for call in self.calls}))
+        return tuple(sorted({call.function for call in self.calls if call.parameter}))
+
+    @property
+    def headers(self) -> tuple[str, ...]:
+        """Names of the files that hold nodes and processes."""
+        return (
+            *(node.name for node in self.nodes),
+            *(process.circuit.name for process in self.processes),
+        )
 
 
 def emit_hls(
-    graph: Graph, folds: Mapping[str, Fold], *, name: str, banner: str, clock_mhz: float
+    graph: Graph,
+    folds: Mapping[str, Fold],
+    spatial: Mapping[str, Spatial] | None = None,
+    *,
+    name: str,
+    banner: str,
+    clock_mhz: float,
 ) -> dict[str, str]:
     """Return the files of an HLS project by relative name.
 
     ``folds`` gives the parallelism of nodes by name; elementwise nodes and nodes that are only
-    wires take that of their producer. ``NAME_csim.cpp`` is the test bench.
+    wires take that of their producer. ``spatial`` holds the circuit of every region that does
+    not stream, by name. ``NAME_csim.cpp`` is the test bench.
 
     Raises:
         EmitError: a fold does not divide its tensor, or a beat is wider than the tools allow.
     """
-    design = _Builder(graph, folds, name).design(banner, clock_mhz)
+    design = _Builder(graph, folds, spatial or {}, name, banner).design(clock_mhz)
     files = kernels.library("hls", "hwa")
     files[f"{design.name}.h"] = render("hls/top.h.j2", design=design)
     files[f"{design.name}.cpp"] = render("hls/top.cpp.j2", design=design)
@@ -123,11 +177,19 @@ def emit_hls(
     files["vitis_hls.tcl"] = render("hls/vitis_hls.tcl.j2", design=design)
     for node in design.nodes:
         files[f"nodes/{node.name}.h"] = render("hls/node.h.j2", design=design, node=node)
+    for process in design.processes:
+        stem = process.circuit.name
+        files[f"circuits/{stem}.h"] = process.circuit.text
+        files[f"nodes/{stem}.h"] = render("hls/process.h.j2", design=design, process=process)
     return dict(sorted(files.items()))
 
 
-def choose_lanes(graph: Graph, folds: Mapping[str, Fold]) -> dict[str, tuple[Fold, Hardware]]:
-    """Return fold and hardware of every node.
+def choose_lanes(
+    graph: Graph, folds: Mapping[str, Fold], made: Mapping[str, int]
+) -> dict[str, tuple[Fold, Hardware]]:
+    """Return fold and hardware of every node that streams.
+
+    ``made`` gives the lanes of the nodes inside of circuits.
 
     Raises:
         EmitError: the lanes of a node do not divide its tensors.
@@ -135,13 +197,18 @@ def choose_lanes(graph: Graph, folds: Mapping[str, Fold]) -> dict[str, tuple[Fol
     types = graph.types()
     chosen: dict[str, tuple[Fold, Hardware]] = {}
     for node in graph.nodes:
+        if node.name in made:
+            continue
         ins = tuple(types[name] for name in node.inputs)
         fold = folds.get(node.name, Fold())
         hardware = node.op.hardware(ins, fold)
         wires = not hardware.pipes and not hardware.reorder and hardware.issuer is None
-        if (node.op.elementwise or wires) and node.inputs[0] in chosen:
-            lanes = chosen[node.inputs[0]][1].out_lanes
+        source = node.inputs[0]
+        if (node.op.elementwise or wires) and source in chosen:
+            lanes = chosen[source][1].out_lanes
             fold, hardware = Fold(lanes, 1), Hardware((lanes,), lanes)
+        elif wires and not node.op.elementwise and source in made:
+            fold, hardware = Fold(made[source], 1), Hardware((made[source],), made[source])
         sides = [*zip(ins, hardware.in_lanes, strict=True), (node.output.type, hardware.out_lanes)]
         for tensor, lanes in sides:
             if tensor.size % lanes:
@@ -155,7 +222,7 @@ def choose_lanes(graph: Graph, folds: Mapping[str, Fold]) -> dict[str, tuple[Fol
 
 @dataclass(frozen=True, slots=True)
 class _Reader:
-    """One use of a value: an operand of a node, or the stream of an output port."""
+    """One use of a value: an operand of a node or region, or the stream of an output port."""
 
     lanes: int
     node: str = ""
@@ -165,19 +232,40 @@ class _Reader:
 class _Builder:
     """Walks the graph once and collects streams and calls."""
 
-    def __init__(self, graph: Graph, folds: Mapping[str, Fold], name: str) -> None:
+    def __init__(
+        self,
+        graph: Graph,
+        folds: Mapping[str, Fold],
+        spatial: Mapping[str, Spatial],
+        name: str,
+        banner: str,
+    ) -> None:
         self._graph = graph
         self._types = graph.types()
         self._name, self._names = kernels.code_names(graph, name)
+        self._banner = kernels.banner_lines(banner)
         self._namer = Namer(("s_axis", "m_axis"))
-        self._chosen = choose_lanes(graph, folds)
-        self._lanes = {name: hw.out_lanes for name, (_, hw) in self._chosen.items()}
+        code = partial(
+            kernels.circuit_code,
+            names=self._names,
+            types=self._types,
+            target="hls",
+            namespace=f"{self._name}_nodes",
+            banner=self._banner,
+        )
+        self._processes = {name: _process(code(item)) for name, item in spatial.items()}
+        self._items = in_order(graph, tuple(item.region for item in spatial.values()))
+        made = {node.name: 0 for item in spatial.values() for node in item.region.nodes}
+        for process in self._processes.values():
+            made |= {link.edge.value: link.lanes for link in process.outputs}
+        self._chosen = choose_lanes(graph, folds, made)
+        self._lanes = made | {name: hw.out_lanes for name, (_, hw) in self._chosen.items()}
         self._streams: list[Stream] = []
         self._calls: list[Call] = []
-        # Streams that a node reads, filled in as its operands are produced.
+        # Streams that a node or region reads, filled in as its operands are produced.
         self._sources: dict[tuple[str, str], list[str]] = {}
 
-    def design(self, banner: str, clock_mhz: float) -> HlsDesign:
+    def design(self, clock_mhz: float) -> HlsDesign:
         """Wire inputs, nodes and outputs."""
         graph = self._graph
         for value in graph.inputs:
@@ -187,15 +275,21 @@ class _Builder:
         for value, port in zip(graph.inputs, inputs, strict=True):
             _, routing = self._route(value.name, outputs, port.stream)
             self._calls += routing
-        nodes = tuple(self._node(node, outputs) for node in graph.nodes)
+        nodes = []
+        for item in self._items:
+            if isinstance(item, Region):
+                self._region(self._processes[item.name], outputs)
+            else:
+                nodes.append(self._node(item, outputs))
         return HlsDesign(
             self._name,
-            kernels.banner_lines(banner),
+            self._banner,
             self._max_bits((*inputs, *outputs)),
             f"{1000 / clock_mhz:.3f}",
             inputs,
             outputs,
-            nodes,
+            tuple(nodes),
+            tuple(self._processes.values()),
             tuple(self._streams),
             tuple(self._calls),
         )
@@ -237,9 +331,21 @@ class _Builder:
         target, routing = self._route(node.name, outputs)
         sources = [self._sources[node.name, operand].pop(0) for operand in node.inputs]
         arguments = (*sources, target, *(table.name for table in code.tables))
-        self._calls.append(Call(code.title, code.function, f"{code.name}_config", arguments))
+        self._calls.append(Call((code.title,), code.function, f"{code.name}_config", arguments))
         self._calls += routing
         return code
+
+    def _region(self, process: Process, outputs: tuple[Port, ...]) -> None:
+        """Add the call of ``process`` and what carries its results on."""
+        circuit = process.circuit
+        # Side by side results hold a whole frame each, so that none can starve another.
+        whole = len(process.outputs) > 1
+        routes = [self._route(link.edge.value, outputs, whole=whole) for link in process.outputs]
+        sources = [self._sources[circuit.region, e.value].pop(0) for e in circuit.inputs]
+        arguments = (*sources, *(target for target, _ in routes))
+        self._calls.append(Call(circuit.titles, f"{circuit.name}_process", "", arguments))
+        for _, routing in routes:
+            self._calls += routing
 
     def _code(self, node: Node) -> NodeCode:
         ins = tuple(self._types[name] for name in node.inputs)
@@ -265,19 +371,26 @@ class _Builder:
     # --- streams -------------------------------------------------------------------------------
 
     def _operands(self, value: str) -> list[_Reader]:
-        return [
-            _Reader(lanes, node=node.name)
-            for node in self._graph.nodes
-            for name, lanes in zip(node.inputs, self._chosen[node.name][1].in_lanes, strict=True)
-            if name == value
-        ]
+        readers = []
+        for item in self._items:
+            if isinstance(item, Region):
+                lanes = tuple(link.lanes for link in self._processes[item.name].inputs)
+            else:
+                lanes = self._chosen[item.name][1].in_lanes
+            readers += [
+                _Reader(count, node=item.name)
+                for name, count in zip(item.inputs, lanes, strict=True)
+                if name == value
+            ]
+        return readers
 
     def _route(
-        self, value: str, outputs: tuple[Port, ...], source: str = ""
+        self, value: str, outputs: tuple[Port, ...], source: str = "", *, whole: bool = False
     ) -> tuple[str, list[Call]]:
         """Carry ``value`` to its readers: return the stream that its producer writes, and calls.
 
-        ``source`` is that stream where it exists already, for an input of the design.
+        ``source`` is that stream where it exists already, for an input of the design. ``whole``
+        asks for one that holds a frame.
         """
         readers = self._operands(value)
         for port, name in zip(outputs, self._graph.outputs, strict=True):
@@ -287,10 +400,10 @@ class _Builder:
         bits, beats = lanes * self._types[value].fixed.width, self._types[value].size // lanes
         calls: list[Call] = []
         if len(readers) == 1 and not (source and readers[0].port):
-            head = source or readers[0].port or self._stream(value, bits)
+            head = source or readers[0].port or self._stream(value, bits, beats * whole)
             branches = [head]
         else:
-            head = source or self._stream(value, bits)
+            head = source or self._stream(value, bits, beats * whole)
             # A branch holds a whole frame, so that none can starve another.
             branches = [r.port or self._stream(value, bits, beats) for r in readers]
             calls = self._spread(value, head, branches, (bits, beats))
@@ -305,7 +418,7 @@ class _Builder:
     ) -> list[Call]:
         """Copy ``head`` to every branch, two at a time; ``frame`` is bits and beats."""
         bits, beats = frame
-        title, parameter = comment(f"{value}: read by {len(branches)}"), str(beats)
+        title, parameter = (comment(f"{value}: read by {len(branches)}"),), str(beats)
         if not branches:
             return [Call(title, "drain", parameter, (head,))]
         if len(branches) == 1:
@@ -323,14 +436,15 @@ class _Builder:
         common = gcd(have, lanes)
         multiple = have * lanes // common
         # Through the common multiple no beat rate rises above that of either side.
-        for want in (multiple if tensor.size % multiple == 0 else common, lanes):
+        fits = tensor.size % multiple == 0 and multiple * tensor.fixed.width <= _LARGEST_BITS
+        for want in (multiple if fits else common, lanes):
             if want == have:
                 continue
             target = self._stream(value, want * tensor.fixed.width)
             wide = max(want, have)
             text = comment(f"{value}: from {have} to {_per_beat(want)}")
             function = "pack" if want > have else "unpack"
-            calls.append(Call(text, function, str(tensor.size // wide), (stream, target)))
+            calls.append(Call((text,), function, str(tensor.size // wide), (stream, target)))
             stream, have = target, want
         return stream
 
@@ -338,6 +452,21 @@ class _Builder:
         name = self._namer.name(f"{self._names[value]}_stream")
         self._streams.append(Stream(name, bits, max(depth, _LINK_DEPTH)))
         return name
+
+
+def _process(circuit: CircuitCode) -> Process:
+    """Choose the beats of a circuit: all of an array, where a beat may be that wide."""
+
+    def link(edge: Edge) -> Link:
+        width = edge.tensor.fixed.width
+        if circuit.geometry and edge in circuit.inputs:
+            lanes = edge.channels  # a line buffer takes pixels
+        else:
+            lanes = max(n for n in divisors(edge.count) if n * width <= _LARGEST_BITS)
+        return Link(edge, lanes, lanes * width)
+
+    inputs, outputs = map(link, circuit.inputs), map(link, circuit.outputs)
+    return Process(circuit, tuple(inputs), tuple(outputs))
 
 
 def element_type(fixed: FixedType) -> str:

@@ -1,18 +1,22 @@
-"""What HLS and CUDA share: nodes as calls of library functions with named constants and tables."""
+"""What HLS and CUDA share: nodes as calls of library functions, and regions as circuits."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from hwaccel import resources
+from hwaccel.circuit import Lanes
+from hwaccel.emit.circuit_c import DIALECTS, emit_circuit_c
 from hwaccel.emit.literals import comment
 from hwaccel.emit.names import Namer
 from hwaccel.errors import EmitError
 from hwaccel.fxp import FixedType, IntArray
 from hwaccel.ir import Graph, Node, TensorType, Value
 from hwaccel.ir.hardware import Kernel
+from hwaccel.ir.lines import Lines
+from hwaccel.schedule.spatial import Spatial
 
 # What C libraries may define as macros, and the library's own namespace; identifiers made here
 # are lower case.
@@ -70,6 +74,117 @@ class NodeCode:
     aliases: tuple[Alias, ...]
     constants: tuple[Constant, ...]
     tables: tuple[Table, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """A tensor at the edge of a circuit: ``count`` elements at a time in an array ``name``.
+
+    The array is in the order in which tensors stream: pixel by pixel, channels innermost.
+    """
+
+    name: str
+    value: str
+    element: str
+    count: int
+    tensor: TensorType
+
+    @property
+    def channels(self) -> int:
+        """Elements of a pixel."""
+        return self.tensor.channels
+
+    @property
+    def pixels(self) -> int:
+        """Pixels of the tensor."""
+        return self.tensor.size // self.tensor.channels
+
+    @property
+    def taken(self) -> int:
+        """Pixels at a time."""
+        return self.count // self.channels
+
+
+@dataclass(frozen=True, slots=True)
+class CircuitCode:
+    """The nodes of a region as one function ``NAME_circuit``, called ``calls`` times per frame.
+
+    ``text`` is the file with that function. With ``geometry`` a window slides over the only
+    input; the array holds its taps, the channels of each together.
+    """
+
+    region: str
+    name: str
+    titles: tuple[str, ...]
+    calls: int
+    inputs: tuple[Edge, ...]
+    outputs: tuple[Edge, ...]
+    geometry: tuple[Constant, ...]
+    text: str
+
+    @property
+    def edges(self) -> tuple[Edge, ...]:
+        """Inputs, then outputs: the arguments of the function."""
+        return (*self.inputs, *self.outputs)
+
+
+def circuit_code(
+    spatial: Spatial,
+    names: Mapping[str, str],
+    types: Mapping[str, TensorType],
+    *,
+    target: str,
+    namespace: str,
+    banner: tuple[str, ...],
+) -> CircuitCode:
+    """Return the circuit of a region in the C++ of ``target``: the graph that Verilog prints."""
+    region, unit, lines = spatial.region, spatial.unit, spatial.lines
+    name = names[region.name]
+
+    def edges(prefix: str, values: tuple[str, ...], sides: tuple[Lanes, ...]) -> tuple[Edge, ...]:
+        element = DIALECTS[target]().element
+        return tuple(
+            Edge(f"{prefix}{i}", value, element(side), side.count, types[value])
+            for i, (value, side) in enumerate(zip(values, sides, strict=True))
+        )
+
+    outs = edges("out", region.outputs, unit.outs)
+    named = replace(
+        unit,
+        name=f"{name}_circuit",
+        outs=tuple(replace(u, name=e.name) for u, e in zip(unit.outs, outs, strict=True)),
+    )
+    return CircuitCode(
+        region.name,
+        name,
+        tuple(title(node) for node in region.nodes),
+        types[region.outputs[0]].size // outs[0].count,
+        edges("in", region.inputs, unit.ins),
+        outs,
+        _geometry(lines, types[region.inputs[0]]) if lines else (),
+        emit_circuit_c(named, target, namespace=namespace, banner=banner),
+    )
+
+
+def _geometry(lines: Lines, x: TensorType) -> tuple[Constant, ...]:
+    return integer_constants(
+        {
+            "channels": x.channels,
+            "height": lines.height,
+            "width": lines.width,
+            "out_height": lines.out_height,
+            "out_width": lines.out_width,
+            "kernel_height": lines.kernel[0],
+            "kernel_width": lines.kernel[1],
+            "stride_y": lines.stride[0],
+            "stride_x": lines.stride[1],
+            "dilation_y": lines.dilation[0],
+            "dilation_x": lines.dilation[1],
+            "pad_top": lines.padding[0],
+            "pad_left": lines.padding[1],
+            "pad": lines.pad,
+        }
+    )
 
 
 def code_names(graph: Graph, name: str) -> tuple[str, dict[str, str]]:

@@ -42,7 +42,10 @@ class Stream:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """A scheduled graph. ``inputs`` and ``outputs`` name the streams at the edge."""
+    """A scheduled graph. ``inputs`` and ``outputs`` name the streams at the edge.
+
+    ``spatial`` holds the circuit of every region that does not stream, by name.
+    """
 
     graph: Graph
     folds: Mapping[str, Fold]
@@ -50,6 +53,7 @@ class Plan:
     streams: Mapping[str, Stream]
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
+    spatial: Mapping[str, Spatial] = field(default_factory=dict)
     found: Found = field(default_factory=Found)
 
     def timing(self, frames: int = 4, arrivals: Mapping[str, list[int]] | None = None) -> Timing:
@@ -114,7 +118,15 @@ class _Layout:
                 done |= self._node(item)
         outputs = tuple(self._open[name].pop(0) for name in self._graph.outputs)
         folds = {node.name: self._folds[node.name] for node in self._graph.nodes}
-        return Plan(self._graph, folds, tuple(self._blocks), self._streams, tuple(inputs), outputs)
+        return Plan(
+            self._graph,
+            folds,
+            tuple(self._blocks),
+            self._streams,
+            tuple(inputs),
+            outputs,
+            self._spatial,
+        )
 
     def _hardware(self, node: Node) -> Hardware:
         ins = tuple(self._types[name] for name in node.inputs)

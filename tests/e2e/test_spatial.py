@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from hwaccel.fxp import IntArray
 from hwaccel.ir import Graph, GraphBuilder, TensorType
 from hwaccel.ops import Add, Conv2d, Dense, MaxPool2d, Relu, Requant, Reshape
 from hwaccel.schedule.spatial import MOST_WEIGHTS
+from tests.emit.networks import branches
 
 FRAMES = 6
 FAST = {"effort": "fast", "clock_mhz": 60.0}
@@ -109,14 +111,39 @@ def test_a_written_project_loads_without_a_search(case: str, tmp_path: Path) -> 
     design.check_structure()
 
 
+C_CASES = CASES | {
+    "branches-spatial": (branches(), Config(style="spatial", **FAST)),
+    "branches-pixel": (branches(), Config(style="pixel", **FAST)),
+    "branches-auto": (branches(), Config(style="auto", target_interval=72, **FAST)),
+}
+
+
 @pytest.mark.hls
-@pytest.mark.parametrize("case", ["mlp-spatial", "cnn-mixed"])
+@pytest.mark.parametrize("case", C_CASES)
 def test_c_forms_equal_golden(case: str) -> None:
-    graph, config = CASES[case]
+    graph, config = C_CASES[case]
     design = hwaccel.design_from(graph, config)
     xs = frames(graph)
     for what in ("hls", "cuda-host"):
         design.require_golden(xs, design.execute(what, xs), what=what)
+
+
+@pytest.mark.parametrize("case", C_CASES)
+def test_c_forms_hold_the_circuits_of_the_verilog(case: str) -> None:
+    graph, config = C_CASES[case]
+    design = hwaccel.design_from(graph, config)
+    verilog, hls, cuda = design.verilog(), design.hls(), design.cuda()
+    assert design.netlist.units
+    for unit, region in zip(design.netlist.units, design.plan.spatial, strict=True):
+        wires = re.findall(r"^    wire\b[^=]*?(\w+) =", verilog[f"{unit.name}.v"], re.M)
+        nodes = [name for name in wires if not name.endswith(("_over", "_under", "unused"))]
+        assert len(nodes) > 5
+        for files in (hls, cuda):
+            text = files[f"circuits/{region}.h"]
+            assert re.findall(r"^    const [\w<>]+ (\w+) =", text, re.M) == nodes
+    # The beats at the edge are those of the Verilog ports.
+    for edge in (*design.netlist.inputs, *design.netlist.outputs):
+        assert f"ap_axiu<{edge.axis_bits}, 0, 0, 0> > &{edge.prefix}" in hls[f"{design.name}.h"]
 
 
 def test_one_pixel_per_clock() -> None:

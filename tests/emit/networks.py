@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.random import Generator
 
+from hwaccel.config import Config
 from hwaccel.fxp import FixedType, IntArray, Rounding
 from hwaccel.ir import Graph, GraphBuilder, TensorType
-from hwaccel.ir.hardware import Fold
-from hwaccel.ops import Add, Conv2d, Dense, MaxPool2d, Relu, Requant, Reshape, SumPool2d
+from hwaccel.ir.hardware import Fold, Style
+from hwaccel.ops import Add, Concat, Conv2d, Dense, MaxPool2d, Relu, Requant, Reshape, SumPool2d
+from hwaccel.schedule.regions import regions
+from hwaccel.schedule.spatial import Maker, Spatial
 
 
 def small_cnn() -> tuple[Graph, dict[str, Fold]]:
@@ -39,6 +43,56 @@ def small_cnn() -> tuple[Graph, dict[str, Fold]]:
         "fc": Fold(2, 4),
     }
     return b.build(scores, pooled), folds
+
+
+def branches() -> Graph:
+    """Strides, dilation, groups and paddings of every side; a residual, a concatenation, a head.
+
+    Signed and unsigned inputs and activations; two inputs, two outputs.
+    """
+    rng = np.random.default_rng(9)
+    b = GraphBuilder("branches")
+
+    def conv(name: str, x: str, to: str, inputs: int = 4, **options: Any) -> str:
+        weight = IntArray(rng.integers(-4, 4, (4, inputs, 3, 3)))
+        op = Conv2d(weight, IntArray([0, 1, 0, 2]), IntArray(rng.integers(-9, 9, 4)), 2, **options)
+        return _requant(b, f"{name}_act", b.add(name, op, x, path=name), to)
+
+    x = b.input("x", TensorType.full((2, 9, 8), FixedType.parse("u5.0")))
+    z = b.input("z", TensorType.full((4, 5, 4), FixedType.parse("s4.0")))
+    stem = conv("stem", x, "u5.0", 2, stride=(2, 2), padding=(1, 1, 1, 0))
+    pool = b.add("pool", MaxPool2d((3, 3), (1, 1), (1, 1, 1, 1)), stem)
+    inner = conv("inner", pool, "s5.0", 2, dilation=(2, 1), padding=(2, 1, 2, 1), groups=2)
+    merged = b.add("merge", Add.of(b.type(inner), b.type(z)), inner, z)
+    active = b.add("relu", Relu(), merged)
+    both = b.add("both", Concat.of(b.type(active), b.type(stem)), active, stem)
+    mean = b.add("mean", SumPool2d((2, 2), (2, 2)), both)
+    flat = b.add("flat", Reshape((32,)), mean)
+    weight = IntArray(rng.integers(-4, 4, (3, 32)))
+    head = b.add("head", Dense(weight, IntArray([0] * 3), IntArray([3, -4, 5]), 2), flat)
+    return b.build(head, both)
+
+
+# The style of every node of ``branches``: a frame at a time, a pixel at a time, or streaming.
+BRANCHES = {
+    "spatial": "sssssssssss",
+    "pixel": "ppppppppp-s",
+    "mixed": "ppsppssp-ss",
+    "streams-between": "ss-pp--ssss",
+}
+
+
+def branch_folds(case: str) -> dict[str, Fold]:
+    """Return the folds of ``branches`` in a case of ``BRANCHES``."""
+    styles = {"p": Style.PIXEL, "s": Style.SPATIAL, "-": Style.STREAM}
+    nodes = zip(branches().nodes, BRANCHES[case], strict=True)
+    return {node.name: Fold(style=styles[letter]) for node, letter in nodes}
+
+
+def laid_out(graph: Graph, folds: Mapping[str, Fold]) -> dict[str, Spatial]:
+    """Return the circuits of the nodes that do not stream."""
+    every = {node.name: folds.get(node.name, Fold()) for node in graph.nodes}
+    return Maker(graph, Config(effort="fast", clock_mhz=20.0)).make(regions(graph, every))
 
 
 def long_shifts(shifts: Sequence[int], modes: Sequence[Rounding]) -> Graph:

@@ -15,10 +15,21 @@ from hwaccel.emit.kernels import source_folder
 from hwaccel.errors import EmitError, ToolError, VerifyError
 from hwaccel.fxp import FixedType, IntArray, Rounding
 from hwaccel.ir import Graph, GraphBuilder, TensorType, interpret
-from hwaccel.ir.hardware import Fold
-from hwaccel.ops import Add, Dense, Relu, Requant
+from hwaccel.ir.hardware import Fold, Style
+from hwaccel.ops import Add, Conv2d, Dense, MaxPool2d, Relu, Requant
 from hwaccel.verify.csim import compile_csim, csim
-from tests.emit.networks import comments, long_shifts, meeting_names, merge, random_folds, small_cnn
+from tests.emit.networks import (
+    BRANCHES,
+    branch_folds,
+    branches,
+    comments,
+    laid_out,
+    long_shifts,
+    meeting_names,
+    merge,
+    random_folds,
+    small_cnn,
+)
 from tests.graphs import batches, random_graph
 
 STRICT = ("-Wall", "-Wextra", "-Werror")
@@ -32,7 +43,13 @@ compiles = [
 
 
 def _emit(graph: Graph, folds: dict[str, Fold] | None = None, name: str = "net") -> dict[str, str]:
-    return emit_hls(graph, folds or {}, name=name, banner=BANNER, clock_mhz=200)
+    folds = folds or {}
+    made = laid_out(graph, folds)
+    return emit_hls(graph, folds, made, name=name, banner=BANNER, clock_mhz=200)
+
+
+def _circuits(files: dict[str, str]) -> list[str]:
+    return [name for name in files if name.startswith("circuits/")]
 
 
 def _assert_runs(graph: Graph, folds: dict[str, Fold] | None = None, frames: int = 6) -> None:
@@ -144,6 +161,97 @@ class TestSimulation:
             csim(files, graph, batches(graph, 1))
 
 
+# Image, kernel, stride, dilation, padding (top, left, bottom, right).
+GEOMETRIES = (
+    ((1, 1), (1, 1), (2, 2), (1, 1), (0, 0, 0, 0)),
+    ((6, 7), (3, 3), (1, 1), (1, 1), (0, 0, 0, 0)),
+    ((6, 7), (3, 3), (1, 1), (1, 1), (1, 1, 1, 1)),
+    ((7, 8), (5, 5), (1, 1), (1, 1), (2, 2, 2, 2)),
+    ((7, 7), (3, 3), (2, 2), (1, 1), (1, 1, 0, 0)),
+    ((7, 9), (2, 3), (2, 3), (1, 1), (0, 0, 0, 0)),
+    ((1, 12), (1, 5), (1, 1), (1, 1), (0, 2, 0, 2)),
+    ((9, 1), (3, 3), (1, 1), (1, 1), (1, 1, 1, 1)),
+    ((6, 1), (3, 5), (1, 1), (1, 1), (1, 2, 1, 2)),
+    ((9, 8), (2, 2), (5, 4), (1, 1), (0, 0, 0, 0)),
+    ((6, 7), (2, 3), (2, 3), (3, 2), (1, 1, 1, 1)),
+    ((3, 3), (3, 3), (1, 1), (1, 1), (4, 4, 4, 4)),
+    ((4, 4), (1, 1), (2, 2), (1, 1), (3, 3, 3, 3)),
+    ((2, 2), (3, 1), (1, 2), (1, 1), (5, 1, 4, 4)),
+    ((2, 2), (5, 5), (1, 1), (1, 1), (2, 2, 2, 2)),
+    ((4, 4), (3, 3), (1, 1), (1, 1), (0, 0, 2, 2)),
+)
+
+
+class TestCircuits:
+    """Nodes that do not stream: the circuit of the Verilog design in the place of the library."""
+
+    pytestmark = compiles
+
+    @pytest.mark.parametrize("case", BRANCHES)
+    def test_styles_equal_golden(self, case):
+        _assert_runs(branches(), branch_folds(case))
+
+    def test_line_buffers_present_every_window(self):
+        rng = np.random.default_rng(4)
+        b = GraphBuilder("windows")
+        nodes = []
+        for image, kernel, stride, dilation, padding in GEOMETRIES:
+            x = b.input("x", TensorType.full((2, *image), FixedType.parse("s4.0")))
+            weight, zeros = IntArray(rng.integers(-3, 4, (1, 2, *kernel))), IntArray([0])
+            op = Conv2d(weight, zeros, zeros, 2, stride=stride, dilation=dilation, padding=padding)
+            nodes.append(b.add("y", op, x))
+            if max(padding) < min(kernel):
+                pool = MaxPool2d(kernel, stride, padding, dilation)
+                nodes.append(b.add("z", pool, x))
+        _assert_runs(b.build(*nodes), {node: Fold(style=Style.PIXEL) for node in nodes})
+
+    def test_frames_wider_than_the_widest_beat(self):
+        b = GraphBuilder("wide")
+        graph = b.build(b.add("y", Relu(), b.input("x", _vector("s40.0", 1000))))
+        folds = {"y": Fold(style=Style.SPATIAL)}
+        assert "hls::stream<ap_uint<20000> > &x_in," in _emit(graph, folds)["net.h"]
+        _assert_runs(graph, folds, 4)
+
+    @pytest.mark.parametrize("flags", [("-std=c++14", "-O0"), ("-DHWA_EXACT_TABLES",)])
+    def test_compiles_without_a_warning(self, tmp_path, flags):
+        folder = source_folder(_emit(branches(), branch_folds("mixed")), tmp_path)
+        compile_csim(folder, tmp_path, flags=(*flags, *STRICT))
+
+    def test_names_that_meet_when_joined(self):
+        graph = meeting_names()
+        _assert_runs(graph, {node.name: Fold(style=Style.SPATIAL) for node in graph.nodes})
+
+
+def test_a_circuit_stands_in_the_place_of_its_nodes():
+    graph, folds = branches(), branch_folds("mixed")
+    files = _emit(graph, folds)
+    assert "hwa::sumpool2d<mean_config>(" in files["net.cpp"]
+    for gone in ("conv2d", "requant", "add", "relu", "concat", "maxpool2d", "dense"):
+        assert f"hwa::{gone}<" not in files["net.cpp"]
+        assert f"hwa/{gone}.h" not in files["net.cpp"]
+    regions = laid_out(graph, folds)
+    assert _circuits(files) == sorted(f"circuits/{name}.h" for name in regions)
+    for name, item in regions.items():
+        text = files[f"circuits/{name}.h"]
+        # A statement for every node of the circuit, and the call.
+        nodes = item.unit.piped.circuit.nodes
+        statements = sum(node.kind != "constant" for node in nodes)
+        assert len(re.findall(r"^    const ap_u?int<\d+> \w+ =", text, re.M)) == statements
+        assert f"        {name}_circuit(in0" in files[f"nodes/{name}.h"]
+        assert f"    {name}_process(" in files["net.cpp"]
+    assert "// stem: conv2d 4x5x4 s13.2 [-2844,1496], from stem" in comments(files, "net.cpp")
+
+
+def test_a_window_slides_in_front_of_a_circuit_of_one_pixel():
+    files = _emit(branches(), branch_folds("pixel"))
+    stem = files["nodes/stem_act.h"]
+    assert "hwa::lines<stem_act_config, ap_uint<10> > lines;" in stem
+    assert "static const int stride_x = 2;" in stem
+    assert "ap_uint<5> in0[18];" in stem
+    assert "#pragma HLS ARRAY_PARTITION variable=in0 complete" in stem
+    assert "hwa/lines.h" not in files["nodes/both.h"]
+
+
 def test_hostile_names_do_no_harm(tmp_path):
     evil = 'x"); }\n#include <evil>\n*/ EVIL(\\'
     b = GraphBuilder(evil)
@@ -198,8 +306,12 @@ def test_parallelism_reaches_the_code():
     assert re.search(r"#pragma HLS STREAM variable=pool1_stream\w* depth=36\n", files["net.cpp"])
 
 
-def test_lines_are_short():
-    graph, folds = small_cnn()
+@pytest.mark.parametrize(
+    ("graph", "folds"),
+    [small_cnn(), (branches(), branch_folds("mixed"))],
+    ids=["streams", "circuits"],
+)
+def test_lines_are_short(graph, folds):
     long = [
         (name, line)
         for name, text in _emit(graph, folds).items()

@@ -10,7 +10,16 @@ namespace hwa {
 
 typedef cudaStream_t queue_t;
 
-// One thread per element of the batch; with more elements than threads, each takes several.
+const int THREADS = 256;
+
+// Blocks for one thread per element; with more elements than threads, each takes several.
+inline int blocks_for(long long size) {
+    const long long wanted = (size + THREADS - 1) / THREADS;
+    const long long most = 1 << 20;
+    return int(wanted < most ? wanted : most);
+}
+
+// One thread per element of the batch.
 template <class NODE, class... IN>
 __global__ void fill_kernel(long long size, typename NODE::out_t *y, const IN *...x) {
     const long long step = (long long)gridDim.x * blockDim.x;
@@ -22,12 +31,27 @@ __global__ void fill_kernel(long long size, typename NODE::out_t *y, const IN *.
 // y[i] = NODE::at(i, x...) for every i below size.
 template <class NODE, class... IN>
 int fill(queue_t queue, long long size, typename NODE::out_t *y, const IN *...x) {
-    const int threads = 256;
-    const long long wanted = (size + threads - 1) / threads;
-    const long long most = 1 << 20;
-    const int blocks = int(wanted < most ? wanted : most);
+    const int blocks = blocks_for(size);
     if (blocks == 0) return 0;
-    fill_kernel<NODE><<<blocks, threads, 0, queue>>>(size, y, x...);
+    fill_kernel<NODE><<<blocks, THREADS, 0, queue>>>(size, y, x...);
+    return cudaGetLastError();
+}
+
+// One thread per call of a circuit.
+template <class NODE, class... TENSOR>
+__global__ void each_kernel(long long size, TENSOR *...t) {
+    const long long step = (long long)gridDim.x * blockDim.x;
+    for (long long i = (long long)blockIdx.x * blockDim.x + threadIdx.x; i < size; i += step) {
+        NODE::at(i, t...);
+    }
+}
+
+// NODE::at(i, t...) for every i below size.
+template <class NODE, class... TENSOR>
+int each(queue_t queue, long long size, TENSOR *...t) {
+    const int blocks = blocks_for(size);
+    if (blocks == 0) return 0;
+    each_kernel<NODE><<<blocks, THREADS, 0, queue>>>(size, t...);
     return cudaGetLastError();
 }
 

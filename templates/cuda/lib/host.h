@@ -17,6 +17,13 @@ int fill(queue_t, long long size, typename NODE::out_t *y, const IN *...x) {
     return 0;
 }
 
+// NODE::at(i, t...) for every i below size.
+template <class NODE, class... TENSOR>
+int each(queue_t, long long size, TENSOR *...t) {
+    for (long long i = 0; i < size; i++) NODE::at(i, t...);
+    return 0;
+}
+
 inline int allocate(void **memory, long long bytes) {
     *memory = malloc(bytes > 0 ? bytes : 1);
     return *memory == nullptr ? 1 : 0;

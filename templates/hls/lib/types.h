@@ -18,6 +18,14 @@
 
 #include <type_traits>
 
+// A function of thousands of statements that is called a few times: g++ spends minutes and
+// gigabytes on optimizing it.
+#if defined(__GNUC__) && !defined(__clang__) && !defined(__SYNTHESIS__)
+#define HWA_CIRCUIT __attribute__((optimize("O0"))) inline
+#else
+#define HWA_CIRCUIT inline
+#endif
+
 namespace hwa {
 
 // Element of a table of signed constants of BITS bits. Simulation keeps them in native integers:
