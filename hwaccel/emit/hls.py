@@ -15,140 +15,20 @@ from math import gcd
 
 from hwaccel.emit import kernels
 from hwaccel.emit.env import render
-from hwaccel.emit.kernels import Alias, CircuitCode, Edge, NodeCode
+from hwaccel.emit.hls_design import LARGEST_BITS, Call, HlsDesign, Port, Process, Stream
+from hwaccel.emit.kernels import Alias, NodeCode
 from hwaccel.emit.literals import comment
 from hwaccel.emit.names import Namer
 from hwaccel.errors import EmitError
 from hwaccel.fxp import FixedType
 from hwaccel.ir import Graph, Node, TensorType
 from hwaccel.ir.hardware import Fold, Hardware
-from hwaccel.ops.family import divisors
 from hwaccel.schedule.regions import Region, in_order
 from hwaccel.schedule.spatial import Spatial
 
-# ap_int allows 1024 bits unless told otherwise, and never more than 32768.
+# ap_int allows 1024 bits unless told otherwise.
 _DEFAULT_MAX_BITS = 1024
-_LARGEST_BITS = 1 << 15
 _LINK_DEPTH = 2
-
-
-@dataclass(frozen=True, slots=True)
-class Stream:
-    """A stream between processes; ``depth`` is the number of beats its FIFO holds."""
-
-    name: str
-    bits: int
-    depth: int
-
-
-@dataclass(frozen=True, slots=True)
-class Port:
-    """A tensor at the edge of the design, as an AXI-Stream port and as a plain stream.
-
-    ``number`` counts inputs, then outputs, from 1: the argument of the test bench.
-    """
-
-    number: int
-    axis: str
-    stream: str
-    title: str
-    element: str
-    lanes: int
-    channels: int
-    pixels: int
-    bits: int
-
-    @property
-    def axis_bits(self) -> int:
-        """Width of TDATA: whole bytes."""
-        return -(-self.bits // 8) * 8
-
-    @property
-    def size(self) -> int:
-        """Elements per frame."""
-        return self.channels * self.pixels
-
-    @property
-    def beats(self) -> int:
-        """Beats per frame."""
-        return self.size // self.lanes
-
-
-@dataclass(frozen=True, slots=True)
-class Call:
-    """One process: ``hwa::FUNCTION<PARAMETER>(ARGUMENTS);``, or a generated ``FUNCTION``."""
-
-    titles: tuple[str, ...]
-    function: str
-    parameter: str
-    arguments: tuple[str, ...]
-
-    @property
-    def callee(self) -> str:
-        """The function as it is called."""
-        return f"hwa::{self.function}<{self.parameter}>" if self.parameter else self.function
-
-
-@dataclass(frozen=True, slots=True)
-class Link:
-    """The stream of an edge: ``lanes`` elements, together ``bits``, per beat."""
-
-    edge: Edge
-    lanes: int
-    bits: int
-
-    @property
-    def stream(self) -> str:
-        """The parameter of the process."""
-        return f"{self.edge.name}_beats"
-
-
-@dataclass(frozen=True, slots=True)
-class Process:
-    """A circuit between its streams."""
-
-    circuit: CircuitCode
-    inputs: tuple[Link, ...]
-    outputs: tuple[Link, ...]
-
-    @property
-    def links(self) -> tuple[Link, ...]:
-        """Inputs, then outputs."""
-        return (*self.inputs, *self.outputs)
-
-
-@dataclass(frozen=True, slots=True)
-class HlsDesign:
-    """All the templates need."""
-
-    name: str
-    banner: tuple[str, ...]
-    max_bits: int
-    period_ns: str
-    inputs: tuple[Port, ...]
-    outputs: tuple[Port, ...]
-    nodes: tuple[NodeCode, ...]
-    processes: tuple[Process, ...]
-    streams: tuple[Stream, ...]
-    calls: tuple[Call, ...]
-
-    @property
-    def ports(self) -> tuple[Port, ...]:
-        """Inputs, then outputs."""
-        return (*self.inputs, *self.outputs)
-
-    @property
-    def functions(self) -> tuple[str, ...]:
-        """Library functions in use, sorted."""
-        return tuple(sorted({call.function for call in self.calls if call.parameter}))
-
-    @property
-    def headers(self) -> tuple[str, ...]:
-        """Names of the files that hold nodes and processes."""
-        return (
-            *(node.name for node in self.nodes),
-            *(process.circuit.name for process in self.processes),
-        )
 
 
 def emit_hls(
@@ -253,7 +133,7 @@ class _Builder:
             namespace=f"{self._name}_nodes",
             banner=self._banner,
         )
-        self._processes = {name: _process(code(item)) for name, item in spatial.items()}
+        self._processes = {name: Process.around(code(item)) for name, item in spatial.items()}
         self._items = in_order(graph, tuple(item.region for item in spatial.values()))
         made = {node.name: 0 for item in spatial.values() for node in item.region.nodes}
         for process in self._processes.values():
@@ -316,9 +196,9 @@ class _Builder:
 
     def _max_bits(self, ports: tuple[Port, ...]) -> int:
         bits = max((*(s.bits for s in self._streams), *(p.axis_bits for p in ports)))
-        if bits > _LARGEST_BITS:
+        if bits > LARGEST_BITS:
             raise EmitError(
-                f"{self._graph.name}: a beat of {bits} bits is wider than the {_LARGEST_BITS} of "
+                f"{self._graph.name}: a beat of {bits} bits is wider than the {LARGEST_BITS} of "
                 "ap_uint; use smaller folds"
             )
         return max(_DEFAULT_MAX_BITS, -(-bits // 1024) * 1024)
@@ -436,7 +316,7 @@ class _Builder:
         common = gcd(have, lanes)
         multiple = have * lanes // common
         # Through the common multiple no beat rate rises above that of either side.
-        fits = tensor.size % multiple == 0 and multiple * tensor.fixed.width <= _LARGEST_BITS
+        fits = tensor.size % multiple == 0 and multiple * tensor.fixed.width <= LARGEST_BITS
         for want in (multiple if fits else common, lanes):
             if want == have:
                 continue
@@ -452,21 +332,6 @@ class _Builder:
         name = self._namer.name(f"{self._names[value]}_stream")
         self._streams.append(Stream(name, bits, max(depth, _LINK_DEPTH)))
         return name
-
-
-def _process(circuit: CircuitCode) -> Process:
-    """Choose the beats of a circuit: all of an array, where a beat may be that wide."""
-
-    def link(edge: Edge) -> Link:
-        width = edge.tensor.fixed.width
-        if circuit.geometry and edge in circuit.inputs:
-            lanes = edge.channels  # a line buffer takes pixels
-        else:
-            lanes = max(n for n in divisors(edge.count) if n * width <= _LARGEST_BITS)
-        return Link(edge, lanes, lanes * width)
-
-    inputs, outputs = map(link, circuit.inputs), map(link, circuit.outputs)
-    return Process(circuit, tuple(inputs), tuple(outputs))
 
 
 def element_type(fixed: FixedType) -> str:
