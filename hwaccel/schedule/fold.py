@@ -112,7 +112,9 @@ def _options(
         may_stream = style in ("auto", Style.STREAM) or node.op.renames
         shared = _allowed(node, types, config) if may_stream else ()
         if style == "auto":
-            style = _first_style(node, types, shared, goal)
+            style = _first_style(
+                node, types, shared, goal, asked=config.target_interval is not None
+            )
         if style == Style.PIXEL and types[node.inputs[0]].image == (1, 1):
             style = Style.SPATIAL  # one pixel is the whole frame, and frames share circuits
         if style == Style.PIXEL and node.op.renames:
@@ -132,15 +134,22 @@ def _goal(graph: Graph, config: Config) -> int:
 
 
 def _first_style(
-    node: Node, types: Mapping[str, TensorType], shared: tuple[Choice, ...], goal: int
+    node: Node,
+    types: Mapping[str, TensorType],
+    shared: tuple[Choice, ...],
+    goal: int,
+    *,
+    asked: bool,
 ) -> Style:
     """Return the first style, cheapest hardware first, in which ``node`` meets ``goal``.
 
-    ``shared`` are its choices in stream style.
+    ``shared`` are its choices in stream style. A goal that nobody ``asked`` for is a pixel per
+    clock, not the frame in so many cycles: padding may add some without a frame's worth of logic.
     """
     if goal >= _SHARED and min(c.cycles for c in shared) <= goal:
         return Style.STREAM
-    return Style.PIXEL if laid_out(node, types, Style.PIXEL).cycles <= goal else Style.SPATIAL
+    fast = not asked or laid_out(node, types, Style.PIXEL).cycles <= goal
+    return Style.PIXEL if fast else Style.SPATIAL
 
 
 def _allowed(node: Node, types: Mapping[str, TensorType], config: Config) -> tuple[Choice, ...]:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hwaccel.config import Config, LayerConfig
 from hwaccel.errors import ScheduleError
-from hwaccel.ir import Graph, Op
-from hwaccel.ir.hardware import Fold
-from hwaccel.ops import OPS
+from hwaccel.fxp import FixedType, IntArray
+from hwaccel.ir import Graph, GraphBuilder, Op, TensorType
+from hwaccel.ir.hardware import Fold, Style
+from hwaccel.ops import OPS, Conv2d
 from hwaccel.schedule.choices import schedule
 from hwaccel.schedule.fold import choices, choose_folds, frame_cycles
 from tests.schedule.graphs import cnn, mlp, optimized, residual
@@ -165,3 +167,14 @@ def test_a_fold_that_is_not_legal_names_those_that_are(layer: LayerConfig, asked
     named = line.removeprefix(head).split(", ")
     assert set(named) <= legal
     assert len(named) == min(12, len(legal))
+
+
+def test_auto_takes_a_pixel_per_clock_where_padding_costs_a_cycle():
+    b = GraphBuilder("padded")
+    x = b.input("x", TensorType.full((1, 8, 8), FixedType.parse("u8.8")))
+    zeros = IntArray(np.zeros(4, dtype=np.int64))
+    conv = Conv2d(IntArray(np.ones((4, 1, 3, 3), np.int64)), zeros, zeros, padding=(1, 1, 1, 1))
+    graph = b.build(b.add("conv", conv, x))
+    assert choose_folds(graph, Config(style="auto"))["conv"].style is Style.PIXEL
+    exact = Config(style="auto", target_interval=64)
+    assert choose_folds(graph, exact)["conv"].style is Style.SPATIAL
