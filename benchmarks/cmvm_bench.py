@@ -20,6 +20,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import numpy as np
 
@@ -181,15 +182,11 @@ def _no_cache() -> Iterator[None]:
     from hwaccel.cmvm.solve import forget
 
     forget()
-    with tempfile.TemporaryDirectory() as folder:
-        before = os.environ.get("XDG_CACHE_HOME")
-        os.environ["XDG_CACHE_HOME"] = folder
-        try:
-            yield
-        finally:
-            del os.environ["XDG_CACHE_HOME"]
-            if before is not None:
-                os.environ["XDG_CACHE_HOME"] = before
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        mock.patch.dict(os.environ, XDG_CACHE_HOME=folder),
+    ):
+        yield
 
 
 def _entry(graph: Any, problem: Any, seconds: float) -> dict[str, Any]:

@@ -128,12 +128,9 @@ def _design(graph: Graph, spatial: Mapping[str, Spatial], name: str, banner: str
     types, lines = graph.types(), kernels.banner_lines(banner)
     items = in_order(graph, tuple(item.region for item in spatial.values()))
     nodes = [item for item in items if isinstance(item, Node)]
-    circuits = {
-        name: kernels.circuit_code(
-            item, names, types, target="cuda", namespace=f"{design_name}_nodes", banner=lines
-        )
-        for name, item in spatial.items()
-    }
+    circuits = kernels.circuit_codes(
+        spatial, names, types, target="cuda", design=design_name, banner=lines
+    )
     made = [node.name for node in nodes]
     made += [edge.value for circuit in circuits.values() for edge in circuit.outputs]
     namer = Namer(("count", "queue", "workspace", "stream"))

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import partial
 from math import gcd
 
 from hwaccel.emit import kernels
@@ -125,15 +124,10 @@ class _Builder:
         self._name, self._names = kernels.code_names(graph, name)
         self._banner = kernels.banner_lines(banner)
         self._namer = Namer(("s_axis", "m_axis"))
-        code = partial(
-            kernels.circuit_code,
-            names=self._names,
-            types=self._types,
-            target="hls",
-            namespace=f"{self._name}_nodes",
-            banner=self._banner,
+        codes = kernels.circuit_codes(
+            spatial, self._names, self._types, target="hls", design=self._name, banner=self._banner
         )
-        self._processes = {name: Process.around(code(item)) for name, item in spatial.items()}
+        self._processes = {name: Process.around(code) for name, code in codes.items()}
         self._items = in_order(graph, tuple(item.region for item in spatial.values()))
         made = {node.name: 0 for item in spatial.values() for node in item.region.nodes}
         for process in self._processes.values():

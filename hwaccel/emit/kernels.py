@@ -128,16 +128,33 @@ class CircuitCode:
         return (*self.inputs, *self.outputs)
 
 
-def circuit_code(
-    spatial: Spatial,
+def circuit_codes(
+    spatial: Mapping[str, Spatial],
     names: Mapping[str, str],
     types: Mapping[str, TensorType],
     *,
     target: str,
+    design: str,
+    banner: tuple[str, ...],
+) -> dict[str, CircuitCode]:
+    """Return the circuit of every region in the C++ of ``target``: the graphs that Verilog prints.
+
+    They stand in the namespace of the nodes of ``design``.
+    """
+    return {
+        name: _circuit_code(item, names, types, target, f"{design}_nodes", banner)
+        for name, item in spatial.items()
+    }
+
+
+def _circuit_code(
+    spatial: Spatial,
+    names: Mapping[str, str],
+    types: Mapping[str, TensorType],
+    target: str,
     namespace: str,
     banner: tuple[str, ...],
 ) -> CircuitCode:
-    """Return the circuit of a region in the C++ of ``target``: the graph that Verilog prints."""
     region, unit, lines = spatial.region, spatial.unit, spatial.lines
     name = names[region.name]
 

@@ -178,16 +178,13 @@ def _layer(
 def logic_of(plan: Plan, family: str) -> tuple[Logic, ...]:
     """Return where the LUTs of the laid-out stages go, largest kind of node first."""
     found = []
-    for segment in plan.segments:
-        for unit in (pipe.unit for pipe in segment.pipes):
-            if unit is None:
-                continue
-            parts = [
-                Logic(clean(segment.name), kind, part.count, round(part.luts), part.ffs)
-                for kind, part in breakdown(unit.piped, family).items()
-                if part.luts or part.ffs
-            ]
-            found += sorted(parts, key=lambda part: -part.luts)
+    for name, spatial in plan.spatial.items():
+        parts = [
+            Logic(clean(name), kind, part.count, round(part.luts), part.ffs)
+            for kind, part in breakdown(spatial.unit.piped, family).items()
+            if part.luts or part.ffs
+        ]
+        found += sorted(parts, key=lambda part: -part.luts)
     return tuple(found)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from itertools import groupby
 
 from hwaccel.report.facts import EqualityLine, Synthesis, TimingLine
 from hwaccel.report.model import Report
@@ -264,21 +265,21 @@ def _clock_row(
 def logic_table(report: Report) -> Table:
     """Return the LUTs of laid-out stages by kind of node, one group per stage."""
     head = "Kind of node | Nodes# | ≈ LUT# | Share of LUT# | ≈ FF#"
-    groups: list[list[Row]] = []
-    for stage in dict.fromkeys(part.stage for part in report.logic):
-        parts = [part for part in report.logic if part.stage == stage]
+    groups = []
+    for stage, found in groupby(report.logic, key=lambda part: part.stage):
+        parts = tuple(found)
         total = sum(part.luts for part in parts) or 1
-        groups.append([])
+        rows: list[Row] = []
         for part in parts:
             share = part.luts / total
             numbers = (count(part.nodes), count(part.luts), percent(share), count(part.ffs))
             name, *others = _cells(head, part.kind, *numbers)
             others[2] = replace(others[2], bar=f"{100 * share:.1f}%")
-            note = "" if groups[-1] else f"in {stage}"
-            groups[-1].append((replace(name, note=note), *others))
+            rows.append((replace(name, note="" if rows else f"in {stage}"), *others))
+        groups.append(tuple(rows))
     caption = "Where the LUTs of laid-out stages go, estimated before synthesis"
     heads = _table("", head, []).head
-    return Table(caption, heads, tuple(tuple(group) for group in groups))
+    return Table(caption, heads, tuple(groups))
 
 
 def buffer_table(report: Report) -> Table:
