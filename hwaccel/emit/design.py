@@ -137,9 +137,15 @@ class _Builder:
         params: list[tuple[str, str]] = [("DATA_W", str(min(bits)))]
         if isinstance(block, Reorder):
             module = "hwa_reorder"
-            digits = (max(1, (len(block.order) - 1).bit_length()) + 3) // 4
-            lines = [f"{k:0{digits}x}" for k in block.order]
-            params += [("LENGTH", str(len(lines))), ("ORDER", self._memory(name, "order", lines))]
+            order = block.order
+            lines = literals.order_lines(order)
+            info = self._plan.streams[block.inputs[0]]
+            params += [("LANES", str(info.lanes)), ("LENGTH", str(order.length))]
+            params.append(("OUT_LENGTH", str(len(lines))))
+            if -1 in order.beats:
+                pad = order.fill & ((1 << info.width) - 1)
+                params += [("FILL", "1"), ("PAD", literals.verilog_parameter("PAD", pad))]
+            params.append(("ORDER", self._memory(name, "order", lines)))
             title = f"{block.name}: elements change their order"
         else:
             assert isinstance(block, Pack | Unpack)

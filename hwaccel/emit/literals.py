@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
-from hwaccel.ir.hardware import Rom
+from hwaccel.ir.hardware import Order, Rom
 
 # Parameters of the RTL library that carry data rather than a size; they are 64 bits wide there.
 _DATA_PARAMETERS = frozenset({"LO", "HI", "PAD"})
@@ -61,3 +61,10 @@ def rom_lines(rom: Rom) -> list[str]:
             at += width
         lines.append(f"{packed:0{digits}x}")
     return lines
+
+
+def order_lines(order: Order) -> list[str]:
+    """Return the words of the ROM of ``hwa_reorder`` in hex; the bit above the index is padding."""
+    bits = max(1, (order.length - 1).bit_length())
+    digits = (bits + int(-1 in order.beats) + 3) // 4
+    return [f"{beat if beat >= 0 else 1 << bits:0{digits}x}" for beat in order.beats]

@@ -191,20 +191,32 @@ class Window:
 
 
 @dataclass(frozen=True, slots=True)
+class Order:
+    """Another order for the beats of a frame: ``beats[k]`` is the input beat that leaves as ``k``.
+
+    -1 is a beat with ``fill`` in every lane. ``length`` counts the input beats of a frame.
+    """
+
+    beats: tuple[int, ...]
+    length: int
+    fill: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Hardware:
     """Hardware of one node.
 
     ``issuer`` is a window, or ``None`` for pipes that work on any beat and join the segment of
     their producer. ``in_lanes`` has one entry per operand. A node with several operands and no
-    window starts a segment with ``hwa_join``. ``reorder`` lists, for each output beat of one
-    lane, the input beat it comes from; empty means the stream passes unchanged.
+    window starts a segment with ``hwa_join``. With ``reorder`` the frame is kept and sent on in
+    that order; it has no pipes.
     """
 
     in_lanes: tuple[int, ...]
     out_lanes: int
     pipes: tuple[Pipe, ...] = ()
     issuer: Window | None = None
-    reorder: tuple[int, ...] = ()
+    reorder: Order | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,7 +43,7 @@ class Op(ABC):
     name: ClassVar[str]
     # Works element by element on one operand: joins the segment of its producer.
     elementwise: ClassVar[bool] = False
-    # The result is the operand in another shape.
+    # The result is made of the operand's elements, unchanged, in another shape.
     renames: ClassVar[bool] = False
     arity: ClassVar[int] = 1
     # ``f(2^k * x) = 2^k * f(x)``.

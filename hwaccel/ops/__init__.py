@@ -7,6 +7,7 @@ from hwaccel.ops.add import Add
 from hwaccel.ops.concat import Concat
 from hwaccel.ops.conv2d import Conv2d
 from hwaccel.ops.dense import Dense
+from hwaccel.ops.gather import Gather
 from hwaccel.ops.maxpool2d import MaxPool2d
 from hwaccel.ops.relu import Relu
 from hwaccel.ops.requant import Requant
@@ -19,6 +20,7 @@ OPS: tuple[type[Op], ...] = (
     Concat,
     Conv2d,
     Dense,
+    Gather,
     MaxPool2d,
     Relu,
     Requant,
@@ -36,6 +38,7 @@ __all__ = [
     "Concat",
     "Conv2d",
     "Dense",
+    "Gather",
     "MaxPool2d",
     "Relu",
     "Requant",

@@ -13,7 +13,7 @@ from hwaccel.circuit import Builder
 from hwaccel.errors import VerifyError
 from hwaccel.fxp import FixedType
 from hwaccel.fxp.arith import Array, namespace
-from hwaccel.ir.hardware import Fold, Hardware, Kernel
+from hwaccel.ir.hardware import Fold, Hardware, Kernel, Order
 from hwaccel.ir.op import Example, Interval, Op
 from hwaccel.ir.types import TensorType
 from hwaccel.ops.family import Ints, divisors
@@ -104,7 +104,7 @@ class Reshape(Op):
         moves = self._moves(ins[0])
         if np.array_equal(moves, np.arange(moves.size)):
             return Hardware((fold.pe,), fold.pe)
-        return Hardware((1,), 1, reorder=tuple(int(m) for m in moves))
+        return Hardware((1,), 1, reorder=Order(tuple(moves.tolist()), moves.size))
 
     def unroll(self, build: Builder, *xs: Ints) -> Ints:
         """Rename."""

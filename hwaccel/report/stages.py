@@ -111,7 +111,7 @@ def stages_of(plan: Plan, interval: int) -> tuple[Stage, ...]:
 
 def _cycles(block: Block | None) -> int:
     if isinstance(block, Reorder):
-        return len(block.order)
+        return max(block.order.length, len(block.order.beats))
     return block.cycles if isinstance(block, Segment) else 0
 
 
@@ -206,7 +206,7 @@ def buffers_of(plan: Plan) -> tuple[Buffer, ...]:
     for block in plan.blocks:
         if isinstance(block, Reorder):
             bits = plan.streams[block.inputs[0]].bits
-            found.append(Buffer(clean(block.name), "reorder banks", 2 * len(block.order), bits))
+            found.append(Buffer(clean(block.name), "reorder banks", 2 * block.order.length, bits))
         elif isinstance(block, Segment):
             found += _segment_buffers(block, plan)
     return tuple(found)

@@ -15,7 +15,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from hwaccel.ir.hardware import Pipe, Window
+from hwaccel.ir.hardware import Order, Pipe, Window
 from hwaccel.ir.lines import Lines
 from hwaccel.schedule.lines import LINES_LATENCY, lines_process
 
@@ -302,22 +302,22 @@ class Unpack(Block):
 
 @dataclass(frozen=True, slots=True)
 class Reorder(Block):
-    """Puts out each frame in another order: output beat ``k`` is input beat ``order[k]``."""
+    """Puts out each frame in another order."""
 
-    order: tuple[int, ...]
+    order: Order
 
     def process(self, ins: Sequence[Link], outs: Sequence[Link], frames: int) -> Process:
         """Fill one bank while the other is read."""
         (source,), (out,) = ins, outs
-        length = len(self.order)
-        for _ in range(min(2, frames) * length):
+        taken, left = self.order.length, len(self.order.beats)
+        for _ in range(min(2, frames) * taken):
             source.accept(0)
         for frame in range(frames):
-            last = (frame + 1) * length - 1
+            last = (frame + 1) * taken - 1
             while len(source.moved) <= last:
                 yield source
             filled = read = source.moved[last] + 1
-            for beat in range(frame * length, (frame + 1) * length):
+            for beat in range(frame * left, (frame + 1) * left):
                 if beat:
                     while len(out.moved) < beat:
                         yield out
@@ -325,5 +325,5 @@ class Reorder(Block):
                 out.offer(read + 1)
             if frame + 2 < frames:
                 source.accept(read + 1)
-                for _ in range(length - 1):
+                for _ in range(taken - 1):
                     source.accept(0)

@@ -261,8 +261,9 @@ class _Layout:
         self._publish(value, stream)
 
     def _reorder(self, node: Node, hardware: Hardware) -> None:
-        source = self._adapted(node.inputs[0], 1, node.name)
-        out = self._stream(node.name, node.name, node.output.type, 1)
+        assert hardware.reorder is not None
+        source = self._adapted(node.inputs[0], hardware.in_lanes[0], node.name)
+        out = self._stream(node.name, node.name, node.output.type, hardware.out_lanes)
         self._blocks.append(Reorder(node.name, (source,), (out,), hardware.reorder))
         self._publish(node.name, out)
 

@@ -103,8 +103,8 @@ FAULTS = [
     (("outputs",), ["nowhere"], "small: output 'nowhere' is not a value of the graph"),
     (("nodes", 0, "name"), "x", "x (net.pool): defined twice; every value needs its own name"),
     (("nodes", 0, "name"), "", "Expected `str` of length >= 1 - at `$.nodes[0].name`"),
-    (("nodes", 0, "op"), "conv9d", "nodes[0].op: unknown op 'conv9d'; known are add, concat, "
-     "conv2d, dense, maxpool2d, relu, requant, reshape, scale, sumpool2d"),
+    (("nodes", 0, "op"), "conv9d", "nodes[0].op: unknown op 'conv9d'; known are " +
+     ", ".join(OP_BY_NAME)),
     (("nodes", 0, "inputs"), ["y"], "pool (net.pool): operand 'y' is not defined before it is "
      "used"),
     (("nodes", 0, "inputs"), ["x", "x"], "pool (net.pool): maxpool2d takes 1 operands, found 2"),

@@ -126,8 +126,8 @@ SECOND = "input %x : 2 s4.0"
         ([SECOND, "%y = relu() : 2 u3.0"], "line 3: y: relu takes 1 operands, found 0"),
         ([SECOND, "%x = relu(%x) : 2 u3.0"], "line 3: x: defined twice; every value needs its own "
          "name"),
-        ([SECOND, "%y = elu(%x) : 2 u3.0"], "line 3: unknown op 'elu'; known are add, concat, "
-         "conv2d, dense, maxpool2d, relu, requant, reshape, scale, sumpool2d"),
+        ([SECOND, "%y = elu(%x) : 2 u3.0"], "line 3: unknown op 'elu'; known are " +
+         ", ".join(OP_BY_NAME)),
         ([SECOND, "%y = relu(%x) {slope=1} : 2 u3.0"], "line 3: relu has no field 'slope'; it has "
          "none"),
         ([SECOND, "%y = requant(%x) {shift=1, lo=0} : 2 u3.0"], "line 3: requant: Object missing "

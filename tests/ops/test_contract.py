@@ -23,6 +23,7 @@ from hwaccel.ops import (
     Concat,
     Conv2d,
     Dense,
+    Gather,
     MaxPool2d,
     Relu,
     Requant,
@@ -105,6 +106,11 @@ def reference(op: Op, xs: list[np.ndarray]) -> np.ndarray:
                 for frame in x
             ]
         )
+    if isinstance(op, Gather):
+        rows = [
+            [op.fill if i < 0 else row[i] for i in op.source.a] for row in x.reshape(len(x), -1)
+        ]
+        return np.array(rows).reshape(len(x), *op.shape)
     if isinstance(op, Reshape):
         source = np.moveaxis(x, 1, -1) if op.channels_last else x
         return source.reshape(x.shape[0], *op.shape)

@@ -30,9 +30,11 @@ PARAMETERS = {
     "hwa_join": [{"A_W": 1, "B_W": 7}],
     "hwa_pack": [{"RATIO": 1}, {"RATIO": 3}, {"RATIO": 8, "DATA_W": 1}],
     "hwa_reorder": [
-        {"LENGTH": 1, "ORDER": "words.hex"},
-        {"LENGTH": 5, "ORDER": "words.hex"},
-        {"LENGTH": 8, "DATA_W": 1, "ORDER": "words.hex"},
+        {"LENGTH": 1, "OUT_LENGTH": 1, "ORDER": "words.hex"},
+        {"LENGTH": 5, "OUT_LENGTH": 5, "ORDER": "words.hex"},
+        {"LENGTH": 8, "OUT_LENGTH": 3, "DATA_W": 1, "ORDER": "words.hex"},
+        {"LENGTH": 4, "OUT_LENGTH": 5, "FILL": 1, "ORDER": "words.hex"},
+        {"LENGTH": 4, "OUT_LENGTH": 1, "FILL": 1, "LANES": 4, "ORDER": "words.hex"},
     ],
     "hwa_rom": [{"DEPTH": 1, "INIT": "words.hex"}, {"DEPTH": 5, "WIDTH": 3, "INIT": "words.hex"}],
     "hwa_skid": [{"DATA_W": 1}],
@@ -190,7 +192,7 @@ def test_yosys_reads_the_properties(path, folder):
         ("hwa_issue", "DATA_W", "DATA_W=0, must be 1 or more"),
         ("hwa_join", "B_W", "B_W=0, must be 1 or more"),
         ("hwa_pack", "DATA_W", "DATA_W=0, must be 1 or more"),
-        ("hwa_reorder", "LENGTH", "LENGTH=0, must be 1 or more"),
+        ("hwa_reorder", "LENGTH", "LENGTH=0 OUT_LENGTH=4, must be 1 or more"),
         ("hwa_rom", "DEPTH", "DEPTH=0, must be 1 or more"),
         ("hwa_skid", "DATA_W", "DATA_W=0, must be 1 or more"),
         ("hwa_unpack", "DATA_W", "DATA_W=0, must be 1 or more"),
@@ -217,6 +219,8 @@ def _synthesise(folder, module: str, values: dict[str, int | str], last: str) ->
 
 
 # Walks back from some outputs through everything but registers, to the inputs it meets.
+# A frame of 300 beats that are all sent on.
+LONG = {"LENGTH": 300, "OUT_LENGTH": 300}
 CONE = "%ci*:-$dff,$dffe,$sdff,$sdffe,$sdffce i:* %i"
 
 
@@ -229,7 +233,7 @@ CONE = "%ci*:-$dff,$dffe,$sdff,$sdffe,$sdffce i:* %i"
         ("hwa_skid", {"DATA_W": 4}, "o:*"),
         ("hwa_pack", {"RATIO": 3}, "o:m_axis_*"),
         ("hwa_unpack", {"RATIO": 3}, "o:m_axis_*"),
-        ("hwa_reorder", {"LENGTH": 5, "ORDER": "words.hex"}, "o:*"),
+        ("hwa_reorder", {"LENGTH": 5, "OUT_LENGTH": 5, "ORDER": "words.hex"}, "o:*"),
         ("hwa_frame_out", {"BEATS": 5}, "o:m_axis_tlast"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
@@ -256,7 +260,7 @@ def test_the_search_for_a_path_finds_one(folder):
         ("hwa_fifo", {"DATA_W": 12, "DEPTH": 16}, "TRELLIS_DPR16X4", 3),
         ("hwa_fifo", {"DATA_W": 12, "DEPTH": 40}, "TRELLIS_DPR16X4", 9),
         # One for the order, and 600 words of 32 bits in two of 1024 words of 18 bits.
-        ("hwa_reorder", {"DATA_W": 32, "LENGTH": 300, "ORDER": "long.hex"}, "DP16KD", 3),
+        ("hwa_reorder", {**LONG, "DATA_W": 32, "ORDER": "long.hex"}, "DP16KD", 3),
     ],
     ids=lambda value: value.get("DEPTH", "") if isinstance(value, dict) else None,
 )

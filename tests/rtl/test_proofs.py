@@ -14,7 +14,13 @@ pytestmark = [
     pytest.mark.skipif(LACKING != "", reason=LACKING),
 ]
 
-ORDERS = {"one.hex": "0\n", "three.hex": "2\n0\n1\n", "four.hex": "2\n0\n3\n1\n"}
+ORDERS = {
+    "one.hex": "0\n",
+    "three.hex": "2\n0\n1\n",
+    "four.hex": "2\n0\n3\n1\n",
+    "holes.hex": "1\n4\n1\n",
+}
+HOLES = {"DATA_W": 2, "LANES": 2, "OUT_LENGTH": 3, "FILL": 1, "PAD": 1, "ORDER": "holes.hex"}
 
 CASES = [
     Case("hwa_fifo", {"DATA_W": 2, "DEPTH": 3}),
@@ -33,9 +39,19 @@ CASES = [
     Case("hwa_unpack", {"DATA_W": 2, "RATIO": 3}),
     Case("hwa_unpack", {"DATA_W": 1, "RATIO": 4}),
     Case("hwa_unpack", {"DATA_W": 2, "RATIO": 1}),
-    Case("hwa_reorder", {"DATA_W": 2, "LENGTH": 3, "ORDER": "three.hex"}, 20, files=ORDERS),
+    Case(
+        "hwa_reorder",
+        {"DATA_W": 2, "LENGTH": 3, "OUT_LENGTH": 3, "ORDER": "three.hex"},
+        20,
+        files=ORDERS,
+    ),
     Case("hwa_reorder", {"DATA_W": 1, "LENGTH": 4, "ORDER": "four.hex"}, 24, files=ORDERS),
-    Case("hwa_reorder", {"DATA_W": 2, "LENGTH": 1, "ORDER": "one.hex"}, files=ORDERS),
+    Case(
+        "hwa_reorder", {"DATA_W": 2, "LENGTH": 1, "OUT_LENGTH": 1, "ORDER": "one.hex"}, files=ORDERS
+    ),
+    # A beat twice, one never, and padding; fewer beats out than in, and more.
+    Case("hwa_reorder", {**HOLES, "LENGTH": 4}, 24, files=ORDERS),
+    Case("hwa_reorder", {**HOLES, "LENGTH": 3}, 24, files=ORDERS),
     Case("hwa_frame_in", {"DATA_W": 2, "BEATS": 3}),
     Case("hwa_frame_in", {"DATA_W": 2, "BEATS": 1}),
     Case("hwa_frame_out", {"DATA_W": 2, "BEATS": 3}),
@@ -124,7 +140,7 @@ MUTANTS = [
     Mutant(
         "hwa_reorder",
         "input order kept",
-        "mem[{order, read_bank_q}]",
+        "mem[{order[INDEX_W-1:0], read_bank_q}]",
         "mem[{read_index_q, read_bank_q}]",
     ),
     Mutant(

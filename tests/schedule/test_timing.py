@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from hwaccel.config import Config
 from hwaccel.errors import ScheduleError
 from hwaccel.ir import Graph
+from hwaccel.ir.hardware import Order
 from hwaccel.schedule.blocks import Fork, Pack, Reorder, Segment, Unpack
 from hwaccel.schedule.choices import schedule
 from hwaccel.schedule.plan import Plan
@@ -159,7 +160,7 @@ def test_a_loop_deadlocks() -> None:
 
 
 def test_a_reordering_waits_for_its_frame() -> None:
-    timing = run_timing([Reorder("swap", ("x",), ("y",), (1, 0))], {"x": 2}, ["y"], 4)
+    timing = run_timing([Reorder("swap", ("x",), ("y",), Order((1, 0), 2))], {"x": 2}, ["y"], 4)
     assert timing.outputs[0][0] == 1 + 2  # after the last beat of the frame: 2 cycles
     assert timing.interval == 2
     assert timing.latency == 4
