@@ -17,6 +17,8 @@ import torch
 from numpy.typing import NDArray
 from torch.nn import functional
 
+from hwaccel.fxp import IntArray
+
 Floats = NDArray[np.float64]
 Pair = tuple[int, int]
 # Top, left, bottom, right.
@@ -205,6 +207,25 @@ class Reshape(FloatOp):
     def run(self, *xs: torch.Tensor) -> torch.Tensor:
         """Reshape."""
         return xs[0].reshape(xs[0].shape[0], *self.shape)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Gather(FloatOp):
+    """``y.flat[i] = x.flat[source[i]]``, or ``fill`` where ``source[i]`` is -1; in C order."""
+
+    kind: ClassVar[str] = "gather"
+    role: ClassVar[Role] = Role.KEEP
+
+    source: IntArray
+    shape: tuple[int, ...]
+    fill: float = 0.0
+
+    def run(self, *xs: torch.Tensor) -> torch.Tensor:
+        """Index."""
+        source = torch.tensor(self.source.a)
+        y = xs[0].flatten(1)[:, source.clamp(min=0)]
+        y = torch.where(source < 0, torch.tensor(self.fill, dtype=y.dtype), y)
+        return y.reshape(len(y), *self.shape)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

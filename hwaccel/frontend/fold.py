@@ -24,7 +24,7 @@ from hwaccel.frontend.program import (
 # is a list of what may run, not of what may not; nothing here allocates more than broadcasting.
 _NAMES = """
 _to_copy _weight_norm abs add alias amax amin argmax bitwise_not cat ceil clamp clamp_max clamp_min
-clone concat concatenate contiguous cos detach div eq erf exp exp2 expand
+clone concat concatenate contiguous cos detach detach_ div eq erf exp exp2 expand
 fake_quantize_per_channel_affine fake_quantize_per_tensor_affine flatten floor floor_divide ge gt
 index_select le lift_fresh_copy linalg_norm linalg_vector_norm log log2 logical_and logical_not
 logical_or lt max maximum mean min minimum mul ne neg norm numpy_T permute pow prod reciprocal relu

@@ -22,7 +22,8 @@ from hwaccel.frontend.fold import fold, is_constant
 from hwaccel.frontend.program import Arg, Call, Constant, Program, Ref, reason, short, shown, where
 
 _MAX_NAME = 60
-Handler = Callable[["Importer", Call], str]
+# Returns the value of the call, or one for each of its results.
+Handler = Callable[["Importer", Call], str | tuple[str, ...]]
 
 
 def identifier(text: str) -> str:
@@ -42,7 +43,7 @@ class Importer:
         if not program.inputs:
             raise FrontendError(f"{shown(program.name)}: takes no input; a design needs one")
         self._program = program
-        self._batch = next(iter(program.inputs[0].shape), 0)
+        self.batch = next(iter(program.inputs[0].shape), 0)
         self._shapes: dict[str, tuple[int, ...]] = {}
         self._values: dict[str, str] = {}
         # The value of which another is a reshape, and the one whose memory it shares.
@@ -60,7 +61,7 @@ class Importer:
 
     def _input(self, name: str, shape: tuple[int, ...]) -> None:
         inner = shape[1:]
-        if not shape or shape[0] != self._batch:
+        if not shape or shape[0] != self.batch:
             raise FrontendError(
                 f"input {shown(name)}: shape {shape} has another batch size than the first input"
             )
@@ -153,25 +154,25 @@ class Importer:
             )
         return array
 
-    def channel_constant(self, call: Call, name: str, operand: str) -> Floats:
-        """Return argument ``name``, a number or a constant that is one number per channel.
+    def spread_constant(self, call: Call, name: str, operand: str) -> Floats:
+        """Return argument ``name``, a number or a constant, with the axes of ``operand``.
 
-        ``operand`` names the argument it is combined with.
+        They leave out the batch; each has the length of the call's result or 1. ``operand`` names
+        the argument it is combined with.
         """
-        shape = self.shape(self.value(call, operand))
+        rank = len(self.shape(self.value(call, operand)))
         arg = call.args.get(name)
         array = np.array(arg, np.float64) if _is_number(arg) else self.constant(call, name)
         if not np.isfinite(array).all():
             raise self.refuse(call, f"operand {name!r} is {arg}; use a finite number")
-        full = (1,) * (len(shape) + 1 - array.ndim) + array.shape
-        elsewhere = [n for axis, n in enumerate(full) if axis != 1]
-        if self._inner(call) != shape or any(n != 1 for n in elsewhere):
+        shape = (1,) * (rank + 1 - array.ndim) + array.shape
+        if len(shape) != rank + 1 or shape[0] != 1:
             raise self.refuse(
                 call,
-                f"a constant of shape {array.shape} with an operand of shape {shape} is not one "
-                "number per channel; give it the shape (1, C, 1, 1)",
+                f"a constant of shape {array.shape} differs from frame to frame; give it the same "
+                "number of axes as the operand, the first of length 1",
             )
-        return array.reshape(-1)
+        return array.reshape(shape[1:])
 
     def shape(self, value: str) -> tuple[int, ...]:
         """Return the shape of a float value without the batch axis."""
@@ -181,7 +182,7 @@ class Importer:
 
     def add(self, call: Call, op: FloatOp, *inputs: str, shape: tuple[int, ...] = ()) -> str:
         """Add a node and return its value; ``shape`` where it is not that of the call's result."""
-        shape = shape or self._inner(call)
+        shape = shape or self.inner(call)
         name = self._unique(identifier(f"{call.path}_{op.kind}"))
         operands = tuple(self._original(value) for value in inputs)
         self._nodes.append(FloatNode(FloatValue(name, shape), op, operands, call.path))
@@ -198,6 +199,19 @@ class Importer:
         self._roots[result] = self._root(source)
         return result
 
+    def share(self, value: str, source: str) -> None:
+        """Note that ``value`` shares memory with ``source``."""
+        self._roots[value] = self._root(source)
+
+    def tensor(self, call: Call, name: str, ref: Ref) -> torch.Tensor:
+        """Return the constant tensor ``ref`` in argument ``name``, such as an index."""
+        known = self._constants.get(ref.name)
+        if known is None:
+            raise self.refuse(
+                call, f"{name} depends on the model's input; use indices that are constants"
+            )
+        return known.tensor.detach().cpu()
+
     def copy(self, call: Call, value: str) -> str:
         """Return a value equal to ``value`` that in-place calls change apart from it."""
         name = self._unique(identifier(f"{call.path}_copy"))
@@ -210,7 +224,7 @@ class Importer:
     def image(self, call: Call, value: str) -> str:
         """Return ``value`` as an image."""
         shape = self._shapes[value]
-        if len(shape) < 2:
+        if not 2 <= len(shape) <= 3:
             raise self.refuse(
                 call,
                 f"takes images (N, C, H, W) or sequences (N, C, L), found an operand of shape "
@@ -220,12 +234,12 @@ class Importer:
 
     def result_image(self, call: Call) -> tuple[int, int, int]:
         """Return the shape of the call's result as an image."""
-        return as_image(self._inner(call))
+        return as_image(self.inner(call))
 
     def add_image(self, call: Call, op: FloatOp, value: str) -> str:
         """Add a node on images and return its result in the shape of the call's."""
         result = self.add(call, op, value, shape=self.result_image(call))
-        return self.reshape(call, result, self._inner(call))
+        return self.reshape(call, result, self.inner(call))
 
     def sizes(self, call: Call, name: str, first: int) -> tuple[int, int]:
         """Return a size argument as height and width; ``first`` is the height of a sequence."""
@@ -234,25 +248,22 @@ class Importer:
             return first, values[-1]
         return values[0], values[-1]
 
-    def _inner(self, call: Call) -> tuple[int, ...]:
-        shape = call.shapes[0]
-        if not shape or shape[0] != self._batch:
+    def inner(self, call: Call, place: int = 0) -> tuple[int, ...]:
+        """Return the shape of a result of the call without the batch axis."""
+        shape = call.shapes[place]
+        if not shape or shape[0] != self.batch:
             raise self.refuse(
                 call,
-                f"turns {self._batch} frames into shape {shape}, so it touches the batch axis; "
+                f"turns {self.batch} frames into shape {shape}, so it touches the batch axis; "
                 "keep the first axis as it is, for example with torch.flatten(x, 1)",
             )
-        if not 2 <= len(shape) <= 4:
+        if len(shape) < 2 or 0 in shape:
             raise self.refuse(
                 call,
-                f"the result has {len(shape) - 1} axes besides the batch, expected 1 to 3; "
-                "reshape to (features,), (channels, length) or (channels, height, width)",
+                f"the result has shape {shape[1:]} besides the batch, which is no tensor of one "
+                "element or more; keep an axis, for example with x[:, 0:1] or keepdim=True",
             )
         return shape[1:]
-
-    def result_shape(self, call: Call) -> tuple[int, ...]:
-        """Return the checked shape of the call's result without the batch axis."""
-        return self._inner(call)
 
     def _original(self, value: str) -> str:
         while value in self._copies:
@@ -303,6 +314,9 @@ class Importer:
             raise self.refuse(
                 call, f"arguments do not fit together ({reason(error)}); export the model again"
             ) from None
+        if isinstance(result, tuple):
+            self._values |= {n: v for n, v in zip(call.results, result, strict=True) if n}
+            return
         if in_place:
             self._rebind(call, result)
         self._values[call.results[0]] = result
@@ -332,6 +346,12 @@ class Importer:
                 f"output {shown(name)} does not depend on the model's input; return computed values"
             )
         value = self._original(self._values[name])
+        rank = len(self._shapes[value])
+        if rank > 3:
+            raise FrontendError(
+                f"output {shown(name)} has {rank} axes besides the batch, expected 1 to 3; reshape "
+                "it to (features,), (channels, length) or (channels, height, width)"
+            )
         if any(value == v.name for v in self._inputs):
             raise FrontendError(
                 f"output {shown(name)} is an input of the model, unchanged; leave it out"

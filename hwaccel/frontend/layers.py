@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from math import prod
 
 import numpy as np
 
+from hwaccel.frontend import moves
 from hwaccel.frontend.floatgraph import (
     Add,
     Affine,
@@ -42,13 +45,19 @@ def addmm(i: Importer, call: Call) -> str:
 
 
 def _dense(i: Importer, call: Call, x: str, weight: Floats, bias: Floats) -> str:
-    if len(i.shape(x)) != 1 or weight.ndim != 2:
-        raise i.refuse(
-            call,
-            f"takes vectors (N, features), found an operand of shape {i.shape(x)} without the "
-            "batch axis; flatten it, or use a 1x1 convolution to share weights along an axis",
-        )
-    return i.add(call, Dense(weight, np.broadcast_to(bias, weight.shape[:1]).copy()), x)
+    if weight.ndim != 2:
+        raise i.refuse(call, f"takes a matrix, found a constant of shape {weight.T.shape}")
+    bias = np.broadcast_to(bias, weight.shape[:1]).copy()
+    shape = i.shape(x)
+    if len(shape) == 1:
+        return i.add(call, Dense(weight, bias), x)
+    # One product per place along the other axes: a convolution of one pixel.
+    front, back = moves.in_front(i, call, x, (len(shape) - 1,))
+    image = i.reshape(call, front, (shape[-1], 1, prod(shape[:-1])))
+    kernel = weight[:, :, None, None]
+    op = Conv2d(kernel, bias, (1, 1), (0, 0, 0, 0), (1, 1), 1)
+    y = i.add(call, op, image, shape=(len(bias), 1, prod(shape[:-1])))
+    return moves.permute(i, call, i.reshape(call, y, (len(bias), *shape[:-1])), back)
 
 
 def conv(i: Importer, call: Call) -> str:
@@ -115,45 +124,61 @@ def add(i: Importer, call: Call) -> str:
         alpha = call.args["alpha"]
         raise i.refuse(call, f"alpha is {alpha}, expected 1; scale the weights instead")
     if i.is_constant(call, "self"):
-        return _affine(i, call, "other", 1.0, i.channel_constant(call, "self", "other"))
+        return _affine(i, call, "other", 1.0, i.spread_constant(call, "self", "other"))
     if i.is_constant(call, "other"):
-        return _affine(i, call, "self", 1.0, i.channel_constant(call, "other", "self"))
+        return _affine(i, call, "self", 1.0, i.spread_constant(call, "other", "self"))
+    return i.add(call, Add(), *_stretched(i, call))
+
+
+def _stretched(i: Importer, call: Call) -> tuple[str, str]:
+    """Return both operands in the shape of the result."""
     a, b = i.value(call, "self"), i.value(call, "other")
-    if i.shape(a) != i.shape(b):
-        raise i.refuse(
-            call,
-            f"operands have shapes {i.shape(a)} and {i.shape(b)} without the batch axis; "
-            "broadcasting is not supported, make them equal",
-        )
-    return i.add(call, Add(), a, b)
+    shape = i.inner(call)
+    return moves.broadcast(i, call, a, shape), moves.broadcast(i, call, b, shape)
 
 
 def concat(i: Importer, call: Call) -> str:
-    """Concatenation along the channels, two values at a time."""
+    """Concatenation along any axis, two values at a time."""
     values = i.values(call, "tensors")
     shapes = [i.shape(value) for value in values]
     if len(values) == 1:
         return i.copy(call, values[0])
     rank = len(shapes[0]) + 1
     (dim,) = call.integers("dim") if "dim" in call.args else (1,)  # hstack has none
-    if dim not in (1, 1 - rank):
-        raise i.refuse(
-            call,
-            f"dim is {dim}, expected the channels, 1; make this axis the channels, or return "
-            "the operands as separate outputs",
-        )
-    if any(len(s) + 1 != rank or s[1:] != shapes[0][1:] for s in shapes):
+    if not 1 <= dim % rank < rank or not -rank <= dim < rank:
+        raise i.refuse(call, f"dim is {dim}, the batch; concatenate along another axis")
+    axis = dim % rank - 1
+    others = {(*s[:axis], *s[axis + 1 :]) for s in shapes}
+    if len(others) > 1 or any(len(s) + 1 != rank for s in shapes):
         found = " and ".join(map(str, shapes))
         raise i.refuse(
             call,
             f"operands have shapes {found} without the batch axis, which differ in more than "
-            "the channels; make them equal",
+            f"axis {axis + 1}; make them equal",
         )
-    result = values[0]
-    for number, value in enumerate(values[1:], 2):
-        channels = sum(s[0] for s in shapes[:number])
-        result = i.add(call, Concat(), result, value, shape=(channels, *shapes[0][1:]))
-    return result
+    return _joined(i, call, values, axis)
+
+
+def _joined(i: Importer, call: Call, values: Sequence[str], axis: int) -> str:
+    fronts = [moves.in_front(i, call, value, (axis,)) for value in values]
+    result, back = fronts[0]
+    for value, _ in fronts[1:]:
+        (channels, *rest), (more, *_) = i.shape(result), i.shape(value)
+        result = i.add(call, Concat(), result, value, shape=(channels + more, *rest))
+    return moves.permute(i, call, result, back)
+
+
+def stack(i: Importer, call: Call) -> str:
+    """Stacking along a new axis: concatenation of operands with an axis of length 1."""
+    (dim,) = call.integers("dim") if "dim" in call.args else (0,)
+    axis = dim % len(call.shapes[0]) - 1
+    if axis < 0:
+        raise i.refuse(call, "stacks along the batch axis; use another one, for example dim=1")
+    values = []
+    for value in i.values(call, "tensors"):
+        shape = i.shape(value)
+        values.append(i.reshape(call, value, (*shape[:axis], 1, *shape[axis:])))
+    return i.copy(call, values[0]) if len(values) == 1 else _joined(i, call, values, axis)
 
 
 def subtract(i: Importer, call: Call) -> str:
@@ -168,20 +193,20 @@ def subtract(i: Importer, call: Call) -> str:
     reverse = call.target.startswith("aten.rsub.")
     minuend, subtrahend = ("other", "self") if reverse else ("self", "other")
     if i.is_constant(call, minuend):
-        offset = i.channel_constant(call, minuend, subtrahend)
+        offset = i.spread_constant(call, minuend, subtrahend)
         return _affine(i, call, subtrahend, -1.0, offset)
-    return _affine(i, call, minuend, 1.0, -i.channel_constant(call, subtrahend, minuend))
+    return _affine(i, call, minuend, 1.0, -i.spread_constant(call, subtrahend, minuend))
 
 
 def multiply(i: Importer, call: Call) -> str:
-    """Product with a constant per channel."""
+    """Product with a constant."""
     x, factor = ("other", "self") if i.is_constant(call, "self") else ("self", "other")
-    return _affine(i, call, x, i.channel_constant(call, factor, x), 0.0)
+    return _affine(i, call, x, i.spread_constant(call, factor, x), 0.0)
 
 
 def divide(i: Importer, call: Call) -> str:
     """Quotient by a constant per channel."""
-    divisor = i.channel_constant(call, "other", "self")
+    divisor = i.spread_constant(call, "other", "self")
     if not divisor.all():
         raise i.refuse(call, "divides by zero; repair the constant")
     return _affine(i, call, "self", 1.0 / divisor, 0.0)
@@ -190,10 +215,26 @@ def divide(i: Importer, call: Call) -> str:
 def _affine(
     i: Importer, call: Call, operand: str, scale: Floats | float, offset: Floats | float
 ) -> str:
-    x = i.value(call, operand)
-    channels = (i.shape(x)[0],)
-    made = (np.broadcast_to(np.asarray(v, np.float64), channels).copy() for v in (scale, offset))
-    return i.add(call, Affine(*made), x)
+    """Scale and shift by constants that may differ along any axes; those come to the front."""
+    x = moves.broadcast(i, call, i.value(call, operand), i.inner(call))
+    shape = i.shape(x)
+    made = [np.broadcast_to(np.asarray(v, np.float64), shape) for v in (scale, offset)]
+    axes = [a for a in range(len(shape)) if any(_varies(v, a) for v in made)]
+    if set(axes) <= {0}:
+        return i.add(call, Affine(*(v.reshape(shape[0], -1)[:, 0].copy() for v in made)), x)
+    front, back = moves.in_front(i, call, x, axes)
+    order = np.argsort(back)
+    channels = prod(shape[a] for a in axes)
+    flat = [np.transpose(v, order).reshape(channels, -1)[:, 0].copy() for v in made]
+    moved = i.shape(front)
+    pixels = prod(shape) // channels
+    x = i.reshape(call, front, (channels, pixels))
+    y = i.add(call, Affine(*flat), x, shape=(channels, pixels))
+    return moves.permute(i, call, i.reshape(call, y, moved), back)
+
+
+def _varies(values: Floats, axis: int) -> bool:
+    return bool((values != values.take([0], axis)).any())
 
 
 def fake_quantize(i: Importer, call: Call) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,7 @@ from hwaccel.frontend.floatgraph import (
     FloatNode,
     FloatOp,
     Floats,
+    Gather,
     MaxPool2d,
     Relu,
     Reshape,
@@ -306,7 +308,18 @@ def _relu(low: Lowering, node: FloatNode, op: Relu, x: str) -> str:
 
 
 def _reshape(low: Lowering, node: FloatNode, op: Reshape, x: str) -> str:
-    return low.add(node, ops.Reshape(op.shape), x)
+    shape = _wired(op.shape)
+    return x if low.type(x).shape == shape else low.add(node, ops.Reshape(shape), x)
+
+
+def _gather(low: Lowering, node: FloatNode, op: Gather, x: str) -> str:
+    fill = int(np.rint(np.ldexp(op.fill, low.type(x).frac)))
+    return low.add(node, ops.Gather(op.source, _wired(op.shape), fill), x)
+
+
+def _wired(shape: tuple[int, ...]) -> tuple[int, ...]:
+    """Return a shape of at most three axes with the same elements in the same order."""
+    return shape if len(shape) <= 3 else (*shape[:2], prod(shape[2:]))
 
 
 def _fake_quant(low: Lowering, node: FloatNode, op: FakeQuant, x: str) -> str:
@@ -328,5 +341,6 @@ _LOWER: dict[type[FloatOp], Callable[..., str]] = {
     ZeroPad2d: _zeropad,
     Relu: _relu,
     Reshape: _reshape,
+    Gather: _gather,
     FakeQuant: _fake_quant,
 }

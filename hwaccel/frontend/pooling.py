@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import prod
 
+from hwaccel.frontend import moves
 from hwaccel.frontend.floatgraph import AvgPool2d, FloatOp, MaxPool2d, Padding, Pair, ZeroPad2d
 from hwaccel.frontend.importer import Importer
 from hwaccel.frontend.program import Call
@@ -97,35 +99,38 @@ def _average(kernel: Pair, divisor: int) -> AvgPool2d:
 
 
 def _over_axes(i: Importer, call: Call, make: Callable[[Pair], FloatOp]) -> str:
-    value = i.value(call, "self")
-    rank = len(i.shape(value)) + 1
-    dims = call.integers("dim") if call.args.get("dim") is not None else ()
-    axes = {d % rank for d in dims}
-    if not axes or not axes <= {2, 3}:
-        raise i.refuse(
-            call, f"dim is {dims}, expected axes behind the channels; use height and width, (2, 3)"
-        )
-    x = i.image(call, value)
-    channels, height, width = i.shape(x)
-    # Counted from the end, so that a sequence's axis is a width.
-    over = {axis - rank for axis in axes}
-    kernel = (height if -2 in over else 1, width if -1 in over else 1)
-    shape = (channels, height // kernel[0], width // kernel[1])
-    return i.reshape(call, i.add(call, make(kernel), x, shape=shape), i.result_shape(call))
+    x = i.value(call, "self")
+    shape = i.shape(x)
+    rank = len(shape) + 1
+    dims = call.integers("dim") if call.args.get("dim") not in (None, ()) else range(rank)
+    axes = sorted({d % rank - 1 for d in dims})
+    if axes[0] < 0:
+        raise i.refuse(call, f"dim is {tuple(dims)}, which has the batch in it; leave it out")
+    # Channels stay in front where they are not reduced: then nothing moves.
+    kept = [a for a in range(len(shape)) if a not in axes]
+    inner = tuple(shape[a] for a in kept)
+    if axes[0] > 0 and len(shape) <= 3:
+        image = i.image(call, x)
+        over = {axis - len(shape) for axis in axes}
+        channels, height, width = i.shape(image)
+        kernel = (height if -2 in over else 1, width if -1 in over else 1)
+    else:
+        front, _ = moves.in_front(i, call, x, kept)
+        channels, height, width = prod(inner), 1, prod(shape) // prod(inner)
+        image = i.reshape(call, front, (channels, height, width))
+        kernel = (1, width)
+    result = (channels, height // kernel[0], width // kernel[1])
+    return i.reshape(call, i.add(call, make(kernel), image, shape=result), i.inner(call))
 
 
-def pad(i: Importer, call: Call) -> str:
-    """Padding with zeros at the borders of an image."""
+def pad(i: Importer, call: Call) -> str | tuple[str, ...]:
+    """Padding with zeros at the borders of an image; any other moves elements."""
     sizes = call.integers("pad")
     mode, value = call.args.get("mode", "constant"), call.args.get("value") or 0
-    if mode != "constant":
-        raise i.refuse(call, f"padding mode {mode!r} is not supported; use padding_mode='zeros'")
-    if value != 0:
-        raise i.refuse(call, f"pads with {value}; pad with zeros")
-    if len(sizes) > 4 or min(sizes) < 0:
-        raise i.refuse(
-            call, f"pads by {sizes}; pad height and width only, by 0 or more, and crop nothing"
-        )
+    axes = len(i.shape(i.value(call, "self")))
+    simple = mode == "constant" and value == 0 and len(sizes) <= 2 * (axes - 1) <= 4
+    if not simple or min(sizes, default=0) < 0:
+        return moves.copy(i, call)
     x = i.image(call, i.value(call, "self"))
     left, right, top, bottom = (*sizes, 0, 0, 0, 0)[:4]
     return i.add_image(call, ZeroPad2d((top, left, bottom, right)), x)
@@ -133,7 +138,7 @@ def pad(i: Importer, call: Call) -> str:
 
 def reshape(i: Importer, call: Call) -> str:
     """Flatten, view, reshape, squeeze, unsqueeze: whatever keeps the batch axis and the order."""
-    return i.reshape(call, i.first(call), i.result_shape(call))
+    return i.reshape(call, i.first(call), i.inner(call))
 
 
 def same(i: Importer, call: Call) -> str:

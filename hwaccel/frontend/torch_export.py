@@ -5,13 +5,15 @@ from __future__ import annotations
 import torch
 
 from hwaccel.errors import FrontendError
-from hwaccel.frontend import layers, pooling
+from hwaccel.frontend import layers, moves, pooling
 from hwaccel.frontend.export import Example, export, read
 from hwaccel.frontend.floatgraph import FloatGraph
 from hwaccel.frontend.importer import Handler, Importer
 from hwaccel.frontend.program import Program
 
 HANDLERS: dict[str, Handler] = {
+    **{f"aten.{name}": moves.view for name in moves.VIEWS.split()},
+    **{f"aten.{name}": moves.copy for name in moves.COPIES.split()},
     "aten.linear.default": layers.linear,
     "aten.matmul.default": layers.matmul,
     "aten.mm.default": layers.matmul,
@@ -37,6 +39,7 @@ HANDLERS: dict[str, Handler] = {
     "aten.concat.default": layers.concat,
     "aten.concatenate.default": layers.concat,
     "aten.hstack.default": layers.concat,
+    "aten.stack.default": layers.stack,
     "aten.sub.Tensor": layers.subtract,
     "aten.sub_.Tensor": layers.subtract,
     "aten.sub.Scalar": layers.subtract,
@@ -63,6 +66,7 @@ HANDLERS: dict[str, Handler] = {
     "aten.adaptive_avg_pool2d.default": pooling.adaptive_avg_pool,
     "aten._adaptive_avg_pool2d.default": pooling.adaptive_avg_pool,
     "aten.mean.dim": pooling.mean,
+    "aten.mean.default": pooling.mean,
     "aten.sum.dim_IntList": pooling.total,
     "aten.amax.default": pooling.maximum,
     "aten.pad.default": pooling.pad,

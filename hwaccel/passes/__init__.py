@@ -8,6 +8,7 @@ from hwaccel.passes.drop_dead import DropDead
 from hwaccel.passes.fold_batchnorm import FoldBatchnorm
 from hwaccel.passes.fuse_requant import FuseRequant
 from hwaccel.passes.merge_equal import MergeEqual
+from hwaccel.passes.merge_gathers import MergeGathers
 from hwaccel.passes.narrow_types import NarrowTypes
 from hwaccel.passes.prune_channels import PruneChannels
 from hwaccel.passes.stream_flatten import StreamFlatten
@@ -21,6 +22,8 @@ PIPELINE = Pipeline(
                 DropDead(),
                 # Before fuse, which matches values that one node reads.
                 MergeEqual(),
+                # Before fuse, which does not look through what only moves elements.
+                MergeGathers(),
             ),
         ),
         Chapter(

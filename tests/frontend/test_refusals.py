@@ -61,21 +61,6 @@ MODULES = [
         "conv_transpose2d: is not supported; use Conv2d; upsampling is not supported",
     ),
     (
-        nn.Conv2d(3, 4, 3, padding=1, padding_mode="circular"),
-        IMAGE,
-        "pad: padding mode 'circular' is not supported; use padding_mode='zeros'",
-    ),
-    (
-        nn.Conv2d(3, 4, 3, padding="same", padding_mode="reflect"),
-        IMAGE,
-        "pad: padding mode 'reflect' is not supported; use padding_mode='zeros'",
-    ),
-    (
-        nn.ConstantPad2d(1, 0.5),
-        IMAGE,
-        "pad: pads with 0.5; pad with zeros",
-    ),
-    (
         nn.AvgPool2d(3, padding=1, count_include_pad=False),
         IMAGE,
         "avg_pool2d: count_include_pad=False with padding divides border windows by another "
@@ -110,12 +95,6 @@ MODULES = [
         "mode",
     ),
     (
-        nn.Linear(6, 2),
-        IMAGE,
-        "linear: takes vectors (N, features), found an operand of shape (3, 6, 6) without the "
-        "batch axis; flatten it, or use a 1x1 convolution to share weights along an axis",
-    ),
-    (
         nn.Flatten(0),
         IMAGE,
         "flatten: turns 7 frames into shape (756,), so it touches the batch axis; keep the first "
@@ -136,33 +115,30 @@ FUNCTIONS = [
         " first axis as it is, for example with torch.flatten(x, 1)",
     ),
     (
-        lambda m, x: x.unsqueeze(1),
-        "unsqueeze: the result has 4 axes besides the batch, expected 1 to 3; reshape to "
-        "(features,), (channels, length) or (channels, height, width)",
-    ),
-    (
-        lambda m, x: x.permute(0, 2, 3, 1),
-        "permute: is not supported; reorder the axes outside the model",
-    ),
-    (lambda m, x: x[:, :2], "slice: is not supported; cut the input outside the model"),
-    (
-        lambda m, x: torch.stack([x, x], 1),
-        "stack: is not supported; use torch.cat along the channels, axis 1",
-    ),
-    (
         lambda m, x: torch.cat([x, x], 0)[:7],
-        "cat: dim is 0, expected the channels, 1; make this axis the channels, or return the "
-        "operands as separate outputs",
-    ),
-    (
-        lambda m, x: torch.concat([x, x], -1),
-        "concat: dim is -1, expected the channels, 1; make this axis the channels, or return the "
-        "operands as separate outputs",
+        "cat: dim is 0, the batch; concatenate along another axis",
     ),
     (
         lambda m, x: torch.cat([x, torch.zeros(7, 2, 6, 6)], 1),
         "cat: operand 'tensors' must depend on the model's input, found the constant zeros; "
         "compute it outside the model",
+    ),
+    (
+        lambda m, x: torch.stack([x, x], 0)[0],
+        "stack: stacks along the batch axis; use another one, for example dim=1",
+    ),
+    (
+        lambda m, x: x + torch.ones(7, 1, 1, 1),
+        "add: a constant of shape (7, 1, 1, 1) differs from frame to frame; give it the same "
+        "number of axes as the operand, the first of length 1",
+    ),
+    (
+        lambda m, x: x.mean((0, 1)),
+        "mean: dim is (0, 1), which has the batch in it; leave it out",
+    ),
+    (
+        lambda m, x: x.roll(1, 0),
+        "roll: moves elements from one frame of the batch to another",
     ),
     (lambda m, x: torch.linalg.inv(x), f"linalg_inv: is not supported; {SUPPORTED}"),
     (
@@ -205,28 +181,10 @@ FUNCTIONS = [
         "add: alpha is 2, expected 1; scale the weights instead",
     ),
     (
-        lambda m, x: x + x.mean((2, 3), keepdim=True),
-        "add: operands have shapes (3, 6, 6) and (3, 1, 1) without the batch axis; "
-        "broadcasting is not supported, make them equal",
-    ),
-    (
-        lambda m, x: x + torch.ones(6),
-        "add: a constant of shape (6,) with an operand of shape (3, 6, 6) is not one "
-        "number per channel; give it the shape (1, C, 1, 1)",
-    ),
-    (
-        lambda m, x: x.mean(1),
-        "mean: dim is (1,), expected axes behind the channels; use height and width, (2, 3)",
-    ),
-    (
         lambda m, x: x.clamp(0, 6),
         "clamp: only min=0 without max, which is relu, is supported; use ReLU",
     ),
     (lambda m, x: x.int(), "to: casts to torch.int32; use float types throughout"),
-    (
-        lambda m, x: functional.pad(x, (-1, 0)),
-        "pad: pads by (-1, 0); pad height and width only, by 0 or more, and crop nothing",
-    ),
 ]
 
 

@@ -1,0 +1,190 @@
+"""Handlers for whatever only moves elements: axes, slices, padding, shuffles, repetition.
+
+PyTorch itself says where each element comes from: the call runs on a tensor that holds the places
+of its elements. So every variant means what it means in PyTorch, and nothing is written twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import prod
+from typing import Any
+
+import numpy as np
+import torch
+
+from hwaccel.frontend.floatgraph import Gather
+from hwaccel.frontend.importer import Importer
+from hwaccel.frontend.program import Arg, Call, Ref, overload, reason
+from hwaccel.fxp import IntArray
+
+# Calls whose result shares memory with the operand: in-place calls reach through.
+VIEWS = """
+chunk.default expand.default expand_as.default movedim.int movedim.intlist narrow.default
+numpy_T.default permute.default select.int slice.Tensor split.Tensor split_with_sizes.default
+split.sizes swapaxes.default swapdims.default t.default tensor_split.sections
+transpose.int unbind.int unfold.default unsafe_chunk.default unsafe_split.Tensor diagonal.default
+"""
+COPIES = """
+channel_shuffle.default constant_pad_nd.default flip.default fliplr.default flipud.default
+index.Tensor index_select.default pad.default pixel_shuffle.default pixel_unshuffle.default
+reflection_pad1d.default reflection_pad2d.default repeat.default repeat_interleave.self_int
+replication_pad1d.default replication_pad2d.default roll.default rot90.default tile.default
+upsample_nearest1d.default upsample_nearest1d.vec upsample_nearest2d.default
+upsample_nearest2d.vec _upsample_nearest_exact1d.vec _upsample_nearest_exact2d.vec
+_upsample_nearest_exact1d.default _upsample_nearest_exact2d.default _unsafe_index.Tensor
+"""
+# A gather keeps one number per element; beyond, tables grow past use.
+_MOST = 1 << 22
+
+
+def view(i: Importer, call: Call) -> str | tuple[str, ...]:
+    """Calls whose result is another view of the operand."""
+    return _moved(i, call, shares=True)
+
+
+def copy(i: Importer, call: Call) -> str | tuple[str, ...]:
+    """Calls whose result is a tensor of its own."""
+    return _moved(i, call, shares=False)
+
+
+def _moved(i: Importer, call: Call, *, shares: bool) -> str | tuple[str, ...]:
+    x = i.first(call)
+    if sum(prod(shape) for shape in call.shapes) > _MOST:
+        raise i.refuse(call, f"gives more than {_MOST} elements; make the tensor smaller")
+    fill = 0.0
+    args = dict(call.args)
+    if call.args.get("mode", "constant") == "constant" and "pad" in call.args:
+        fill = float(call.args.get("value") or 0.0)  # type: ignore[arg-type]
+        args["value"] = -1.0
+    results = _run(i, call, args, i.batch)
+    _check_frames(i, call, args)
+    size = prod(i.shape(x))
+    values = []
+    for place, (found, shape) in enumerate(zip(results, call.shapes, strict=False)):
+        if not call.results[place]:
+            values.append("")
+            continue
+        inner = i.inner(call, place)
+        rows = found.reshape(i.batch, -1)
+        if tuple(found.shape) != shape or not _own(rows, size):
+            raise i.refuse(call, "moves elements from one frame of the batch to another")
+        values.append(gather(i, call, x, rows[0], inner, fill, shares=shares))
+    return tuple(values) if len(call.results) > 1 else values[0]
+
+
+def _run(i: Importer, call: Call, args: dict[str, Arg], batch: int) -> list[Any]:
+    """Return the results of the call on ``batch`` frames that hold the places of elements."""
+    first = next(iter(call.args))
+    shape = (batch, *i.shape(i.first(call)))
+    op = overload(call.target)
+    positional, keywords = [], {}
+    for argument in op._schema.arguments:  # type: ignore[union-attr]
+        if argument.name == first:
+            value: Any = torch.arange(prod(shape), dtype=torch.float64).reshape(shape)
+        else:
+            value = _bound(i, call, argument.name, args.get(argument.name))
+        if argument.kwarg_only:
+            keywords[argument.name] = value
+        else:
+            positional.append(value)
+    try:
+        with torch.no_grad():
+            meta = op(*(_meta(v) for v in positional), **keywords)  # type: ignore[misc]
+            if sum(r.numel() for r in _listed(meta)) > _MOST:
+                raise i.refuse(call, f"gives more than {_MOST} elements; make the tensor smaller")
+            found = op(*positional, **keywords)  # type: ignore[misc]
+    except (RuntimeError, IndexError, TypeError, ValueError) as error:
+        raise i.refuse(
+            call, f"cannot be followed ({reason(error)}); reorder the axes outside the model"
+        ) from None
+    return [r.to(torch.int64).numpy() for r in _listed(found)]
+
+
+def _listed(found: Any) -> list[torch.Tensor]:
+    return list(found) if isinstance(found, list | tuple) else [found]
+
+
+def _meta(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_meta(v) for v in value]
+    return value.to("meta") if isinstance(value, torch.Tensor) else value
+
+
+def _bound(i: Importer, call: Call, name: str, arg: Arg) -> Any:
+    if isinstance(arg, Ref):
+        return i.tensor(call, name, arg)
+    if isinstance(arg, tuple):
+        return [_bound(i, call, name, a) for a in arg]
+    return arg
+
+
+def _own(rows: np.ndarray[Any, Any], size: int) -> bool:
+    """Tell whether every frame holds the same places, each of its own frame, or padding."""
+    offset = np.arange(len(rows))[:, None] * size
+    local = np.where(rows < 0, -1, rows - offset)
+    inside = ((local >= 0) & (local < size)) | (rows < 0)
+    return bool(inside.all() and (local == local[:1]).all())
+
+
+def _check_frames(i: Importer, call: Call, args: dict[str, Arg]) -> None:
+    """Refuse what one frame alone does not show: a flip or a roll of the batch axis."""
+    if i.batch > 1:
+        return
+    try:
+        results = _run(i, call, args, 3)
+    except Exception:  # sizes of one frame are written into the call
+        return
+    size = prod(i.shape(i.first(call)))
+    for found in results:
+        if len(found) == 3 and not _own(found.reshape(3, -1), size):
+            raise i.refuse(call, "moves elements from one frame of the batch to another")
+
+
+def gather(
+    i: Importer,
+    call: Call,
+    x: str,
+    source: np.ndarray[Any, Any],
+    shape: tuple[int, ...],
+    fill: float = 0.0,
+    *,
+    shares: bool = False,
+) -> str:
+    """Return the elements of ``x`` at ``source``, in ``shape``; a reshape where nothing moves."""
+    if np.array_equal(source, np.arange(prod(i.shape(x)))):
+        same = i.reshape(call, x, shape)
+        return same if shares else i.copy(call, same)
+    result = i.add(call, Gather(IntArray(source), shape, fill), x, shape=shape)
+    if shares:
+        i.share(result, x)
+    return result
+
+
+def permute(i: Importer, call: Call, x: str, axes: Sequence[int]) -> str:
+    """Return ``x`` with its axes, counted without the batch, in another order."""
+    shape = i.shape(x)
+    places = np.arange(prod(shape)).reshape(shape).transpose(axes)
+    return gather(i, call, x, places.ravel(), places.shape)
+
+
+def in_front(i: Importer, call: Call, x: str, axes: Sequence[int]) -> tuple[str, tuple[int, ...]]:
+    """Return ``x`` with ``axes`` in front of the others, and the order that turns it back."""
+    rank = len(i.shape(x))
+    order = (*axes, *(a for a in range(rank) if a not in axes))
+    return permute(i, call, x, order), tuple(int(a) for a in np.argsort(order))
+
+
+def broadcast(i: Importer, call: Call, x: str, shape: tuple[int, ...]) -> str:
+    """Return ``x``, of equal rank, repeated along its axes of length 1."""
+    have = i.shape(x)
+    if have == shape:
+        return x
+    if len(have) != len(shape) or any(a not in (1, b) for a, b in zip(have, shape, strict=True)):
+        raise i.refuse(
+            call,
+            f"an operand of shape {have} without the batch axis does not stretch to {shape}; "
+            "give both the same number of axes",
+        )
+    places = np.broadcast_to(np.arange(prod(have)).reshape(have), shape)
+    return gather(i, call, x, places.ravel(), shape)
