@@ -80,12 +80,33 @@ def odd_shapes() -> nn.Module:
     )
 
 
+class Moves(nn.Module):
+    """Axes, slices, padding, shuffles and stretching between layers."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(2, 4, 3, padding=1, padding_mode="reflect")
+        self.mix = nn.Linear(6, 5)
+        self.wide = nn.Conv2d(4, 8, 1)
+        self.head = nn.Linear(6, 3)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        y = functional.relu(self.conv(x))
+        y = functional.relu(self.mix(y[:, :, 1:]))  # along the last axis
+        y = functional.pixel_shuffle(functional.relu(self.wide(y)), 2)
+        left, right = y.chunk(2, 2)
+        y = torch.cat([left.flip(3), right + right.mean(3, keepdim=True)], 1)
+        y = functional.interpolate(y, size=(3, 6)).transpose(1, 2)
+        return self.head(y * torch.tensor([0.5, 1.0, -1.0, 2.0, 0.25, 1.0])).amax(2)
+
+
 MODELS: dict[str, tuple[Callable[[], nn.Module], tuple[int, ...]]] = {
     "mlp": (mlp, (16,)),
     "residual": (Residual, (2, 6, 6)),
     "two-heads": (TwoHeads, (12,)),
     "separable": (separable, (3, 7, 7)),
     "odd-shapes": (odd_shapes, (1, 5, 8)),
+    "moves": (Moves, (2, 6, 6)),
 }
 
 
