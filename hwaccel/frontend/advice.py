@@ -7,23 +7,19 @@ _ADVICE = {
         "softmax log_softmax _softmax _log_softmax sigmoid argmax topk"
     ),
     "use ReLU and fine-tune": (
-        "elu gelu hardsigmoid hardswish hardtanh hardtanh_ leaky_relu leaky_relu_ mish prelu "
-        "relu6 selu silu silu_ softplus tanh threshold"
+        "elu gelu hardsigmoid hardswish leaky_relu leaky_relu_ mish prelu selu silu silu_ "
+        "softplus tanh threshold"
     ),
     "use BatchNorm, which becomes constants": "layer_norm group_norm instance_norm rms_norm",
     "use convolutions and linear layers": (
         "lstm gru rnn_tanh rnn_relu scaled_dot_product_attention embedding bmm einsum conv3d "
         "_native_multi_head_attention"
     ),
-    "use Conv2d; upsampling is not supported": (
-        "conv_transpose1d conv_transpose2d upsample_nearest2d upsample_bilinear2d pixel_shuffle"
-    ),
-    "use torch.cat along the channels, axis 1": "stack column_stack vstack dstack",
+    "use bilinear or nearest upsampling": "upsample_bicubic2d grid_sampler",
+    "use torch.stack or torch.cat along an axis behind the batch": "column_stack vstack dstack",
     "use AvgPool2d, or MaxPool2d with a fixed kernel": (
         "adaptive_max_pool1d adaptive_max_pool2d max lp_pool2d fractional_max_pool2d"
     ),
-    "reorder the axes outside the model": "permute transpose t movedim flip roll",
-    "cut the input outside the model": "slice select index index_select split chunk narrow unbind",
     "compare and select outside the model": "where gt lt ge le eq maximum minimum abs sign",
     "switch observers off and keep no state between frames": "copy_ fill_ zero_",
 }

@@ -196,6 +196,21 @@ class Relu(FloatOp):
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Clip(FloatOp):
+    """``min(max(x, lo), hi)``; ``hi`` may be infinite, ``lo`` minus that."""
+
+    kind: ClassVar[str] = "clip"
+    role: ClassVar[Role] = Role.KEEP
+
+    lo: float
+    hi: float
+
+    def run(self, *xs: torch.Tensor) -> torch.Tensor:
+        """Clamp."""
+        return xs[0].clamp(self.lo, self.hi)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Reshape(FloatOp):
     """The same elements, in C order, in another shape."""
 

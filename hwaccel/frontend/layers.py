@@ -8,10 +8,11 @@ from math import prod
 
 import numpy as np
 
-from hwaccel.frontend import moves
+from hwaccel.frontend import moves, resize
 from hwaccel.frontend.floatgraph import (
     Add,
     Affine,
+    Clip,
     Concat,
     Conv2d,
     Dense,
@@ -63,7 +64,7 @@ def _dense(i: Importer, call: Call, x: str, weight: Floats, bias: Floats) -> str
 def conv(i: Importer, call: Call) -> str:
     """``conv1d`` and ``conv2d`` with number or string padding; a sequence is one row."""
     if call.args.get("transposed"):
-        raise i.refuse(call, "transposed convolution is not supported; use Conv2d")
+        return resize.transposed(i, call)
     weight = i.constant(call, "weight")
     bias = i.vector(call, "bias", len(weight), 0.0)
     x = i.image(call, i.value(call, "input"))
@@ -112,10 +113,21 @@ def relu(i: Importer, call: Call) -> str:
 
 
 def clamp(i: Importer, call: Call) -> str:
-    """``clamp(min=0)``, which is ``relu``."""
-    if call.args.get("min") != 0 or call.args.get("max") is not None:
-        raise i.refuse(call, "only min=0 without max, which is relu, is supported; use ReLU")
-    return relu(i, call)
+    """``clamp``, ``hardtanh`` and ``relu6``: limits that are numbers, or one for all elements."""
+    limits = []
+    for names, default in ((("min", "min_val"), -math.inf), (("max", "max_val"), math.inf)):
+        name = next((n for n in names if call.args.get(n) is not None), None)
+        limits.append(default if name is None else _number(i, call, name))
+    lo, hi = limits
+    if math.isnan(lo) or math.isnan(hi) or lo > hi:
+        raise i.refuse(call, f"limits are {lo:g} and {hi:g}; give a lower and an upper one")
+    x = i.first(call)
+    return i.add(call, Relu() if limits == [0.0, math.inf] else Clip(lo, hi), x)
+
+
+def relu6(i: Importer, call: Call) -> str:
+    """``relu6``, ``clamp`` from 0 to 6."""
+    return i.add(call, Clip(0.0, 6.0), i.first(call))
 
 
 def add(i: Importer, call: Call) -> str:
@@ -215,13 +227,18 @@ def divide(i: Importer, call: Call) -> str:
 def _affine(
     i: Importer, call: Call, operand: str, scale: Floats | float, offset: Floats | float
 ) -> str:
-    """Scale and shift by constants that may differ along any axes; those come to the front."""
     x = moves.broadcast(i, call, i.value(call, operand), i.inner(call))
+    return affine(i, call, x, scale, offset)
+
+
+def affine(i: Importer, call: Call, x: str, scale: Floats | float, offset: Floats | float) -> str:
+    """Scale and shift ``x`` by constants that may differ along axes; those come to the front."""
     shape = i.shape(x)
     made = [np.broadcast_to(np.asarray(v, np.float64), shape) for v in (scale, offset)]
     axes = [a for a in range(len(shape)) if any(_varies(v, a) for v in made)]
     if set(axes) <= {0}:
-        return i.add(call, Affine(*(v.reshape(shape[0], -1)[:, 0].copy() for v in made)), x)
+        made = [v.reshape(shape[0], -1)[:, 0].copy() for v in made]
+        return i.add(call, Affine(*made), x, shape=shape)
     front, back = moves.in_front(i, call, x, axes)
     order = np.argsort(back)
     channels = prod(shape[a] for a in axes)

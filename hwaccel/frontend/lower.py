@@ -16,6 +16,7 @@ from hwaccel.frontend.floatgraph import (
     Add,
     Affine,
     AvgPool2d,
+    Clip,
     Concat,
     Conv2d,
     Dense,
@@ -307,6 +308,18 @@ def _relu(low: Lowering, node: FloatNode, op: Relu, x: str) -> str:
     return low.add(node, ops.Relu(), x)
 
 
+def _clip(low: Lowering, node: FloatNode, op: Clip, x: str) -> str:
+    type = low.type(x)
+    lo, hi = (
+        None if np.isinf(bound) else int(np.rint(np.ldexp(bound, type.frac)))
+        for bound in (op.lo, op.hi)
+    )
+    if (lo is None or lo <= type.lo) and (hi is None or type.hi <= hi):
+        return x
+    lowest = min(type.lo, type.hi if hi is None else hi) if lo is None else lo
+    return low.add(node, ops.Requant(0, lowest, max(type.hi, lowest) if hi is None else hi), x)
+
+
 def _reshape(low: Lowering, node: FloatNode, op: Reshape, x: str) -> str:
     shape = _wired(op.shape)
     return x if low.type(x).shape == shape else low.add(node, ops.Reshape(shape), x)
@@ -340,6 +353,7 @@ _LOWER: dict[type[FloatOp], Callable[..., str]] = {
     MaxPool2d: _maxpool,
     ZeroPad2d: _zeropad,
     Relu: _relu,
+    Clip: _clip,
     Reshape: _reshape,
     Gather: _gather,
     FakeQuant: _fake_quant,

@@ -5,8 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from math import prod
 
-from hwaccel.frontend import moves
-from hwaccel.frontend.floatgraph import AvgPool2d, FloatOp, MaxPool2d, Padding, Pair, ZeroPad2d
+import numpy as np
+
+from hwaccel.frontend import layers, moves, resize
+from hwaccel.frontend.floatgraph import (
+    AvgPool2d,
+    FloatOp,
+    Floats,
+    MaxPool2d,
+    Padding,
+    Pair,
+    ZeroPad2d,
+)
 from hwaccel.frontend.importer import Importer
 from hwaccel.frontend.program import Call
 
@@ -42,26 +52,43 @@ def max_pool(i: Importer, call: Call) -> str:
 
 
 def avg_pool(i: Importer, call: Call) -> str:
-    """``avg_pool`` where every window has one divisor."""
+    """``avg_pool``; where borders have divisors of their own, places are scaled one by one."""
     x = i.image(call, i.value(call, "self"))
     kernel, stride, pad = _window(i, call)
     override = call.args.get("divisor_override") is not None
-    if not override and any(pad) and not call.args["count_include_pad"]:
-        raise i.refuse(
-            call,
-            "count_include_pad=False with padding divides border windows by another number; "
-            "use count_include_pad=True",
-        )
-    if any(_overhang(i, call, x, kernel, stride, pad)):
-        raise i.refuse(
-            call,
-            "ceil_mode=True leaves partial windows at the border, which have another divisor; "
-            "use ceil_mode=False or a window that divides the input",
-        )
-    divisor = int(call.number("divisor_override")) if override else kernel[0] * kernel[1]
-    if divisor < 1:
-        raise i.refuse(call, f"divisor_override is {divisor}; use a positive one")
-    return i.add_image(call, AvgPool2d(kernel, stride, pad * 2, divisor), x)
+    bottom, right = _overhang(i, call, x, kernel, stride, pad)
+    padding: Padding = (*pad, pad[0] + bottom, pad[1] + right)
+    if override:
+        divisor = int(call.number("divisor_override"))
+        if divisor < 1:
+            raise i.refuse(call, f"divisor_override is {divisor}; use a positive one")
+        return i.add_image(call, AvgPool2d(kernel, stride, padding, divisor), x)
+    counted = bool(call.args["count_include_pad"])
+    counts = _counts(i.shape(x)[1:], kernel, stride, pad, (bottom, right), counted)
+    most = kernel[0] * kernel[1]
+    if (counts == most).all():
+        return i.add_image(call, AvgPool2d(kernel, stride, padding, most), x)
+    # Windows at the border have divisors of their own.
+    result = i.result_image(call)
+    total = i.add(call, AvgPool2d(kernel, stride, padding, 1), x, shape=result)
+    scale = np.broadcast_to(1.0 / counts, result)
+    return i.reshape(call, layers.affine(i, call, total, scale, 0.0), i.inner(call))
+
+
+def _counts(
+    image: tuple[int, ...], kernel: Pair, stride: Pair, pad: Pair, over: Pair, counted: bool
+) -> Floats:
+    """Return the pixels of every window; ``counted`` takes in padding but not the overhang."""
+    per_axis = []
+    for axis in (0, 1):
+        size = image[axis]
+        inside = np.zeros(size + 2 * pad[axis] + over[axis])
+        inside[: size + 2 * pad[axis]] = 1.0 if counted else 0.0
+        inside[pad[axis] : pad[axis] + size] = 1.0
+        windows = np.lib.stride_tricks.sliding_window_view(inside, kernel[axis])
+        per_axis.append(windows[:: stride[axis]].sum(axis=1))
+    counts: Floats = np.outer(*per_axis)
+    return counts
 
 
 def adaptive_avg_pool(i: Importer, call: Call) -> str:
@@ -70,11 +97,7 @@ def adaptive_avg_pool(i: Importer, call: Call) -> str:
     _, height, width = i.shape(x)
     _, oh, ow = i.result_image(call)
     if height % oh or width % ow:
-        raise i.refuse(
-            call,
-            f"output {oh}x{ow} does not divide the input {height}x{width}, so windows differ in "
-            "size; choose an output size that divides it",
-        )
+        return resize.adaptive(i, call)
     kernel = (height // oh, width // ow)
     return i.add_image(call, _average(kernel, kernel[0] * kernel[1]), x)
 

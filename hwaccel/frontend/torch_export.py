@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from hwaccel.errors import FrontendError
-from hwaccel.frontend import layers, moves, pooling
+from hwaccel.frontend import layers, moves, pooling, resize
 from hwaccel.frontend.export import Example, export, read
 from hwaccel.frontend.floatgraph import FloatGraph
 from hwaccel.frontend.importer import Handler, Importer
@@ -31,6 +31,19 @@ HANDLERS: dict[str, Handler] = {
     "aten.clamp_.default": layers.clamp,
     "aten.clamp_min.default": layers.clamp,
     "aten.clamp_min_.default": layers.clamp,
+    "aten.clamp.Tensor": layers.clamp,
+    "aten.clamp_max.default": layers.clamp,
+    "aten.clamp_max_.default": layers.clamp,
+    "aten.hardtanh.default": layers.clamp,
+    "aten.hardtanh_.default": layers.clamp,
+    "aten.relu6.default": layers.relu6,
+    "aten.relu6_.default": layers.relu6,
+    "aten.conv_transpose1d.default": resize.transposed,
+    "aten.conv_transpose2d.input": resize.transposed,
+    "aten.upsample_linear1d.default": resize.linear,
+    "aten.upsample_linear1d.vec": resize.linear,
+    "aten.upsample_bilinear2d.default": resize.linear,
+    "aten.upsample_bilinear2d.vec": resize.linear,
     "aten.add.Tensor": layers.add,
     "aten.add_.Tensor": layers.add,
     "aten.add.Scalar": layers.add,
