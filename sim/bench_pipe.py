@@ -149,6 +149,19 @@ class Relu(Model):
         return joined([max(a, 0) for a in x], self.p["OUT_W"])
 
 
+class Table(Model):
+    latency = 3
+
+    def __init__(self, p: Mapping[str, int], roms: Mapping[str, list[int]]) -> None:
+        super().__init__(p, roms)
+        self.table = roms["TABLE"]
+
+    def push(self, beat: int, first: bool, last: bool) -> int | None:
+        x = lanes(beat, self.count, self.p["IN_W"], False)
+        places = [(a - self.p["LO"]) % len(self.table) for a in x]
+        return joined([self.table[place] for place in places], self.p["OUT_W"])
+
+
 class Add(Model):
     def __init__(self, p: Mapping[str, int], roms: Mapping[str, list[int]]) -> None:
         super().__init__(p, roms)
@@ -159,8 +172,19 @@ class Add(Model):
         p = self.p
         a = lanes(beat, self.count, p["A_W"], bool(p["A_SIGNED"]))
         b = lanes(beat >> (self.count * p["A_W"]), self.count, p["B_W"], bool(p["B_SIGNED"]))
-        sums = [(m << p["A_SHIFT"]) + (n << p["B_SHIFT"]) for m, n in zip(a, b, strict=True)]
+        sign = -1 if p["SUBTRACT"] else 1
+        sums = [(m << p["A_SHIFT"]) + sign * (n << p["B_SHIFT"]) for m, n in zip(a, b, strict=True)]
         return joined(sums, p["OUT_W"])
+
+
+class MinMax(Add):
+    def push(self, beat: int, first: bool, last: bool) -> int | None:
+        p = self.p
+        a = lanes(beat, self.count, p["A_W"], bool(p["A_SIGNED"]))
+        b = lanes(beat >> (self.count * p["A_W"]), self.count, p["B_W"], bool(p["B_SIGNED"]))
+        choose = max if p["LARGEST"] else min
+        found = [choose(m << p["A_SHIFT"], n << p["B_SHIFT"]) for m, n in zip(a, b, strict=True)]
+        return joined(found, p["OUT_W"])
 
 
 class Concat(Model):
@@ -213,7 +237,9 @@ MODELS: dict[str, type[Model]] = {
     "hwa_scale": Scale,
     "hwa_requant": Requant,
     "hwa_relu": Relu,
+    "hwa_table": Table,
     "hwa_add": Add,
+    "hwa_minmax": MinMax,
     "hwa_concat": Concat,
     "hwa_maxpool": Maxpool,
     "hwa_sumpool": Sumpool,

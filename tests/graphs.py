@@ -26,6 +26,7 @@ from hwaccel.ops import (
     Conv2d,
     Dense,
     MaxPool2d,
+    MinMax,
     Relu,
     Requant,
     Reshape,
@@ -130,7 +131,7 @@ class _Random:
             for v in values
             if builder.type(v).shape == type.shape and abs(builder.type(v).frac - type.frac) <= 12
         ]
-        kinds += ["add"] * 2 if len(partners) > 1 else []
+        kinds += ["add", "add", "minmax"] if len(partners) > 1 else []
         rest = [
             v
             for v in values
@@ -147,7 +148,11 @@ class _Random:
         if kind == "add":
             pair = [x, self.pick(partners)]
             self.rng.shuffle(pair)
-            return Add.of(*(builder.type(v) for v in pair)), tuple(pair)
+            types = (builder.type(v) for v in pair)
+            return Add.of(*types, subtract=self.chance(0.3)), tuple(pair)
+        if kind == "minmax":
+            other = self.pick(partners)
+            return MinMax.of(type, builder.type(other), self.chance(0.5)), (x, other)
         if kind == "concat":
             pair = [x, self.pick(rest)]
             self.rng.shuffle(pair)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from hwaccel.circuit.node import (
+    Choose,
     Clip,
     Constant,
     Dot,
@@ -19,6 +20,7 @@ from hwaccel.circuit.node import (
     Shift,
     Sum,
     Table,
+    Times,
     Wrap,
 )
 
@@ -163,6 +165,42 @@ class Builder:
                 return self.clip(other, one.lo, self.nodes[other].hi)
         a, b = sorted((a, b))
         return self.add(Max(a=a, b=b, lo=max(x.lo, y.lo), hi=max(x.hi, y.hi)))
+
+    def minimum(self, a: int, b: int) -> int:
+        """``min(a, b)``."""
+        x, y = self.nodes[a], self.nodes[b]
+        if a == b or x.hi <= y.lo:
+            return a
+        if y.hi <= x.lo:
+            return b
+        for one, other in ((x, b), (y, a)):
+            if isinstance(one, Constant):
+                return self.clip(other, self.nodes[other].lo, one.lo)
+        a, b = sorted((a, b))
+        low, high = min(x.lo, y.lo), min(x.hi, y.hi)
+        return self.choose(self.sum(a, b, 0, subtract=True), a, b, low, high)
+
+    def choose(self, a: int, b: int, c: int, lo: int, hi: int) -> int:
+        """``b`` where ``a < 0``, else ``c``; known to be in ``[lo, hi]``."""
+        x = self.nodes[a]
+        if b == c or x.hi < 0:
+            return b
+        return c if x.lo >= 0 else self.add(Choose(a=a, b=b, c=c, lo=lo, hi=hi))
+
+    def product(self, a: int, b: int) -> int:
+        """``a * b``."""
+        a, b = sorted((a, b))
+        x, y = self.nodes[a], self.nodes[b]
+        for one, other in ((x, b), (y, a)):
+            if isinstance(one, Constant):
+                return self.linear(np.full((1, 1), one.lo), [other], np.zeros(1, np.int64))[0]
+            if isinstance(one, Shift) and one.amount > 0:
+                return self.shift(self.product(one.a, other), one.amount)
+        corners = [m * n for m in (x.lo, x.hi) for n in (y.lo, y.hi)]
+        lo, hi = min(corners), max(corners)
+        if a == b:  # no square is negative
+            lo = 0 if x.lo <= 0 <= x.hi else min(x.lo * x.lo, x.hi * x.hi)
+        return self.add(Times(a=a, b=b, lo=lo, hi=hi))
 
     def table(self, a: int, values: tuple[int, ...]) -> int:
         """``values[a - lo]``; one value for each integer of the interval of ``a``."""

@@ -1,7 +1,7 @@
-"""What a circuit costs on an FPGA family: LUTs and registers, before synthesis.
+"""What a circuit costs on an FPGA family: LUTs, registers, DSP blocks, before synthesis.
 
-The estimates follow what Yosys makes of the emitted Verilog, with ``keep_adders`` and without DSP
-blocks; constants marked as fitted come from ``benchmarks/spatial_models.py``.
+The estimates follow what Yosys makes of the emitted Verilog, with ``keep_adders``; only products of
+two nodes take DSP blocks. Constants marked as fitted come from ``benchmarks/spatial_models.py``.
 """
 
 from __future__ import annotations
@@ -10,27 +10,40 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from hwaccel.circuit.delay import decision_bits
-from hwaccel.circuit.node import Clip, Constant, Even, Max, Node, Shift, Sum, Table
+from hwaccel.circuit.delay import decision_bits, factor_widths, model_for
+from hwaccel.circuit.node import (
+    Choose,
+    Clip,
+    Constant,
+    Even,
+    Max,
+    Node,
+    Shift,
+    Sum,
+    Table,
+    Times,
+)
 from hwaccel.circuit.unit import Pipelined
 from hwaccel.errors import ScheduleError
 
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """LUTs (LUT4 equivalents on ECP5 and iCE40) and registers."""
+    """LUTs (LUT4 equivalents on ECP5 and iCE40), registers and DSP blocks."""
 
     luts: float
     ffs: int
+    dsps: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """All nodes of one kind: how many, their LUTs, and the registers behind them."""
+    """All nodes of one kind: how many, their LUTs, the registers behind them, DSP blocks."""
 
     count: int
     luts: float
     ffs: int
+    dsps: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +75,8 @@ _DEVICES = (
 def estimate(piped: Pipelined, family: str) -> Cost:
     """Return the cost of a circuit with registers, its valid bits included."""
     parts = breakdown(piped, family).values()
-    return Cost(sum(part.luts for part in parts), sum(part.ffs for part in parts) + piped.latency)
+    ffs = sum(part.ffs for part in parts) + piped.latency
+    return Cost(sum(part.luts for part in parts), ffs, sum(part.dsps for part in parts))
 
 
 def breakdown(piped: Pipelined, family: str) -> dict[str, Part]:
@@ -83,7 +97,8 @@ def breakdown(piped: Pipelined, family: str) -> dict[str, Part]:
             logic += bits * len(long)
             ffs -= bits * sum(long)
         old = parts.get(node.kind, Part(0, 0.0, 0))
-        parts[node.kind] = Part(old.count + 1, old.luts + logic, old.ffs + ffs)
+        dsps = model_for(family).blocks(node, nodes) if isinstance(node, Times) else 0
+        parts[node.kind] = Part(old.count + 1, old.luts + logic, old.ffs + ffs, old.dsps + dsps)
     return parts
 
 
@@ -100,6 +115,10 @@ def luts(
     if isinstance(node, Max):
         width = max(nodes[i].width for i in node.operands)
         return _chain(width, device) + device.merged * node.width
+    if isinstance(node, Times):
+        return _product(node, nodes, device)
+    if isinstance(node, Choose):
+        return device.merged * node.width
     if isinstance(node, Even):
         return _tree(node.shift + 1, device.lut_inputs)
     if isinstance(node, Table):
@@ -159,6 +178,17 @@ def _apart(node: Sum, a: Node, b: Node, cut: int, up: int, down: int) -> bool:
     if not b.signed and b.width + down <= cut:
         return True
     return not node.subtract and not a.signed and a.width + up <= cut
+
+
+def _product(node: Times, nodes: Sequence[Node], device: _Device) -> float:
+    """Return one carry chain for every two rows that meet, or for every two DSP blocks."""
+    narrow, wide = factor_widths(node, nodes)
+    blocks = model_for(device.family).blocks(node, nodes)
+    if blocks:
+        return (blocks - 1) * _chain(wide, device)
+    if narrow == 1:
+        return float(node.width)
+    return (narrow - 1) * _chain(wide + 1, device)
 
 
 def _chain(bits: int, device: _Device) -> float:

@@ -11,7 +11,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from hwaccel.circuit.circuit import Circuit
-from hwaccel.circuit.node import Clip, Constant, Even, Max, Node, Shift, Sum, Table, Wrap
+from hwaccel.circuit.node import (
+    Choose,
+    Clip,
+    Constant,
+    Even,
+    Max,
+    Node,
+    Shift,
+    Sum,
+    Table,
+    Times,
+    Wrap,
+)
 from hwaccel.errors import ScheduleError
 
 NEVER = float("-inf")
@@ -38,7 +50,9 @@ class DelayModel:
     ``launch_ns`` is clock to output of a register, ``capture_ns`` the setup time of the next one
     and the wire to it. A net takes ``route_ns`` plus ``fanout_ns`` for every doubling of its
     readers. A carry chain takes ``sum_ns`` plus ``carry_ns`` per bit, a LUT ``lut_ns``; these
-    are multiplied by ``margin``, against unlucky placements.
+    are multiplied by ``margin``, against unlucky placements. A DSP block multiplies ``block`` bits
+    in ``block_ns``, the wire behind it included; products of at most ``soft_bits`` are made of
+    LUTs, as Yosys does.
     """
 
     family: str
@@ -51,6 +65,9 @@ class DelayModel:
     carry_ns: float
     lut_ns: float
     margin: float = 1.0
+    block: tuple[int, int] = (0, 0)
+    block_ns: float = 0.0
+    soft_bits: int = 8
 
     def arcs(self, circuit: Circuit) -> list[tuple[Arc, ...]]:
         """Return the arcs into every node; none from constants, which are always there."""
@@ -70,6 +87,14 @@ class DelayModel:
             made.append(tuple(arcs))
         return made
 
+    def blocks(self, node: Times, nodes: Sequence[Node]) -> int:
+        """Return how many DSP blocks a product takes; 0 where it is made of LUTs."""
+        narrow, wide = factor_widths(node, nodes)
+        small, large = self.block
+        if small == 0 or narrow == 1 or node.width <= self.soft_bits:
+            return 0
+        return -(-narrow // small) * -(-wide // large)
+
     @property
     def around_ns(self) -> float:
         """Time of a stage without any logic."""
@@ -86,6 +111,11 @@ class DelayModel:
             start = self.margin * (route + self.sum_ns)
             top = start + self.margin * self.carry_ns * chain_bits(node, nodes)
             return Arc(operand, start, NEVER, top, start)
+        if isinstance(node, Times):
+            return self._product(node, nodes, operand, route)
+        if isinstance(node, Choose) and operand == node.a:
+            # The sign goes to all bits of the result.
+            route += self.fanout_ns * (node.width.bit_length() - 1)
         # Every bit of the result depends on the highest of the operand.
         chain, levels = self._decision(node, nodes)
         # What is decided goes to all bits of the result.
@@ -96,6 +126,21 @@ class DelayModel:
         ripple = self.margin * self.carry_ns * chain
         return Arc(operand, time + ripple, time, time + ripple, time)
 
+    def _product(self, node: Times, nodes: Sequence[Node], operand: int, route: float) -> Arc:
+        """Return the arc of a product: a tree of adders over its rows, or over its DSP blocks."""
+        narrow, _ = factor_widths(node, nodes)
+        blocks = self.blocks(node, nodes)
+        levels = ((blocks or narrow) - 1).bit_length()
+        if blocks:
+            start = self.block_ns + levels * (self.route_ns + self.sum_ns)
+        elif levels == 0:
+            start = self.lut_ns
+        else:
+            start = levels * self.sum_ns + (levels - 1) * self.route_ns
+        start = self.margin * (route + start)
+        top = start + self.margin * self.carry_ns * (node.width if levels else 0)
+        return Arc(operand, start, start, top, top)
+
     def _decision(self, node: Node, nodes: Sequence[Node]) -> tuple[int, int]:
         """Return the bits of the carry chain and the LUT levels of a node that is not a sum."""
         if isinstance(node, Max):
@@ -105,6 +150,8 @@ class DelayModel:
             return 0, 1 + (_levels(bits, self.lut_inputs) if bits >= self.lut_inputs else 0)
         if isinstance(node, Even):
             return 0, _levels(node.shift + 1, self.lut_inputs)
+        if isinstance(node, Choose):
+            return 0, 1
         assert isinstance(node, Table)
         # Beyond one LUT, multiplexers double the reach; they cost about half a level each.
         return 0, 1 + max(0, nodes[node.a].width - self.lut_inputs + 1) // 2
@@ -137,6 +184,14 @@ def chain_bits(node: Sum, nodes: Sequence[Node]) -> int:
     if node.shift < 0 and not node.subtract:
         free = -node.shift
     return max(1, node.width - free)
+
+
+def factor_widths(node: Times, nodes: Sequence[Node]) -> tuple[int, int]:
+    """Return the bits of both factors, the narrower first; beside a signed one all have a sign."""
+    factors = [nodes[i] for i in node.operands]
+    signed = any(x.signed for x in factors)
+    narrow, wide = sorted(x.width + (signed and not x.signed) for x in factors)
+    return narrow, wide
 
 
 def decision_bits(node: Clip, x: Node) -> list[int]:
@@ -192,6 +247,8 @@ _MODELS = (
         carry_ns=0.036,
         lut_ns=0.24,
         margin=1.04,
+        block=(18, 18),
+        block_ns=5.1,
     ),
     DelayModel(
         "xcup",
@@ -203,6 +260,8 @@ _MODELS = (
         sum_ns=0.22,
         carry_ns=0.008,
         lut_ns=0.1,
+        block=(18, 27),
+        block_ns=1.9,
     ),
     DelayModel(
         "xc7",
@@ -214,6 +273,8 @@ _MODELS = (
         sum_ns=0.5,
         carry_ns=0.03,
         lut_ns=0.12,
+        block=(18, 25),
+        block_ns=4.4,
     ),
     DelayModel(
         "ice40",
@@ -225,5 +286,8 @@ _MODELS = (
         sum_ns=1.3,
         carry_ns=0.28,
         lut_ns=1.2,
+        block=(16, 16),
+        block_ns=8.0,
+        soft_bits=10,
     ),
 )

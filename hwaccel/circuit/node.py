@@ -194,6 +194,41 @@ class Max(Binary):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Times(Binary):
+    """``a * b``."""
+
+    kind: ClassVar[str] = "times"
+
+    def evaluate(self, *xs: Ints) -> Ints:
+        """Multiply."""
+        return xs[0] * xs[1]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choose(Node):
+    """``b`` where ``a < 0``, else ``c``."""
+
+    kind: ClassVar[str] = "choose"
+
+    a: int
+    b: int
+    c: int
+
+    @property
+    def operands(self) -> tuple[int, ...]:
+        """What decides, then the two to choose from."""
+        return self.a, self.b, self.c
+
+    def moved(self, new: dict[int, int]) -> Node:
+        """Return the node with its operands renumbered."""
+        return replace(self, a=new[self.a], b=new[self.b], c=new[self.c])
+
+    def evaluate(self, *xs: Ints) -> Ints:
+        """Choose."""
+        return np.where(xs[0] < 0, xs[1], xs[2])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Table(Unary):
     """``values[a - first]``: any function of an operand of few bits."""
 

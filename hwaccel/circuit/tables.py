@@ -9,7 +9,7 @@ import numpy as np
 from hwaccel.circuit.builder import Builder
 from hwaccel.circuit.circuit import Circuit
 from hwaccel.circuit.lay_out import pruned
-from hwaccel.circuit.node import Constant, Input, Node, Table
+from hwaccel.circuit.node import Constant, Input, Node, Table, Times
 
 
 def with_tables(circuit: Circuit, bits: int) -> Circuit:
@@ -99,5 +99,7 @@ def _small(
         if isinstance(node, Constant | Input | Table):
             continue
         chain += node.width if node.kind in ("sum", "max") else 0
+        if isinstance(node, Times):
+            chain += node.width * min(nodes[i].width for i in node.operands)
         pending += [i for i in node.operands if support[i] == root and readers[i] == 1]
     return chain > nodes[number].width

@@ -6,11 +6,24 @@ The module is a pipe in the sense of ``docs/explanation/streaming-hardware.md``.
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial, singledispatchmethod
+from functools import singledispatchmethod
 
-from hwaccel.circuit.node import Clip, Constant, Even, Input, Max, Node, Shift, Sum, Table, Wrap
+from hwaccel.circuit.node import (
+    Choose,
+    Clip,
+    Constant,
+    Even,
+    Input,
+    Max,
+    Node,
+    Shift,
+    Sum,
+    Table,
+    Times,
+    Wrap,
+)
 from hwaccel.circuit.unit import Lanes, Unit
 from hwaccel.emit.circuit_bits import (
     Literal,
@@ -20,9 +33,9 @@ from hwaccel.emit.circuit_bits import (
     joined,
     literal,
     shifted,
-    zeros,
 )
 from hwaccel.emit.circuit_names import Named
+from hwaccel.emit.circuit_sums import sum_text
 from hwaccel.emit.env import render
 from hwaccel.emit.names import Namer
 
@@ -93,6 +106,7 @@ class _Writer:
         # The wire of every node, then its copies one cycle later and so on.
         self._nets: dict[int, list[Net | Literal]] = {}
         self._tables: dict[tuple[int, int, tuple[int, ...]], str] = {}
+        self._products: list[Net] = []
 
     def module(self, banner: tuple[str, ...]) -> Module:
         """Write everything."""
@@ -105,7 +119,7 @@ class _Writer:
         results = tuple(self._results())
         nets = [net for chain in self._nets.values() for net in chain if isinstance(net, Net)]
         unread = [] if piped.latency else ["clk", "rst"]
-        unread += [bits for net in (*self._ports, *nets) for bits in net.unread()]
+        unread += [bits for net in (*self._ports, *self._products, *nets) for bits in net.unread()]
         return Module(
             self._unit.name,
             banner,
@@ -186,7 +200,7 @@ class _Writer:
 
     @_expression.register
     def _(self, node: Sum, name: str, *operands: Net | Literal) -> tuple[str, list[str]]:
-        return _sum(node, *operands), []
+        return sum_text(node, *operands), []
 
     @_expression.register
     def _(self, node: Shift, name: str, *operands: Net | Literal) -> tuple[str, list[str]]:
@@ -256,6 +270,27 @@ class _Writer:
         return f"{left} > {right} ? {one} : {other}", []
 
     @_expression.register
+    def _(self, node: Times, name: str, *operands: Net | Literal) -> tuple[str, list[str]]:
+        both = [self._circuit.nodes[i] for i in node.operands]
+        signed = any(x.signed for x in both)
+        widths = [x.width + (signed and not x.signed) for x in both]
+        # Both factors with signs or both without; Verilog knows no mixed product.
+        factors = [x.bits(0, width) for x, width in zip(operands, widths, strict=True)]
+        text = " * ".join(f"$signed({factor})" if signed else factor for factor in factors)
+        if sum(widths) == node.width:
+            return text, []
+        full = Net(self._namer.name(f"{name}_full"), sum(widths), signed)
+        self._products.append(full)
+        kind = f"wire {'signed ' if signed else ''}[{full.width - 1}:0]"
+        return full.bits(0, node.width), list(_statement(kind, full.name, text, ""))
+
+    @_expression.register
+    def _(self, node: Choose, name: str, *operands: Net | Literal) -> tuple[str, list[str]]:
+        a, b, c = operands
+        sign = a.bits(self._circuit.nodes[node.a].width - 1, 1)
+        return f"{sign} ? {b.bits(0, node.width)} : {c.bits(0, node.width)}", []
+
+    @_expression.register
     def _(self, node: Table, name: str, *operands: Net | Literal) -> tuple[str, list[str]]:
         x, (a,) = self._circuit.nodes[node.a], operands
         key = (x.width, node.width, (node.first, *node.values))
@@ -274,44 +309,6 @@ class _Writer:
             for number, width in zip(self._circuit.outputs, widths, strict=True)
         ]
         return _wrapped(", ".join(reversed(elements)), 8)
-
-
-def _sum(node: Sum, *operands: Net | Literal) -> str:
-    """Return a sum whose adder spans only the bits in which both operands may differ from 0."""
-    a, b = operands
-    up, down = max(0, -node.shift), max(0, node.shift)
-    width = node.width
-    a_low, b_low = min(a.zeros + up, width), min(b.zeros + down, width)
-    empty = min(a_low, b_low)
-    # Below the lowest bit of one operand the other passes; what is subtracted has to be negated.
-    cut = empty if node.subtract and a_low > b_low else max(a_low, b_low)
-    left, right = partial(shifted, a, up), partial(shifted, b, down)
-    pieces = []
-    if cut < width:
-        spans = (a.above(cut - up) if cut >= up else True, b.above(max(0, cut - down)))
-        pieces.append(_high(node, left, right, (cut, width - cut), spans))
-    if cut > empty:
-        pieces.append((left if a_low < b_low else right)(empty, cut - empty))
-    if empty:
-        pieces.append(zeros(empty))
-    return joined(pieces)
-
-
-def _high(
-    node: Sum,
-    left: Callable[[int, int], str],
-    right: Callable[[int, int], str],
-    span: tuple[int, int],
-    present: tuple[bool, bool],
-) -> str:
-    """Return the part of a sum with bits of both operands; ``present`` tells whose there are."""
-    if not present[1]:
-        return left(*span)
-    if not present[0] and not node.subtract:
-        return right(*span)
-    if span[1] == 1:
-        return f"{left(*span)} ^ {right(*span)}"
-    return f"{left(*span)} {'-' if node.subtract else '+'} {right(*span)}"
 
 
 def _function(name: str, node: Table, width: int) -> Iterator[str]:

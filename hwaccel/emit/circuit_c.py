@@ -13,7 +13,20 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar
 
-from hwaccel.circuit.node import Clip, Constant, Even, Input, Max, Node, Shift, Sum, Table, Wrap
+from hwaccel.circuit.node import (
+    Choose,
+    Clip,
+    Constant,
+    Even,
+    Input,
+    Max,
+    Node,
+    Shift,
+    Sum,
+    Table,
+    Times,
+    Wrap,
+)
 from hwaccel.circuit.unit import Lanes, Unit
 from hwaccel.emit.circuit_names import Named
 from hwaccel.emit.env import render
@@ -263,6 +276,13 @@ class _Writer:
             case Max():
                 one, other = (dialect.cast(kind, text) for text in of)
                 return f"{of[0]} > {of[1]} ? {one} : {other}"
+            case Times():
+                # What ap_int multiplies needs no more bits than it has; C integers do.
+                left = of[0] if isinstance(dialect, Hls) else dialect.cast(kind, of[0])
+                return f"{left} * {of[1]}"
+            case Choose():
+                one, other = (dialect.cast(kind, text) for text in of[1:])
+                return f"{of[0]} < 0 ? {one} : {other}"
             case Table():
                 table = self._table(node)
                 place = f"int({of[0]})"

@@ -8,7 +8,20 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from hwaccel.circuit.node import Clip, Constant, Even, Input, Max, Node, Shift, Sum, Table, Wrap
+from hwaccel.circuit.node import (
+    Choose,
+    Clip,
+    Constant,
+    Even,
+    Input,
+    Max,
+    Node,
+    Shift,
+    Sum,
+    Table,
+    Times,
+    Wrap,
+)
 from hwaccel.circuit.unit import Unit
 from hwaccel.emit.literals import comment
 from hwaccel.emit.names import Namer, identifier
@@ -120,6 +133,10 @@ def _formula(node: Node, of: list[str]) -> str:
         return f"{of[0]} modulo {1 << node.bits}"
     if isinstance(node, Max):
         return f"max({of[0]}, {of[1]})"
+    if isinstance(node, Times):
+        return f"{of[0]} * {of[1]}"
+    if isinstance(node, Choose):
+        return f"{of[1]} where {of[0]} < 0, else {of[2]}"
     assert isinstance(node, Table)
     return f"table[{of[0]}]"
 

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 _ADVICE = {
     "leave it out: the largest score stays the largest; apply it outside": (
-        "softmax log_softmax _softmax _log_softmax sigmoid argmax topk"
+        "softmax log_softmax _softmax _log_softmax argmax topk"
     ),
-    "use ReLU and fine-tune": (
-        "elu gelu hardsigmoid hardswish leaky_relu leaky_relu_ mish prelu selu silu silu_ "
-        "softplus tanh threshold"
-    ),
+    "use a LeakyReLU with a fixed slope": "prelu rrelu",
     "use BatchNorm, which becomes constants": "layer_norm group_norm instance_norm rms_norm",
     "use convolutions and linear layers": (
         "lstm gru rnn_tanh rnn_relu scaled_dot_product_attention embedding bmm einsum conv3d "
@@ -20,7 +17,7 @@ _ADVICE = {
     "use AvgPool2d, or MaxPool2d with a fixed kernel": (
         "adaptive_max_pool1d adaptive_max_pool2d max lp_pool2d fractional_max_pool2d"
     ),
-    "compare and select outside the model": "where gt lt ge le eq maximum minimum abs sign",
+    "compare and select outside the model": "where gt lt ge le eq",
     "switch observers off and keep no state between frames": "copy_ fill_ zero_",
 }
 _BY_NAME = {name: text for text, names in _ADVICE.items() for name in names.split()}

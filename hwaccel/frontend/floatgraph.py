@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
 from typing import ClassVar
@@ -31,6 +32,7 @@ class Role(Enum):
     KEEP = "the result has the operand's format"
     SUM = "the result needs some more bits"
     MULTIPLY = "the result needs as many more bits as the weights have"
+    TABLE = "the result has a format of its own, the operand few bits"
     QUANTIZE = "the model itself states the format"
 
 
@@ -208,6 +210,47 @@ class Clip(FloatOp):
     def run(self, *xs: torch.Tensor) -> torch.Tensor:
         """Clamp."""
         return xs[0].clamp(self.lo, self.hi)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Function(FloatOp):
+    """A function of one number, ``call``, applied to every element."""
+
+    kind: ClassVar[str] = "table"
+    role: ClassVar[Role] = Role.TABLE
+
+    call: Callable[[torch.Tensor], torch.Tensor]
+
+    def run(self, *xs: torch.Tensor) -> torch.Tensor:
+        """Apply it."""
+        return self.call(xs[0])
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Subtract(FloatOp):
+    """Difference of two values of one shape."""
+
+    kind: ClassVar[str] = "sub"
+    role: ClassVar[Role] = Role.SUM
+
+    def run(self, *xs: torch.Tensor) -> torch.Tensor:
+        """Subtract."""
+        return xs[0] - xs[1]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class MinMax(FloatOp):
+    """The larger, or the smaller, of two values, element by element."""
+
+    kind: ClassVar[str] = "minmax"
+    # Rounding and clipping at zero are monotone, so they commute with it.
+    role: ClassVar[Role] = Role.KEEP
+
+    largest: bool
+
+    def run(self, *xs: torch.Tensor) -> torch.Tensor:
+        """Compare."""
+        return torch.maximum(*xs) if self.largest else torch.minimum(*xs)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -18,8 +18,10 @@ from hwaccel.frontend.floatgraph import (
     Dense,
     FakeQuant,
     Floats,
+    MinMax,
     Pair,
     Relu,
+    Subtract,
 )
 from hwaccel.frontend.importer import Importer
 from hwaccel.frontend.program import Call
@@ -194,26 +196,40 @@ def stack(i: Importer, call: Call) -> str:
 
 
 def subtract(i: Importer, call: Call) -> str:
-    """Difference of a computed value and a constant per channel, either way round."""
+    """Difference of two values, or of one and a constant, either way round."""
     if call.args["alpha"] != 1:
         alpha = call.args["alpha"]
         raise i.refuse(call, f"alpha is {alpha}, expected 1; scale the weights instead")
-    if not i.is_constant(call, "self") and not i.is_constant(call, "other"):
-        raise i.refuse(
-            call, "both operands are computed; negate the weights in front of one, and add"
-        )
     reverse = call.target.startswith("aten.rsub.")
     minuend, subtrahend = ("other", "self") if reverse else ("self", "other")
     if i.is_constant(call, minuend):
         offset = i.spread_constant(call, minuend, subtrahend)
         return _affine(i, call, subtrahend, -1.0, offset)
-    return _affine(i, call, minuend, 1.0, -i.spread_constant(call, subtrahend, minuend))
+    if i.is_constant(call, subtrahend):
+        return _affine(i, call, minuend, 1.0, -i.spread_constant(call, subtrahend, minuend))
+    a, b = _stretched(i, call)
+    return i.add(call, Subtract(), *((b, a) if reverse else (a, b)))
+
+
+def negate(i: Importer, call: Call) -> str:
+    """``-x``."""
+    return affine(i, call, i.first(call), -1.0, 0.0)
 
 
 def multiply(i: Importer, call: Call) -> str:
     """Product with a constant."""
     x, factor = ("other", "self") if i.is_constant(call, "self") else ("self", "other")
     return _affine(i, call, x, i.spread_constant(call, factor, x), 0.0)
+
+
+def larger(i: Importer, call: Call) -> str:
+    """``maximum`` of two values."""
+    return i.add(call, MinMax(True), *_stretched(i, call))
+
+
+def smaller(i: Importer, call: Call) -> str:
+    """``minimum`` of two values."""
+    return i.add(call, MinMax(False), *_stretched(i, call))
 
 
 def divide(i: Importer, call: Call) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from math import prod
 from typing import Any
 
 import numpy as np
@@ -13,24 +12,12 @@ from hwaccel.config import Config
 from hwaccel.errors import ConfigError, FrontendError, HwaccelError
 from hwaccel.frontend.calibrate import Observed, Progress
 from hwaccel.frontend.floatgraph import (
-    Add,
-    Affine,
     AvgPool2d,
-    Clip,
-    Concat,
-    Conv2d,
-    Dense,
-    FakeQuant,
     FloatGraph,
     FloatNode,
     FloatOp,
     Floats,
-    Gather,
-    MaxPool2d,
-    Relu,
-    Reshape,
     Role,
-    ZeroPad2d,
 )
 from hwaccel.frontend.formats import (
     MAX_SHIFT,
@@ -47,11 +34,13 @@ from hwaccel.ir import Graph, GraphBuilder, Op, TensorType
 
 # Bits of a bias below the last bit of what is made of the sum.
 _BIAS_GUARD = 4
-# A batch normalization that cannot be folded has no channel scales, so it gets a finer grid.
-_SCALE_EXTRA = 2
 _MAX_INPUT = 32
 # Intermediates stay below 2^62; this leaves room for a bias and a sign.
-_MAX_PRODUCT = 60
+MAX_PRODUCT = 60
+
+
+# Adds the IR nodes of a float node and returns the value that stands for it.
+Lower = Callable[..., str]
 
 
 class Lowering:
@@ -63,7 +52,9 @@ class Lowering:
         placement: Placement,
         seen: Mapping[str, Observed],
         config: Config,
+        how: Mapping[type[FloatOp], Lower],
     ) -> None:
+        self._how = how
         self._graph = graph
         self._placement = placement
         self._seen = seen
@@ -118,6 +109,23 @@ class Lowering:
         method = self._config.calibration
         return activation_type(seen, bits, signed=signed, method=method, where=where(path))
 
+    def result_format(self, node: FloatNode, *, signed: bool) -> FixedType:
+        """Return the format of a result that is rounded where it is made.
+
+        That is the one the model states behind it, if it does.
+        """
+        bits = self._activation_bits(node.path)
+        if self._config.output_bits is not None and node.name in self._graph.outputs:
+            bits = self._config.output_bits
+        seen, method = self._seen[node.name], self._config.calibration
+        fixed = activation_type(
+            seen, max(bits, 1 + signed), signed=signed, method=method, where=where(node.path)
+        )
+        stated = self._placement.fracs.get(node.name)
+        if stated is None or stated <= fixed.frac:
+            return fixed
+        return FixedType(signed, fixed.width + stated - fixed.frac, stated)
+
     def _activation_bits(self, path: str) -> int:
         return self._config.layer(path).activation_bits or self._config.activation_bits
 
@@ -141,7 +149,7 @@ class Lowering:
         states = node.op.role is Role.QUANTIZE
         inputs = tuple((self._exact if states else self._now)[name] for name in node.inputs)
         try:
-            result = _LOWER[node.op.__class__](self, node, node.op, *inputs)
+            result = self._how[node.op.__class__](self, node, node.op, *inputs)
             self._now[node.name] = self._exact[node.name] = result
             if node.name in self._placement.rounded:
                 self._now[node.name] = self._round(node, result)
@@ -213,15 +221,15 @@ class Lowering:
         extra = min(self.bias_bits(node, bias, acc_frac), MAX_SHIFT - int(made.shift.max()))
         reach = np.abs(made.ints).reshape(len(bias), -1).sum(axis=1)
         bound = max(int(r) << int(s + extra) for r, s in zip(reach, made.shift, strict=True))
-        if (bound * self.type(x).magnitude).bit_length() > _MAX_PRODUCT:
+        if (bound * self.type(x).magnitude).bit_length() > MAX_PRODUCT:
             raise FrontendError(
-                f"{where(node.path)}: {node.op.kind}: sums need more than {_MAX_PRODUCT} bits; use "
+                f"{where(node.path)}: {node.op.kind}: sums need more than {MAX_PRODUCT} bits; use "
                 "fewer bits for weights and activations, or scales that differ less"
             )
         return {
             "weight": IntArray(made.ints),
             "shift": IntArray(made.shift + extra),
-            "bias": _integers(node, bias, acc_frac + extra),
+            "bias": integers(node, bias, acc_frac + extra),
             "weight_frac": made.frac + extra,
         }
 
@@ -241,14 +249,19 @@ class Lowering:
         # Quotients that are no ties are at least 2^-finer / odd away from one.
         finer = max(0, 1 + self._target_frac(node) - type.frac)
         k = (type.magnitude * odd).bit_length() - 1 + finer
-        k = min(k, _MAX_PRODUCT + odd.bit_length() - 1 - type.magnitude.bit_length())
+        k = min(k, MAX_PRODUCT + odd.bit_length() - 1 - type.magnitude.bit_length())
         mult = round((1 << k) / odd)
         channels = type.channels
         scale = ops.Scale(IntArray([mult] * channels), IntArray([0] * channels), k)
         return self.add(node, scale, total)
 
 
-def _integers(node: FloatNode, values: Floats, frac: int) -> IntArray:
+def integers(node: FloatNode, values: Floats, frac: int) -> IntArray:
+    """Return ``values`` as integers counted in steps of ``2^-frac``.
+
+    Raises:
+        FrontendError: they are too large for that.
+    """
     scaled = np.rint(np.ldexp(values, frac))
     if np.abs(scaled).max(initial=0) >= 2.0**MAX_WIDTH:
         raise FrontendError(
@@ -256,105 +269,3 @@ def _integers(node: FloatNode, values: Floats, frac: int) -> IntArray:
             f"beside weights and inputs counted in steps of 2^-{frac}; rescale the layer"
         )
     return IntArray(scaled.astype(np.int64))
-
-
-def _dense(low: Lowering, node: FloatNode, op: Dense, x: str) -> str:
-    return low.add(node, ops.Dense(**low.linear_fields(node, x, op.weight, op.bias)), x)
-
-
-def _conv2d(low: Lowering, node: FloatNode, op: Conv2d, x: str) -> str:
-    fields = low.linear_fields(node, x, op.weight, op.bias)
-    made = ops.Conv2d(
-        **fields, stride=op.stride, padding=op.padding, dilation=op.dilation, groups=op.groups
-    )
-    return low.add(node, made, x)
-
-
-def _affine(low: Lowering, node: FloatNode, op: Affine, x: str) -> str:
-    bits = low.weight_bits(node.path) + _SCALE_EXTRA
-    row = op.scale[None, :]
-    # One row: a scale op has no shift per channel, so all channels share one fraction.
-    made = quantize_weights(row, bits, low.method)
-    acc_frac = low.type(x).frac + made.frac
-    extra = min(
-        low.bias_bits(node, op.offset, acc_frac), _MAX_PRODUCT - bits - low.type(x).fixed.width
-    )
-    add = _integers(node, op.offset, acc_frac + extra)
-    return low.add(node, ops.Scale(IntArray(made.ints[0] << extra), add, made.frac + extra), x)
-
-
-def _add(low: Lowering, node: FloatNode, op: Add, a: str, b: str) -> str:
-    return low.add(node, ops.Add.of(low.type(a), low.type(b)), a, b)
-
-
-def _concat(low: Lowering, node: FloatNode, op: Concat, a: str, b: str) -> str:
-    return low.add(node, ops.Concat.of(low.type(a), low.type(b)), a, b)
-
-
-def _avgpool(low: Lowering, node: FloatNode, op: AvgPool2d, x: str) -> str:
-    return low.average(node, op, x)
-
-
-def _maxpool(low: Lowering, node: FloatNode, op: MaxPool2d, x: str) -> str:
-    return low.add(node, ops.MaxPool2d(op.kernel, op.stride, op.padding, op.dilation), x)
-
-
-def _zeropad(low: Lowering, node: FloatNode, op: ZeroPad2d, x: str) -> str:
-    # Windows of one pixel: padding is the only thing left of the sum.
-    return low.add(node, ops.SumPool2d((1, 1), (1, 1), op.padding), x)
-
-
-def _relu(low: Lowering, node: FloatNode, op: Relu, x: str) -> str:
-    return low.add(node, ops.Relu(), x)
-
-
-def _clip(low: Lowering, node: FloatNode, op: Clip, x: str) -> str:
-    type = low.type(x)
-    lo, hi = (
-        None if np.isinf(bound) else int(np.rint(np.ldexp(bound, type.frac)))
-        for bound in (op.lo, op.hi)
-    )
-    if (lo is None or lo <= type.lo) and (hi is None or type.hi <= hi):
-        return x
-    lowest = min(type.lo, type.hi if hi is None else hi) if lo is None else lo
-    return low.add(node, ops.Requant(0, lowest, max(type.hi, lowest) if hi is None else hi), x)
-
-
-def _reshape(low: Lowering, node: FloatNode, op: Reshape, x: str) -> str:
-    shape = _wired(op.shape)
-    return x if low.type(x).shape == shape else low.add(node, ops.Reshape(shape), x)
-
-
-def _gather(low: Lowering, node: FloatNode, op: Gather, x: str) -> str:
-    fill = int(np.rint(np.ldexp(op.fill, low.type(x).frac)))
-    return low.add(node, ops.Gather(op.source, _wired(op.shape), fill), x)
-
-
-def _wired(shape: tuple[int, ...]) -> tuple[int, ...]:
-    """Return a shape of at most three axes with the same elements in the same order."""
-    return shape if len(shape) <= 3 else (*shape[:2], prod(shape[2:]))
-
-
-def _fake_quant(low: Lowering, node: FloatNode, op: FakeQuant, x: str) -> str:
-    type = low.type(x)
-    shift = type.frac - op.frac
-    if shift <= 0 and op.lo <= type.lo << -shift and type.hi << -shift <= op.hi:
-        return x
-    return low.add(node, ops.Requant(shift, op.lo, op.hi), x)
-
-
-_LOWER: dict[type[FloatOp], Callable[..., str]] = {
-    Dense: _dense,
-    Conv2d: _conv2d,
-    Affine: _affine,
-    Add: _add,
-    Concat: _concat,
-    AvgPool2d: _avgpool,
-    MaxPool2d: _maxpool,
-    ZeroPad2d: _zeropad,
-    Relu: _relu,
-    Clip: _clip,
-    Reshape: _reshape,
-    Gather: _gather,
-    FakeQuant: _fake_quant,
-}

@@ -60,14 +60,15 @@ class _Flow:
     def _reader_settles(self, reader: FloatNode) -> bool:
         if reader.op.role is Role.QUANTIZE:
             return True
-        return reader.op.role is not Role.MULTIPLY and self._settled[reader.name]
+        widens = reader.op.role in (Role.MULTIPLY, Role.TABLE)
+        return not widens and self._settled[reader.name]
 
     def _reader_needs(self, reader: FloatNode) -> bool:
         if reader.op.role is Role.KEEP:
             return self._needs[reader.name]
         if reader.op.role is Role.SUM:
             return not self._settled[reader.name]
-        return reader.op.role is Role.MULTIPLY
+        return reader.op.role in (Role.MULTIPLY, Role.TABLE)
 
     def _reader_rectifies(self, reader: FloatNode) -> bool:
         # Rounding, clipping at zero, maxima, reshapes and concatenation commute.
@@ -78,7 +79,8 @@ class _Flow:
     def _reader_fracs(self, reader: FloatNode) -> set[int]:
         if isinstance(reader.op, FakeQuant):
             return {reader.op.frac}
-        return set() if reader.op.role is Role.MULTIPLY else self._fracs[reader.name]
+        ends = reader.op.role in (Role.MULTIPLY, Role.TABLE)
+        return set() if ends else self._fracs[reader.name]
 
     def rectified(self) -> frozenset[str]:
         """Return the values whose negative part no reader sees."""

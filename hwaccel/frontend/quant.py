@@ -13,6 +13,7 @@ from hwaccel.frontend.batchnorm import fold_batchnorm
 from hwaccel.frontend.calibrate import Progress, batches, calibrate
 from hwaccel.frontend.floatgraph import FloatGraph, Role
 from hwaccel.frontend.lower import Lowering
+from hwaccel.frontend.lower_ops import LOWER
 from hwaccel.frontend.placement import place
 from hwaccel.frontend.program import shown
 from hwaccel.ir import Graph
@@ -40,9 +41,11 @@ def quantize(
     _check_inputs(graph)
     data = batches(graph, calibration)
     placement = place(graph)
-    wanted = {*placement.ends.values(), *graph.outputs, *(value.name for value in graph.inputs)}
+    tables = {node.name for node in graph.nodes if node.op.role is Role.TABLE}
+    inputs = {value.name for value in graph.inputs}
+    wanted = {*placement.ends.values(), *graph.outputs, *inputs, *tables}
     seen = calibrate(graph, data, wanted, progress)
-    return Lowering(graph, placement, seen, config).run(progress)
+    return Lowering(graph, placement, seen, config, LOWER).run(progress)
 
 
 def _check_layers(graph: FloatGraph, config: Config) -> None:
@@ -58,7 +61,11 @@ def _check_layers(graph: FloatGraph, config: Config) -> None:
             raise ConfigError(f"{name} {_no_layer(path, sorted(roles), graph.modules)}")
         if layer.weight_bits is not None and Role.MULTIPLY not in roles[path]:
             raise ConfigError(f"{name} has no weights, so weight_bits has no effect; leave it out")
-        if layer.activation_bits is not None and not roles[path] & {Role.MULTIPLY, Role.SUM}:
+        if layer.activation_bits is not None and not roles[path] & {
+            Role.MULTIPLY,
+            Role.SUM,
+            Role.TABLE,
+        }:
             raise ConfigError(
                 f"{name} keeps its operand's format; give activation_bits to the layer in front"
             )

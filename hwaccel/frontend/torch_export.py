@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from hwaccel.errors import FrontendError
-from hwaccel.frontend import layers, moves, pooling, resize
+from hwaccel.frontend import functions, layers, moves, pooling, resize
 from hwaccel.frontend.export import Example, export, read
 from hwaccel.frontend.floatgraph import FloatGraph
 from hwaccel.frontend.importer import Handler, Importer
@@ -13,6 +13,7 @@ from hwaccel.frontend.program import Program
 
 HANDLERS: dict[str, Handler] = {
     **{f"aten.{name}": moves.view for name in moves.VIEWS.split()},
+    **dict.fromkeys(functions.targets(), functions.tabled),
     **{f"aten.{name}": moves.copy for name in moves.COPIES.split()},
     "aten.linear.default": layers.linear,
     "aten.matmul.default": layers.matmul,
@@ -59,6 +60,11 @@ HANDLERS: dict[str, Handler] = {
     "aten.sub_.Scalar": layers.subtract,
     "aten.rsub.Scalar": layers.subtract,
     "aten.rsub.Tensor": layers.subtract,
+    "aten.maximum.default": layers.larger,
+    "aten.minimum.default": layers.smaller,
+    "aten.max.other": layers.larger,
+    "aten.min.other": layers.smaller,
+    "aten.neg.default": layers.negate,
     "aten.mul.Tensor": layers.multiply,
     "aten.mul_.Tensor": layers.multiply,
     "aten.mul.Scalar": layers.multiply,

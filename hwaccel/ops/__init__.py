@@ -9,11 +9,13 @@ from hwaccel.ops.conv2d import Conv2d
 from hwaccel.ops.dense import Dense
 from hwaccel.ops.gather import Gather
 from hwaccel.ops.maxpool2d import MaxPool2d
+from hwaccel.ops.minmax import MinMax
 from hwaccel.ops.relu import Relu
 from hwaccel.ops.requant import Requant
 from hwaccel.ops.reshape import Reshape
 from hwaccel.ops.scale import Scale
 from hwaccel.ops.sumpool2d import SumPool2d
+from hwaccel.ops.table import Tabulate
 
 OPS: tuple[type[Op], ...] = (
     Add,
@@ -22,11 +24,13 @@ OPS: tuple[type[Op], ...] = (
     Dense,
     Gather,
     MaxPool2d,
+    MinMax,
     Relu,
     Requant,
     Reshape,
     Scale,
     SumPool2d,
+    Tabulate,
 )
 
 OP_BY_NAME: dict[str, type[Op]] = {op.name: op for op in OPS}
@@ -40,9 +44,11 @@ __all__ = [
     "Dense",
     "Gather",
     "MaxPool2d",
+    "MinMax",
     "Relu",
     "Requant",
     "Reshape",
     "Scale",
     "SumPool2d",
+    "Tabulate",
 ]

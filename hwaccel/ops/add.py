@@ -1,9 +1,9 @@
-"""Sum of two tensors, the merge of a residual connection."""
+"""Sum or difference of two tensors, the merge of a residual connection."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import ClassVar
+from dataclasses import dataclass, replace
+from typing import ClassVar, TypeVar
 
 import numpy as np
 
@@ -16,13 +16,16 @@ from hwaccel.ir.op import Example, Interval, Op
 from hwaccel.ir.types import TensorType
 from hwaccel.ops.family import Ints, alignment, check_alignment, divisors
 
+_Ends = TypeVar("_Ends", int, Ints)
+
 
 @dataclass(frozen=True, slots=True)
 class Add(Op):
     """``y = (a << (f - a.frac)) + (b << (f - b.frac))`` with ``f = max(a.frac, b.frac)``.
 
     ``a_shift`` and ``b_shift`` are these shifts; they follow from the operands' formats and
-    are fields so that the meaning does not depend on anything but the op.
+    are fields so that the meaning does not depend on anything but the op. With ``subtract`` the
+    sign between them is minus.
     """
 
     name: ClassVar[str] = "add"
@@ -30,11 +33,12 @@ class Add(Op):
 
     a_shift: int = 0
     b_shift: int = 0
+    subtract: bool = False
 
     @classmethod
-    def of(cls, a: TensorType, b: TensorType) -> Add:
+    def of(cls, a: TensorType, b: TensorType, *, subtract: bool = False) -> Add:
         """Return the op that aligns these two operands."""
-        return cls(*alignment(a, b))
+        return cls(*alignment(a, b), subtract)
 
     def verify(self, *ins: TensorType) -> None:
         """Check shapes and alignment."""
@@ -47,29 +51,29 @@ class Add(Op):
             FixedType.of_range(x.lo << shift, x.hi << shift, 0)
 
     def infer(self, *ins: TensorType) -> TensorType:
-        """Add the intervals."""
+        """Add or subtract the intervals."""
         a, b = ins
-        return TensorType(
-            a.shape,
-            a.frac + self.a_shift,
-            (a.lo << self.a_shift) + (b.lo << self.b_shift),
-            (a.hi << self.a_shift) + (b.hi << self.b_shift),
-        )
+        ends = self._combined((a.lo, a.hi), (b.lo, b.hi))
+        return TensorType(a.shape, a.frac + self.a_shift, *ends)
 
     def intervals(self, ins: tuple[TensorType, ...], *operands: Interval) -> Interval:
-        """Add the intervals channel by channel."""
-        (a_lo, a_hi), (b_lo, b_hi) = operands
-        return (
-            (a_lo << self.a_shift) + (b_lo << self.b_shift),
-            (a_hi << self.a_shift) + (b_hi << self.b_shift),
-        )
+        """Add or subtract the intervals channel by channel."""
+        return self._combined(*operands)
+
+    def _combined(self, a: tuple[_Ends, _Ends], b: tuple[_Ends, _Ends]) -> tuple[_Ends, _Ends]:
+        (a_lo, a_hi), (b_lo, b_hi) = a, b
+        low, high = b_lo << self.b_shift, b_hi << self.b_shift
+        if self.subtract:
+            low, high = -high, -low
+        return (a_lo << self.a_shift) + low, (a_hi << self.a_shift) + high
 
     def golden(self, *xs: Array) -> Array:
-        """Align and add."""
-        return shift_left(xs[0], self.a_shift) + shift_left(xs[1], self.b_shift)
+        """Align, then add or subtract."""
+        a, b = shift_left(xs[0], self.a_shift), shift_left(xs[1], self.b_shift)
+        return a - b if self.subtract else a + b
 
     def bound(self, *ins: TensorType) -> int:
-        """Bound the aligned operands and their sum."""
+        """Bound the aligned operands, their sum and their difference."""
         return (ins[0].magnitude << self.a_shift) + (ins[1].magnitude << self.b_shift)
 
     def folds(self, *ins: TensorType) -> tuple[Fold, ...]:
@@ -77,7 +81,9 @@ class Add(Op):
         return tuple(Fold(n, n) for n in divisors(ins[0].channels))
 
     def canonical(self, inputs: tuple[str, ...]) -> tuple[Op, tuple[str, ...]]:
-        """Sort the operands: addition commutes."""
+        """Sort the operands of a sum: addition commutes."""
+        if self.subtract:
+            return self, inputs
         (a, a_shift), (b, b_shift) = sorted(zip(inputs, (self.a_shift, self.b_shift), strict=True))
         return Add(a_shift, b_shift), (a, b)
 
@@ -96,10 +102,10 @@ class Add(Op):
 
     def divided(self, k: int) -> Add:
         """Shift less."""
-        return Add(self.a_shift - k, self.b_shift - k)
+        return replace(self, a_shift=self.a_shift - k, b_shift=self.b_shift - k)
 
     def hardware(self, ins: tuple[TensorType, ...], fold: Fold) -> Hardware:
-        """Join both streams, align and add in one cycle."""
+        """Join both streams, align and add or subtract in one cycle."""
         a, b = ins
         out, lanes = self.infer(a, b).fixed.width, fold.pe
         params = {
@@ -111,6 +117,7 @@ class Add(Op):
             "B_SIGNED": int(b.fixed.signed),
             "B_SHIFT": self.b_shift,
             "OUT_W": out,
+            **({"SUBTRACT": 1} if self.subtract else {}),
         }
         pipe = Pipe(
             "hwa_add",
@@ -127,24 +134,34 @@ class Add(Op):
         """One adder per element."""
         shift = self.b_shift - self.a_shift
         sums = [
-            build.shift(build.sum(int(a), int(b), shift), min(self.a_shift, self.b_shift))
+            build.shift(
+                build.sum(int(a), int(b), shift, self.subtract), min(self.a_shift, self.b_shift)
+            )
             for a, b in zip(xs[0].ravel(), xs[1].ravel(), strict=True)
         ]
         return np.array(sums, dtype=np.int64).reshape(xs[0].shape)
 
     def kernel(self, *ins: TensorType) -> Kernel:
         """Call ``add``."""
-        params = (("size", ins[0].size), ("a_shift", self.a_shift), ("b_shift", self.b_shift))
+        params = (
+            ("size", ins[0].size),
+            ("a_shift", self.a_shift),
+            ("b_shift", self.b_shift),
+            ("subtract", int(self.subtract)),
+        )
         return Kernel("add", params)
 
     @classmethod
     def examples(cls) -> tuple[Example, ...]:
-        """Equal and unequal formats, every rank."""
+        """Equal and unequal formats, every rank, both signs between the operands."""
 
-        def make(label: str, shape: tuple[int, ...], a: str, b: str) -> Example:
+        def make(
+            label: str, shape: tuple[int, ...], a: str, b: str, subtract: bool = False
+        ) -> Example:
             ins = tuple(TensorType.full(shape, FixedType.parse(text)) for text in (a, b))
-            return Example(label, cls.of(*ins), ins)
+            return Example(label, cls.of(*ins, subtract=subtract), ins)
 
+        odd = TensorType((4,), 0, 3, 9), TensorType((4,), 0, -20, -7)
         return (
             make("same", (4, 2, 3), "s8.4", "s8.4"),
             make("unsigned", (4, 2, 2), "u8.4", "u8.4"),
@@ -154,5 +171,12 @@ class Add(Op):
             make("one-bit", (3,), "u1.0", "s1.0"),
             make("one-element", (1,), "s8.0", "u8.-3"),
             make("wide", (2, 2, 2), "s30.10", "s24.14"),
-            Example("intervals", cls(), (TensorType((4,), 0, 3, 9), TensorType((4,), 0, -20, -7))),
+            Example("intervals", cls(), odd),
+            make("minus", (4, 2, 3), "s8.4", "s8.4", True),
+            make("minus-unsigned", (2, 5), "u8.4", "u8.4", True),
+            make("minus-mixed", (6,), "u8.2", "s8.6", True),
+            make("minus-left", (4, 3, 1), "s8.6", "u4.1", True),
+            make("minus-one-bit", (3,), "s1.0", "u1.0", True),
+            make("minus-wide", (2, 2, 2), "s30.10", "u24.14", True),
+            Example("minus-intervals", cls(subtract=True), odd),
         )

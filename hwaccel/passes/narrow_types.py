@@ -8,7 +8,7 @@ from typing import ClassVar
 from hwaccel.fxp import Overflow, Rounding
 from hwaccel.ir import Graph, Op
 from hwaccel.ir.op import Interval
-from hwaccel.ops import Add, Concat, Requant
+from hwaccel.ops import Add, Concat, MinMax, Requant
 from hwaccel.passes.base import Pass
 from hwaccel.passes.edit import Edit
 from hwaccel.passes.intervals import channel_intervals
@@ -24,10 +24,10 @@ class NarrowTypes(Pass):
     - A type is one interval for all channels; following each channel by itself shows more. The
       clip of a ``requant`` shrinks to what its channels reach, which makes its wire narrower.
       Exact: the clip only loses what never comes.
-    - Where every result of ``dense``, ``conv2d``, ``scale``, ``add`` or ``concat`` is a multiple
-      of ``2^k``, the factor goes, and every reader behind makes up for it: a ``requant`` by its
-      shift, an ``add`` or ``concat`` by its alignment. Exact: ``round(2^k x * 2^-s) =
-      round(x * 2^-(s-k))``. Not done where such a value is a graph output or reaches another op.
+    - Where every result of ``dense``, ``conv2d``, ``scale``, ``add``, ``minmax`` or ``concat`` is a
+      multiple of ``2^k``, the factor goes, and every reader behind makes up for it: a ``requant``
+      by its shift, the last three by their alignment. Exact: ``round(2^k x * 2^-s) = round(x *
+      2^-(s-k))``. Not done where such a value is a graph output or reaches another op.
     - A ``requant`` that does not shift right rounds nothing: ``floor`` is the cheapest mode.
 
     ``%d = dense(%x) {weight=[[4, 8]], bias=[12]}; %q = requant(%d) {shift=3}`` becomes
@@ -80,7 +80,7 @@ def _absorb(edit: Edit, name: str, k: int, absorbed: dict[str, Op]) -> bool:
         match op:
             case Requant() if op.shift - k >= -MAX_SHIFT:
                 absorbed[reader.name] = replace(op, shift=op.shift - k)
-            case Add() | Concat():
+            case Add() | Concat() | MinMax():
                 a, b = (k if operand == name else 0 for operand in reader.inputs)
                 absorbed[reader.name] = replace(op, a_shift=op.a_shift + a, b_shift=op.b_shift + b)
             case _ if op.homogeneous and _absorb(edit, reader.name, k, absorbed):

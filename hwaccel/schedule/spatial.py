@@ -140,7 +140,8 @@ class Maker:
             tuple((n.name, n.output.type.shape) for n in region.nodes),
         )
         cost = estimate(unit.piped, self.config.family)
-        return Spatial(region, unit, lines, Area(luts=round(cost.luts), ffs=cost.ffs))
+        area = Area(luts=round(cost.luts), ffs=cost.ffs, dsps=cost.dsps)
+        return Spatial(region, unit, lines, area)
 
     def _check_size(self, region: Region) -> None:
         weights = 0

@@ -1,6 +1,7 @@
-// hwa_add: adder pipe for two tensors, with their binary points lined up.
+// hwa_add: adder or subtractor pipe for two tensors, with their binary points lined up.
 //
 //   function  out[l] = (a[l] << A_SHIFT) + (b[l] << B_SHIFT)      l = 0 .. LANES-1
+//             with SUBTRACT minus in the place of plus
 //             a and b signed or not by A_SIGNED and B_SIGNED, signed out
 //   order     lane 0 in the low bits
 //   latency   1
@@ -28,7 +29,9 @@ module hwa_add #(
     // Left shift of b in bits.
     parameter integer B_SHIFT = 0,
     // Width of one output lane in bits.
-    parameter integer OUT_W = 9
+    parameter integer OUT_W = 9,
+    // 1 to subtract b.
+    parameter integer SUBTRACT = 0
 ) (
     input  wire                   clk,
     input  wire                   rst,
@@ -78,7 +81,8 @@ module hwa_add #(
                                                     b_wide[OUT_W +: B_W+B_SHIFT]};
 
             always @(posedge clk)
-                out_q <= a_wide[OUT_W-1:0] + b_wide[OUT_W-1:0];
+                out_q <= (SUBTRACT != 0) ? a_wide[OUT_W-1:0] - b_wide[OUT_W-1:0]
+                                         : a_wide[OUT_W-1:0] + b_wide[OUT_W-1:0];
 
             assign out_data[l*OUT_W +: OUT_W] = out_q;
         end

@@ -36,7 +36,7 @@ def test_never_negative_and_summed_up(family: str, seed: int) -> None:
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-@pytest.mark.parametrize("kind", ["sum", "minus", "shifted", "clip", "bound", "max", "even"])
+@pytest.mark.parametrize("kind", ["sum", "minus", "shifted", "clip", "bound", "max", "min", "even"])
 def test_more_bits_never_cost_less(family: str, kind: str) -> None:
     costs = []
     for bits in range(4, 24):
@@ -54,6 +54,8 @@ def test_more_bits_never_cost_less(family: str, kind: str) -> None:
                 build.clip(x, -high // 2 - 1, high // 2)
             case "max":
                 build.maximum(x, y)
+            case "min":
+                build.minimum(x, y)
             case _:
                 build.even(x, bits // 2)
         costs.append(last(build, family))
@@ -80,6 +82,36 @@ def test_low_bits_of_the_unshifted_operand_pass() -> None:
     # y << 0 is subtracted below a: all of its bits have to be negated.
     build.sum(x, y, -3, True)
     assert last(build, "ecp5") == 12
+
+
+def product(bits: int, signed: bool = False) -> Circuit:
+    build = Builder()
+    ends = (-(1 << (bits - 1)), (1 << (bits - 1)) - 1) if signed else (0, (1 << bits) - 1)
+    made = build.product(build.input(0, *ends), build.input(1, *ends))
+    return pruned(build, [ends, ends], [made])
+
+
+@pytest.mark.parametrize(
+    ("bits", "signed", "dsps", "ecp5"),
+    [
+        (1, False, (0, 0, 0, 0), 1),
+        (2, False, (0, 0, 0, 0), 4),
+        (4, True, (0, 0, 0, 0), 18),
+        (5, False, (1, 1, 1, 0), 0),
+        (6, False, (1, 1, 1, 1), 0),
+        (18, True, (1, 1, 1, 4), 0),
+        (20, True, (4, 2, 2, 4), 60),
+    ],
+)
+def test_products_take_dsp_blocks_as_yosys_gives_them(
+    bits: int, signed: bool, dsps: tuple[int, ...], ecp5: float
+) -> None:
+    circuit = product(bits, signed)
+    piped = pipeline(circuit, model_for("ecp5"), latency=1)
+    costs = [estimate(piped, family) for family in FAMILIES]
+    assert tuple(cost.dsps for cost in costs) == dsps
+    assert costs[0].luts == ecp5
+    assert tuple(breakdown(piped, family)["times"].dsps for family in FAMILIES) == dsps
 
 
 def test_operands_side_by_side_are_wires() -> None:

@@ -11,6 +11,7 @@ import pytest
 from hwaccel.circuit import Builder, Circuit, Pipelined
 from hwaccel.circuit.delay import DelayModel, model_for
 from hwaccel.circuit.lay_out import pruned
+from hwaccel.circuit.node import Constant
 from hwaccel.circuit.pipeline import check, earliest, pipeline
 from hwaccel.errors import ScheduleError
 
@@ -31,8 +32,10 @@ def random_circuit(seed: int, size: int = 60, inputs: int = 6, bits: int = 6) ->
     ids.append(build.constant(5))
     while len(build.nodes) < size:
         a, b = (int(i) for i in rng.choice(ids[-12:], 2))
-        kind = int(rng.integers(9))
+        kind = int(rng.integers(11))
         width = build.nodes[a].width
+        # Times a constant is a matrix product, which has to be laid out.
+        constants = {i for i in ids if isinstance(build.nodes[i], Constant)}
         if kind == 0 and width > 4:
             ids.append(build.shift(a, -int(rng.integers(1, 4))))
         elif kind == 1 and width > 5:
@@ -46,6 +49,10 @@ def random_circuit(seed: int, size: int = 60, inputs: int = 6, bits: int = 6) ->
             ids.append(build.table(a, tuple(int(v) for v in rng.integers(-9, 9, span))))
         elif kind == 5 and width < 9:
             ids.append(build.shift(a, 1))
+        elif kind == 6 and width + build.nodes[b].width < 14 and {a, b}.isdisjoint(constants):
+            ids.append(build.product(a, b))
+        elif kind == 7:
+            ids.append(build.minimum(a, b))
         elif max(width, build.nodes[b].width) < 16:
             ids.append(build.sum(a, b, int(rng.integers(-2, 3)), bool(rng.integers(2))))
         else:
@@ -266,6 +273,17 @@ def test_a_node_slower_than_the_clock_is_named() -> None:
         r"leaves 1\.00 ns; lower the clock to \d+\.\d MHz, or use fewer bits$",
     ):
         pipeline(adders(), ECP5, clock_ns=1.0)
+
+
+@pytest.mark.parametrize(("bits", "placed"), [(9, 6.79), (18, 7.14)])
+def test_a_product_in_a_dsp_block_takes_what_was_placed(bits: int, placed: float) -> None:
+    build = Builder()
+    ends = (-(1 << (bits - 1)), (1 << (bits - 1)) - 1)
+    made = build.product(build.input(0, *ends), build.input(1, *ends))
+    circuit = pruned(build, [ends, ends], [made])
+    time = check(pipeline(circuit, ECP5, latency=1), ECP5)
+    assert time is not None
+    assert placed < time < placed + 0.5
 
 
 def test_the_clock_that_is_offered_is_reached() -> None:

@@ -53,11 +53,26 @@ def _with_constant(b: Builder, rng: random.Random, x: int, y: int) -> int:
     return b.sum(pair[0], pair[1], rng.randint(-3, 3), rng.random() < 0.5)
 
 
+def _choose(b: Builder, rng: random.Random, x: int, y: int) -> int:
+    z = rng.randrange(len(b.nodes))
+    lo = min(b.nodes[i].lo for i in (y, z))
+    return b.choose(x, y, z, lo, max(b.nodes[i].hi for i in (y, z)))
+
+
+def _product(b: Builder, rng: random.Random, x: int, y: int) -> int | None:
+    a, c = b.nodes[x], b.nodes[y]
+    fits = a.lo < a.hi and c.lo < c.hi and a.width + c.width <= _WIDEST
+    return b.product(x, y) if fits else None
+
+
 _MAKERS: tuple[Maker, ...] = (
     *[lambda b, rng, x, y: b.sum(x, y, rng.randint(-4, 4), rng.random() < 0.5)] * 6,
     lambda b, rng, x, y: b.shift(x, rng.randint(-b.nodes[x].width - 1, 3)),
     lambda b, rng, x, y: b.even(x, rng.randint(1, 5)),
     lambda b, rng, x, y: b.maximum(x, y),
+    lambda b, rng, x, y: b.minimum(x, y),
+    _choose,
+    *[_product] * 2,
     lambda b, rng, x, y: b.constant(rng.randint(-40, 40)),
     *[_clip] * 2,
     _wrap,
@@ -103,7 +118,7 @@ def clips() -> Circuit:
 
 
 def sums() -> Circuit:
-    """Return every sum of every two of some inputs."""
+    """Return every sum, maximum, minimum and product of every two of some inputs."""
     b = Builder()
     b.origin = "sum"
     intervals = [(0, 1), (-1, 0), (0, 5), (-3, 2), (-6, -5)]
@@ -117,6 +132,8 @@ def sums() -> Circuit:
         for subtract in (False, True)
     ]
     outputs += [b.maximum(x, y) for x in xs for y in xs]
+    outputs += [b.minimum(x, y) for x in xs for y in xs]
+    outputs += [b.product(x, y) for x in xs[:6] for y in xs[:6]]
     return pruned(b, intervals, list(dict.fromkeys(outputs)))
 
 

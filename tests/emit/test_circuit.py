@@ -39,10 +39,11 @@ def small() -> Unit:
     b.origin = "act"
     z = [b.clip(b.even(y[0], 2), -8, 7), b.clip(y[1], 0, 37), b.maximum(y[2], y[0])]
     z += [b.wrap(y[1], -8, 7), b.table(x[0], tuple(i * i // 4 for i in range(-8, 8)))]
+    z += [b.product(x[1], x[2]), b.choose(y[1], x[0], y[2], -8, 63), b.minimum(y[2], x[3])]
     b.label(z)
     circuit = pruned(b, [(-8, 7)] * 4, z)
     stages = tuple(int(origin == "act") for origin in circuit.origins)
-    outs = (Lanes("y", 5, 9, True),)
+    outs = (Lanes("y", 8, 9, True),)
     paths = (("fc", "net.0"), ("act", "net.1"))
     return Unit("circuit", Pipelined(circuit, stages, 2), (Lanes("x", 4, 4, True),), outs, paths)
 
@@ -186,7 +187,7 @@ def test_combinational_circuits_have_no_clock():
 
 def test_elements_are_named_by_coordinates():
     u = small()
-    found = text(replace(u, shapes=(("fc", (1, 1, 3)), ("act", (5,)))))
+    found = text(replace(u, shapes=(("fc", (1, 1, 3)), ("act", (8,)))))
     assert "fc_y0_0_2 = " in found
     assert "act_y4 = " in found
 

@@ -46,13 +46,6 @@ MODULES = [
         "softmax: is not supported; leave it out: the largest score stays the largest; "
         "apply it outside",
     ),
-    (
-        nn.Sigmoid(),
-        (4,),
-        "sigmoid: is not supported; leave it out: the largest score stays the largest; "
-        "apply it outside",
-    ),
-    (nn.GELU(), (4,), "gelu: is not supported; use ReLU and fine-tune"),
     (nn.LayerNorm(4), (4,), "layer_norm: is not supported; use BatchNorm, which becomes constants"),
     (
         nn.AvgPool2d(2, divisor_override=-4),
@@ -152,10 +145,6 @@ FUNCTIONS = [
     ),
     (lambda m, x: x / 0, "div: divides by zero; repair the constant"),
     (lambda m, x: x + float("inf"), "add: operand 'other' is inf; use a finite number"),
-    (
-        lambda m, x: x - x.relu(),
-        "sub: both operands are computed; negate the weights in front of one, and add",
-    ),
     (
         lambda m, x: torch.add(x, x, alpha=2),
         "add: alpha is 2, expected 1; scale the weights instead",

@@ -18,8 +18,8 @@ module circuit (
     // x: 4 of 4 bits, signed, the first in the low bits
     input  wire [15:0]   x,
     output wire          out_valid,
-    // y: 5 of 9 bits, signed, the first in the low bits
-    output wire [44:0]   out_data
+    // y: 8 of 9 bits, signed, the first in the low bits
+    output wire [71:0]   out_data
 );
 
     reg [1:0] valid;
@@ -35,11 +35,17 @@ module circuit (
     wire signed [3:0]  x0 = x[3:0];
     reg signed [3:0]   x0_d1;
     wire signed [3:0]  x1 = x[7:4];
+    reg signed [3:0]   x1_d1;
     wire signed [3:0]  x2 = x[11:8];
+    reg signed [3:0]   x2_d1;
     wire signed [3:0]  x3 = x[15:12];
+    reg signed [3:0]   x3_d1;
 
     always @(posedge clk) begin
         x0_d1 <= x0;
+        x1_d1 <= x1;
+        x2_d1 <= x2;
+        x3_d1 <= x3;
     end
 
     // ------------------------------------------------------------------------------------------
@@ -106,6 +112,15 @@ module circuit (
     endfunction
     wire [4:0]         act_y4 = act_y4_table(x0_d1);  // table[x0]
     reg [4:0]          act_y4_d1;
+    wire signed [7:0]  act_y5 = $signed(x1_d1) * $signed(x2_d1);  // x1 * x2
+    reg signed [7:0]   act_y5_d1;
+    // x0 where fc_y1 < 0, else fc_y2
+    wire signed [6:0]  act_y6 = fc_y1_d1[8] ? {{3{x0_d1[3]}}, x0_d1} : fc_y2_d1;
+    reg signed [6:0]   act_y6_d1;
+    wire signed [7:0]  act_t1 = {{4{x3_d1[3]}}, x3_d1} - {fc_y2_d1[6], fc_y2_d1};  // x3 - fc_y2
+    // x3 where act_t1 < 0, else fc_y2
+    wire signed [6:0]  act_y7 = act_t1[7] ? {{3{x3_d1[3]}}, x3_d1} : fc_y2_d1;
+    reg signed [6:0]   act_y7_d1;
 
     always @(posedge clk) begin
         act_y0_d1 <= act_y0;
@@ -113,6 +128,9 @@ module circuit (
         act_y2_d1 <= act_y2;
         act_y3_d1 <= act_y3;
         act_y4_d1 <= act_y4;
+        act_y5_d1 <= act_y5;
+        act_y6_d1 <= act_y6;
+        act_y7_d1 <= act_y7;
     end
 
     // ------------------------------------------------------------------------------------------
@@ -120,12 +138,13 @@ module circuit (
 
     assign out_valid = valid[1];
     assign out_data = {
+        {{2{act_y7_d1[6]}}, act_y7_d1}, {{2{act_y6_d1[6]}}, act_y6_d1}, {act_y5_d1[7], act_y5_d1},
         {4'd0, act_y4_d1}, {{5{act_y3_d1[3]}}, act_y3_d1}, {{2{act_y2_d1[6]}}, act_y2_d1}, {3'd0,
         act_y1_d1}, {{5{act_y0_d1[3]}}, act_y0_d1}
     };
 
     wire unused = &{1'b0,
-        fc_t3[2:0]
+        fc_t3[2:0], act_t1[6:0]
     };
 
 endmodule

@@ -25,11 +25,13 @@ from hwaccel.ops import (
     Dense,
     Gather,
     MaxPool2d,
+    MinMax,
     Relu,
     Requant,
     Reshape,
     Scale,
     SumPool2d,
+    Tabulate,
 )
 
 EXAMPLES = [(op, example) for op in OPS for example in op.examples()]
@@ -118,12 +120,18 @@ def reference(op: Op, xs: list[np.ndarray]) -> np.ndarray:
         v = int(x[at])
         if isinstance(op, Requant):
             out[at] = requantized(op, v)
+        elif isinstance(op, Tabulate):
+            out[at] = op.values.a.tolist()[v - op.lo]
         elif isinstance(op, Relu):
             out[at] = max(v, 0)
         elif isinstance(op, Scale):
             out[at] = v * int(op.mult.a[at[1]]) + int(op.add.a[at[1]])
         elif isinstance(op, Add):
-            out[at] = v * 2**op.a_shift + int(xs[1][at]) * 2**op.b_shift
+            sign = -1 if op.subtract else 1
+            out[at] = v * 2**op.a_shift + sign * int(xs[1][at]) * 2**op.b_shift
+        elif isinstance(op, MinMax):
+            pair = v * 2**op.a_shift, int(xs[1][at]) * 2**op.b_shift
+            out[at] = sorted(pair)[op.largest]
         else:
             raise AssertionError(f"no reference for {op.name}")
     return out
@@ -179,7 +187,7 @@ def extremes(example: Example) -> list[np.ndarray]:
         np.stack([np.full(t.shape, end[i]) for end in ends]) for i, t in enumerate(example.ins)
     ]
     if not isinstance(example.op, Dense | Conv2d):
-        if isinstance(example.op, Requant):  # wrapping is not monotone
+        if isinstance(example.op, Requant | Tabulate):  # need not be monotone
             x = random_frames(example)[0].ravel()
             t = example.ins[0]
             every = np.arange(t.lo, t.hi + 1)[:4096] if t.hi - t.lo < 4096 else x
@@ -297,6 +305,14 @@ BROKEN: dict[str, tuple[Callable[[], str], str]] = {
         "shifts 0 and 0 do not align the fractions 1 and 0",
     ),
     "add-arity": (lambda: _error(Add(), _t((4,))), "add takes 2 operands, found 1"),
+    "minmax-shapes": (
+        lambda: _error(MinMax(0, 0, True), _t((4,)), _t((4, 1))),
+        "operands have shapes (4,) and (4, 1), expected equal ones",
+    ),
+    "minmax-fractions": (
+        lambda: _error(MinMax(0, 2, True), _t((4,), "s8.1"), _t((4,))),
+        "shifts 0 and 2 do not align the fractions 1 and 0",
+    ),
     "concat-shapes": (
         lambda: _error(Concat(), _t((4, 2, 3)), _t((1, 3, 2))),
         "operands have shapes (4, 2, 3) and (1, 3, 2), expected equal ones but for the channels",

@@ -30,6 +30,60 @@ def test_chain_and_commuted_add() -> None:
     )
 
 
+def test_a_difference_does_not_commute() -> None:
+    check(
+        MergeEqual(),
+        """
+        input %x : 2 s4.0
+        input %y : 2 s4.0
+        %a = add(%x, %y) {subtract=true} : 2 s5.0 [-15,15]
+        %b = add(%x, %y) {subtract=true} : 2 s5.0 [-15,15]
+        %c = add(%y, %x) {subtract=true} : 2 s5.0 [-15,15]
+        %d = add(%x, %y) : 2 s5.0 [-16,14]
+        %e = add(%a, %b) : 2 s6.0 [-30,30]
+        %f = add(%c, %d) : 2 s6.0 [-31,29]
+        output %e
+        output %f
+        """,
+        """
+        input %x : 2 s4.0
+        input %y : 2 s4.0
+        %a = add(%x, %y) {subtract=true} : 2 s5.0 [-15,15]
+        %c = add(%y, %x) {subtract=true} : 2 s5.0 [-15,15]
+        %d = add(%x, %y) : 2 s5.0 [-16,14]
+        %e = add(%a, %a) : 2 s6.0 [-30,30]
+        %f = add(%c, %d) : 2 s6.0 [-31,29]
+        output %e
+        output %f
+        """,
+    )
+
+
+def test_commuted_maximum_and_a_minimum_beside_it() -> None:
+    check(
+        MergeEqual(),
+        """
+        input %x : 2 s4.0
+        input %y : 2 s4.2
+        %a = minmax(%x, %y) {a_shift=2, b_shift=0, largest=true} : 2 s6.2 [-8,28]
+        %b = minmax(%y, %x) {a_shift=0, b_shift=2, largest=true} : 2 s6.2 [-8,28]
+        %c = minmax(%y, %x) {a_shift=0, b_shift=2, largest=false} : 2 s6.2 [-32,7]
+        %d = add(%a, %b) : 2 s7.2 [-16,56]
+        output %c
+        output %d
+        """,
+        """
+        input %x : 2 s4.0
+        input %y : 2 s4.2
+        %a = minmax(%x, %y) {a_shift=2, b_shift=0, largest=true} : 2 s6.2 [-8,28]
+        %c = minmax(%y, %x) {a_shift=0, b_shift=2, largest=false} : 2 s6.2 [-32,7]
+        %d = add(%a, %a) : 2 s7.2 [-16,56]
+        output %c
+        output %d
+        """,
+    )
+
+
 def test_output_keeps_its_name() -> None:
     check(
         MergeEqual(),

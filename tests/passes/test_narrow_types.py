@@ -72,6 +72,54 @@ def test_factor_goes_into_a_concat_and_out_of_it() -> None:
     )
 
 
+def test_factor_goes_into_a_difference() -> None:
+    check(
+        NarrowTypes(),
+        """
+        input %x : 2 u4.4
+        %fc = dense(%x) {weight=[[4, 8], [4, 4]], shift=[0, 0], bias=[12, 8]} : 2 u8.4 [8,192]
+        %s = add(%x, %fc) {subtract=true} : 2 s9.4 [-192,7]
+        %t = add(%fc, %fc) {a_shift=1, b_shift=1, subtract=true} : 2 s10.5 [-368,368]
+        %q = requant(%t) {shift=3, lo=-31, hi=31} : 2 s6.2 [-31,31]
+        output %s
+        output %q
+        """,
+        """
+        input %x : 2 u4.4
+        %fc = dense(%x) {weight=[[1, 2], [1, 1]], shift=[0, 0], bias=[3, 2], weight_frac=-2} : 2 u6.2 [2,48]
+        %s = add(%x, %fc) {b_shift=2, subtract=true} : 2 s9.4 [-192,7]
+        %t = add(%fc, %fc) {subtract=true} : 2 s7.2 [-46,46]
+        %q = requant(%t) {shift=0, lo=-31, hi=31, rounding=floor} : 2 s6.2 [-31,31]
+        output %s
+        output %q
+        """,  # noqa: E501
+    )
+
+
+def test_factor_goes_into_a_maximum_and_out_of_it() -> None:
+    check(
+        NarrowTypes(),
+        """
+        input %x : 1 u4.4
+        %fc = dense(%x) {weight=[[4]], shift=[0], bias=[12]} : 1 u7.4 [12,72]
+        %m = minmax(%fc, %x) {a_shift=0, b_shift=0, largest=true} : 1 u7.4 [12,72]
+        %n = minmax(%fc, %fc) {a_shift=1, b_shift=1, largest=false} : 1 u8.5 [24,144]
+        %q = requant(%n) {shift=4, lo=0, hi=15} : 1 u4.1 [2,9]
+        output %m
+        output %q
+        """,
+        """
+        input %x : 1 u4.4
+        %fc = dense(%x) {weight=[[1]], shift=[0], bias=[3], weight_frac=-2} : 1 u5.2 [3,18]
+        %m = minmax(%fc, %x) {a_shift=2, b_shift=0, largest=true} : 1 u7.4 [12,72]
+        %n = minmax(%fc, %fc) {a_shift=0, b_shift=0, largest=false} : 1 u5.2 [3,18]
+        %q = requant(%n) {shift=1, lo=0, hi=15} : 1 u4.1 [2,9]
+        output %m
+        output %q
+        """,
+    )
+
+
 def test_factor_of_both_operands() -> None:
     check(
         NarrowTypes(),

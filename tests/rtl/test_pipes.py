@@ -34,7 +34,9 @@ NAMES = {
     "hwa_scale": "LANES IN_W IN_SIGNED MULT_W ADD_W OUT_W CHANNEL_WORDS",
     "hwa_requant": "LANES IN_W IN_SIGNED OUT_W OUT_SIGNED SHIFT ROUNDING WRAP LO HI",
     "hwa_relu": "LANES IN_W OUT_W",
-    "hwa_add": "LANES A_W A_SIGNED A_SHIFT B_W B_SIGNED B_SHIFT OUT_W",
+    "hwa_table": "LANES IN_W LO WORDS OUT_W",
+    "hwa_add": "LANES A_W A_SIGNED A_SHIFT B_W B_SIGNED B_SHIFT OUT_W SUBTRACT",
+    "hwa_minmax": "LANES A_W A_SIGNED A_SHIFT B_W B_SIGNED B_SHIFT OUT_W LARGEST",
     "hwa_concat": "LANES_A LANES_B A_W B_W A_SIGNED B_SIGNED A_SHIFT B_SHIFT OUT_W",
     "hwa_maxpool": "LANES W SIGNED",
     "hwa_sumpool": "LANES IN_W IN_SIGNED OUT_W",
@@ -74,17 +76,43 @@ GRID = {
         (1, 32, 0, 18, 20, 52, 2),
         (2, 12, 1, 9, 24, 10, 1),
     ],
+    # Every input has a word: as many as IN_W counts.
+    "hwa_table": [
+        (1, 1, 0, 2, 1),
+        (1, 1, -1, 2, 3),
+        (4, 6, -32, 64, 8),
+        (3, 8, 0, 256, 20),
+        (2, 4, 1 << 40, 16, 5),
+    ],
     "hwa_relu": [(1, 1, 1), (1, 2, 1), (4, 8, 7), (3, 8, 8), (2, 16, 20), (5, 33, 20)],
     "hwa_add": [
-        (1, 1, 1, 0, 1, 1, 0, 2),
-        (1, 1, 0, 0, 1, 0, 0, 3),
-        (4, 8, 1, 0, 8, 1, 0, 9),
-        (3, 8, 0, 2, 8, 1, 0, 12),
-        (2, 5, 1, 0, 9, 0, 4, 15),
-        (2, 24, 1, 3, 16, 1, 7, 28),
-        (2, 4, 0, 0, 4, 0, 0, 5),
-        (1, 12, 1, 1, 12, 1, 0, 6),
-        (1, 3, 1, 0, 2, 0, 1, 30),
+        (1, 1, 1, 0, 1, 1, 0, 2, 0),
+        (1, 1, 0, 0, 1, 0, 0, 3, 1),
+        (4, 8, 1, 0, 8, 1, 0, 9, 0),
+        (3, 8, 0, 2, 8, 1, 0, 12, 0),
+        (3, 8, 0, 2, 8, 1, 0, 12, 1),
+        (2, 5, 1, 0, 9, 0, 4, 15, 0),
+        (2, 5, 1, 0, 9, 0, 4, 15, 1),
+        (2, 24, 1, 3, 16, 1, 7, 28, 1),
+        (2, 4, 0, 0, 4, 0, 0, 5, 0),
+        (1, 12, 1, 1, 12, 1, 0, 6, 1),
+        (1, 3, 1, 0, 2, 0, 1, 30, 0),
+        (1, 3, 0, 0, 2, 0, 1, 30, 1),
+    ],
+    "hwa_minmax": [
+        (1, 1, 1, 0, 1, 1, 0, 1, 1),
+        (1, 1, 0, 0, 1, 1, 0, 2, 0),
+        (1, 1, 1, 0, 1, 0, 0, 2, 1),
+        (4, 8, 1, 0, 8, 1, 0, 8, 1),
+        (4, 8, 1, 0, 8, 1, 0, 8, 0),
+        (3, 8, 0, 2, 8, 1, 0, 11, 1),
+        (3, 8, 0, 2, 8, 1, 0, 11, 0),
+        (2, 5, 1, 0, 9, 0, 4, 14, 0),
+        (2, 24, 1, 3, 16, 1, 7, 27, 1),
+        (2, 4, 0, 0, 6, 0, 0, 6, 0),
+        # The result narrower than an operand, and wider than both.
+        (1, 12, 1, 1, 12, 1, 0, 6, 1),
+        (1, 3, 1, 0, 2, 0, 1, 30, 0),
     ],
     "hwa_concat": [
         (1, 1, 1, 1, 1, 1, 0, 0, 1),
@@ -146,7 +174,9 @@ def cases() -> list[Case]:
 
 def _roms(p: dict[str, int], rng: random.Random) -> dict[str, list[int]]:
     sizes = {}
-    if "WORDS" in p:
+    if "LO" in p and "WORDS" in p:
+        sizes["TABLE"] = (p["WORDS"], 1, p["OUT_W"])
+    elif "WORDS" in p:
         count = p["LANES"] if "LANES" in p else p["PE"] * p["SIMD"]
         sizes["WEIGHTS"] = (p["WORDS"], count, p["W_W"])
     if "CHANNEL_WORDS" in p:
@@ -259,7 +289,7 @@ def test_yosys_finds_no_latch_and_multiplies_in_dsps(folder):
     (folder / "top.v").write_text(top(chosen))
     for path in SOURCES:
         shutil.copy(path, folder)
-    products = [c.parameters for c in chosen if c.roms]
+    products = [c.parameters for c in chosen if c.roms and "TABLE" not in c.roms]
     count = sum(p.get("PE", p.get("LANES")) * p.get("SIMD", 1) for p in products)
     script = (
         f"read_verilog -defer {' '.join(path.name for path in SOURCES)} top.v; "
@@ -277,6 +307,7 @@ def test_yosys_finds_no_latch_and_multiplies_in_dsps(folder):
     [
         ("hwa_accumulate", {"SHIFT_W": 9}, "SHIFT_W=9, must be 0 to 8"),
         ("hwa_add", {"LANES": 0}, "LANES=0 A_W=8 B_W=8 OUT_W=9, must be 1 or more"),
+        ("hwa_minmax", {"LANES": 0}, "LANES=0 A_W=8 B_W=8 OUT_W=8, must be 1 or more"),
         ("hwa_concat", {"LANES_B": 0}, "LANES_A=1 LANES_B=0, must be 1 or more"),
         ("hwa_loop", {"COUNT": 0}, "COUNT=0, must be 1 to 2^30"),
         ("hwa_mac", {"WORDS": 0}, "PE=2 SIMD=2 X_W=8 W_W=8 WORDS=0, must be 1 or more"),

@@ -1,4 +1,4 @@
-// y = (a << a_shift) + (b << b_shift), P::out_lanes elements per cycle.
+// y = (a << a_shift) + (b << b_shift), minus with subtract, P::out_lanes elements per cycle.
 #ifndef HWA_ADD_H
 #define HWA_ADD_H
 
@@ -20,10 +20,12 @@ beat:
     lane:
         for (int i = 0; i < lanes; i++) {
 #pragma HLS UNROLL
-            const typename P::acc_t left = get_lane<typename P::in0_t>(taken_a, i);
-            const typename P::acc_t right = get_lane<typename P::in1_t>(taken_b, i);
+            typename P::acc_t left = get_lane<typename P::in0_t>(taken_a, i);
+            typename P::acc_t right = get_lane<typename P::in1_t>(taken_b, i);
+            left <<= P::a_shift;
+            right <<= P::b_shift;
             set_lane(result, i,
-                     typename P::out_t((left << P::a_shift) + (right << P::b_shift)));
+                     typename P::out_t(P::subtract ? left - right : left + right));
         }
         y.write(result);
     }

@@ -1,0 +1,47 @@
+"""Sums of bit vectors in Verilog text."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+from hwaccel.circuit.node import Sum
+from hwaccel.emit.circuit_bits import Literal, Net, joined, shifted, zeros
+
+
+def sum_text(node: Sum, *operands: Net | Literal) -> str:
+    """Return a sum whose adder spans only the bits in which both operands may differ from 0."""
+    a, b = operands
+    up, down = max(0, -node.shift), max(0, node.shift)
+    width = node.width
+    a_low, b_low = min(a.zeros + up, width), min(b.zeros + down, width)
+    empty = min(a_low, b_low)
+    # Below the lowest bit of one operand the other passes; what is subtracted has to be negated.
+    cut = empty if node.subtract and a_low > b_low else max(a_low, b_low)
+    left, right = partial(shifted, a, up), partial(shifted, b, down)
+    pieces = []
+    if cut < width:
+        spans = (a.above(cut - up) if cut >= up else True, b.above(max(0, cut - down)))
+        pieces.append(_high(node, left, right, (cut, width - cut), spans))
+    if cut > empty:
+        pieces.append((left if a_low < b_low else right)(empty, cut - empty))
+    if empty:
+        pieces.append(zeros(empty))
+    return joined(pieces)
+
+
+def _high(
+    node: Sum,
+    left: Callable[[int, int], str],
+    right: Callable[[int, int], str],
+    span: tuple[int, int],
+    present: tuple[bool, bool],
+) -> str:
+    """Return the part of a sum with bits of both operands; ``present`` tells whose there are."""
+    if not present[1]:
+        return left(*span)
+    if not present[0] and not node.subtract:
+        return right(*span)
+    if span[1] == 1:
+        return f"{left(*span)} ^ {right(*span)}"
+    return f"{left(*span)} {'-' if node.subtract else '+'} {right(*span)}"

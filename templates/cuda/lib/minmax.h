@@ -1,0 +1,19 @@
+// y = max(a << a_shift, b << b_shift) with largest, else min
+#ifndef HWA_MINMAX_H
+#define HWA_MINMAX_H
+
+#include "types.h"
+
+namespace hwa {
+
+template <class P>
+HWA_HD typename P::out_t minmax(int index, const typename P::in0_t *a, const typename P::in1_t *b) {
+    typedef typename P::acc_t acc_t;
+    const acc_t left = shift_left(acc_t(a[index]), P::a_shift);
+    const acc_t right = shift_left(acc_t(b[index]), P::b_shift);
+    return typename P::out_t((left > right) == bool(P::largest) ? left : right);
+}
+
+}  // namespace hwa
+
+#endif
