@@ -187,6 +187,16 @@ class MinMax(Add):
         return joined(found, p["OUT_W"])
 
 
+class Multiply(Add):
+    latency = 3
+
+    def push(self, beat: int, first: bool, last: bool) -> int | None:
+        p = self.p
+        a = lanes(beat, self.count, p["A_W"], bool(p["A_SIGNED"]))
+        b = lanes(beat >> (self.count * p["A_W"]), self.count, p["B_W"], bool(p["B_SIGNED"]))
+        return joined([m * n for m, n in zip(a, b, strict=True)], p["OUT_W"])
+
+
 class Concat(Model):
     def __init__(self, p: Mapping[str, int], roms: Mapping[str, list[int]]) -> None:
         super().__init__(p, roms)
@@ -240,6 +250,7 @@ MODELS: dict[str, type[Model]] = {
     "hwa_table": Table,
     "hwa_add": Add,
     "hwa_minmax": MinMax,
+    "hwa_multiply": Multiply,
     "hwa_concat": Concat,
     "hwa_maxpool": Maxpool,
     "hwa_sumpool": Sumpool,

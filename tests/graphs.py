@@ -27,6 +27,7 @@ from hwaccel.ops import (
     Dense,
     MaxPool2d,
     MinMax,
+    Multiply,
     Relu,
     Requant,
     Reshape,
@@ -131,7 +132,7 @@ class _Random:
             for v in values
             if builder.type(v).shape == type.shape and abs(builder.type(v).frac - type.frac) <= 12
         ]
-        kinds += ["add", "add", "minmax"] if len(partners) > 1 else []
+        kinds += ["add", "add", "minmax", "multiply"] if len(partners) > 1 else []
         rest = [
             v
             for v in values
@@ -153,6 +154,8 @@ class _Random:
         if kind == "minmax":
             other = self.pick(partners)
             return MinMax.of(type, builder.type(other), self.chance(0.5)), (x, other)
+        if kind == "multiply":
+            return Multiply(), (x, self.pick(partners))
         if kind == "concat":
             pair = [x, self.pick(rest)]
             self.rng.shuffle(pair)

@@ -10,6 +10,7 @@ from hwaccel.ops.dense import Dense
 from hwaccel.ops.gather import Gather
 from hwaccel.ops.maxpool2d import MaxPool2d
 from hwaccel.ops.minmax import MinMax
+from hwaccel.ops.multiply import Multiply
 from hwaccel.ops.relu import Relu
 from hwaccel.ops.requant import Requant
 from hwaccel.ops.reshape import Reshape
@@ -25,6 +26,7 @@ OPS: tuple[type[Op], ...] = (
     Gather,
     MaxPool2d,
     MinMax,
+    Multiply,
     Relu,
     Requant,
     Reshape,
@@ -45,6 +47,7 @@ __all__ = [
     "Gather",
     "MaxPool2d",
     "MinMax",
+    "Multiply",
     "Relu",
     "Requant",
     "Reshape",

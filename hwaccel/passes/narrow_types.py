@@ -8,7 +8,7 @@ from typing import ClassVar
 from hwaccel.fxp import Overflow, Rounding
 from hwaccel.ir import Graph, Op
 from hwaccel.ir.op import Interval
-from hwaccel.ops import Add, Concat, MinMax, Requant
+from hwaccel.ops import Add, Concat, MinMax, Multiply, Requant
 from hwaccel.passes.base import Pass
 from hwaccel.passes.edit import Edit
 from hwaccel.passes.intervals import channel_intervals
@@ -83,6 +83,8 @@ def _absorb(edit: Edit, name: str, k: int, absorbed: dict[str, Op]) -> bool:
             case Add() | Concat() | MinMax():
                 a, b = (k if operand == name else 0 for operand in reader.inputs)
                 absorbed[reader.name] = replace(op, a_shift=op.a_shift + a, b_shift=op.b_shift + b)
+            case Multiply() if _absorb(edit, reader.name, k * reader.inputs.count(name), absorbed):
+                pass
             case _ if op.homogeneous and _absorb(edit, reader.name, k, absorbed):
                 pass
             case _:

@@ -100,6 +100,23 @@ class Moves(nn.Module):
         return self.head(y * torch.tensor([0.5, 1.0, -1.0, 2.0, 0.25, 1.0])).amax(2)
 
 
+class Functions(nn.Module):
+    """Functions by table, clips, differences and extrema of two values."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(2, 4, 3, padding=1)
+        self.up = nn.ConvTranspose2d(4, 3, 2, stride=2)
+        self.head = nn.Linear(12, 3)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        y = functional.silu(self.conv(x))
+        z = functional.relu6(y * 2 - functional.hardtanh(y, -0.5, 1))
+        y = functional.leaky_relu(self.up(torch.maximum(y, z)), 0.1)
+        y = functional.avg_pool2d(torch.sigmoid(y), 3, 2, 1, count_include_pad=False)
+        return torch.tanh(self.head(functional.adaptive_avg_pool2d(y, 2).flatten(1)))
+
+
 MODELS: dict[str, tuple[Callable[[], nn.Module], tuple[int, ...]]] = {
     "mlp": (mlp, (16,)),
     "residual": (Residual, (2, 6, 6)),
@@ -107,6 +124,7 @@ MODELS: dict[str, tuple[Callable[[], nn.Module], tuple[int, ...]]] = {
     "separable": (separable, (3, 7, 7)),
     "odd-shapes": (odd_shapes, (1, 5, 8)),
     "moves": (Moves, (2, 6, 6)),
+    "functions": (Functions, (2, 3, 3)),
 }
 
 

@@ -26,6 +26,7 @@ from hwaccel.ops import (
     Gather,
     MaxPool2d,
     MinMax,
+    Multiply,
     Relu,
     Requant,
     Reshape,
@@ -129,6 +130,8 @@ def reference(op: Op, xs: list[np.ndarray]) -> np.ndarray:
         elif isinstance(op, Add):
             sign = -1 if op.subtract else 1
             out[at] = v * 2**op.a_shift + sign * int(xs[1][at]) * 2**op.b_shift
+        elif isinstance(op, Multiply):
+            out[at] = v * int(xs[1][at])
         elif isinstance(op, MinMax):
             pair = v * 2**op.a_shift, int(xs[1][at]) * 2**op.b_shift
             out[at] = sorted(pair)[op.largest]
@@ -305,6 +308,14 @@ BROKEN: dict[str, tuple[Callable[[], str], str]] = {
         "shifts 0 and 0 do not align the fractions 1 and 0",
     ),
     "add-arity": (lambda: _error(Add(), _t((4,))), "add takes 2 operands, found 1"),
+    "multiply-shapes": (
+        lambda: _error(Multiply(), _t((4,)), _t((2, 2))),
+        "operands have shapes (4,) and (2, 2), expected equal ones",
+    ),
+    "multiply-wide": (
+        lambda: _error(Multiply(), _t((4,), "s40.1"), _t((4,), "u24.0")),
+        "products of s40.1 and u24.0 need more than 62 bits; requantize an operand",
+    ),
     "minmax-shapes": (
         lambda: _error(MinMax(0, 0, True), _t((4,)), _t((4, 1))),
         "operands have shapes (4,) and (4, 1), expected equal ones",

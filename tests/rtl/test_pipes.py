@@ -37,6 +37,7 @@ NAMES = {
     "hwa_table": "LANES IN_W LO WORDS OUT_W",
     "hwa_add": "LANES A_W A_SIGNED A_SHIFT B_W B_SIGNED B_SHIFT OUT_W SUBTRACT",
     "hwa_minmax": "LANES A_W A_SIGNED A_SHIFT B_W B_SIGNED B_SHIFT OUT_W LARGEST",
+    "hwa_multiply": "LANES A_W A_SIGNED B_W B_SIGNED OUT_W",
     "hwa_concat": "LANES_A LANES_B A_W B_W A_SIGNED B_SIGNED A_SHIFT B_SHIFT OUT_W",
     "hwa_maxpool": "LANES W SIGNED",
     "hwa_sumpool": "LANES IN_W IN_SIGNED OUT_W",
@@ -113,6 +114,21 @@ GRID = {
         # The result narrower than an operand, and wider than both.
         (1, 12, 1, 1, 12, 1, 0, 6, 1),
         (1, 3, 1, 0, 2, 0, 1, 30, 0),
+    ],
+    "hwa_multiply": [
+        (1, 1, 1, 1, 1, 2),
+        (1, 1, 0, 1, 0, 1),
+        (1, 1, 0, 1, 1, 1),
+        (4, 8, 1, 8, 1, 16),
+        (3, 8, 0, 6, 1, 14),
+        (3, 6, 1, 8, 0, 14),
+        (2, 8, 0, 8, 0, 16),
+        (2, 18, 1, 18, 1, 36),
+        (1, 24, 1, 30, 0, 54),
+        # The result narrower than the product, and wider.
+        (2, 12, 1, 12, 1, 20),
+        (1, 5, 1, 4, 0, 30),
+        (1, 5, 0, 4, 0, 30),
     ],
     "hwa_concat": [
         (1, 1, 1, 1, 1, 1, 0, 0, 1),
@@ -281,7 +297,7 @@ def test_no_parameter_set_makes_a_tool_speak(argv, folder):
 @pytest.mark.skipif(missing("yosys") != "", reason=missing("yosys"))
 def test_yosys_finds_no_latch_and_multiplies_in_dsps(folder):
     # Two of each pipe, the multiplying ones with operands of 8 bits.
-    found = [c for c in cases() if 8 in (c.parameters.get("X_W"), c.parameters.get("IN_W"))]
+    found = [c for c in cases() if 8 in [c.parameters.get(w) for w in ("X_W", "IN_W", "A_W")]]
     chosen = [c for m in MODELS for c in [c for c in found if c.module == m][:2]]
     for i, case in enumerate(chosen):
         for name, words in case.roms.items():
@@ -289,7 +305,8 @@ def test_yosys_finds_no_latch_and_multiplies_in_dsps(folder):
     (folder / "top.v").write_text(top(chosen))
     for path in SOURCES:
         shutil.copy(path, folder)
-    products = [c.parameters for c in chosen if c.roms and "TABLE" not in c.roms]
+    multiply = {m for m in MODELS if m.startswith(("hwa_mac", "hwa_scale", "hwa_multiply"))}
+    products = [c.parameters for c in chosen if c.module in multiply]
     count = sum(p.get("PE", p.get("LANES")) * p.get("SIMD", 1) for p in products)
     script = (
         f"read_verilog -defer {' '.join(path.name for path in SOURCES)} top.v; "
@@ -308,6 +325,7 @@ def test_yosys_finds_no_latch_and_multiplies_in_dsps(folder):
         ("hwa_accumulate", {"SHIFT_W": 9}, "SHIFT_W=9, must be 0 to 8"),
         ("hwa_add", {"LANES": 0}, "LANES=0 A_W=8 B_W=8 OUT_W=9, must be 1 or more"),
         ("hwa_minmax", {"LANES": 0}, "LANES=0 A_W=8 B_W=8 OUT_W=8, must be 1 or more"),
+        ("hwa_multiply", {"OUT_W": 0}, "LANES=1 A_W=8 B_W=8 OUT_W=0, must be 1 or more"),
         ("hwa_concat", {"LANES_B": 0}, "LANES_A=1 LANES_B=0, must be 1 or more"),
         ("hwa_loop", {"COUNT": 0}, "COUNT=0, must be 1 to 2^30"),
         ("hwa_mac", {"WORDS": 0}, "PE=2 SIMD=2 X_W=8 W_W=8 WORDS=0, must be 1 or more"),
