@@ -239,6 +239,18 @@ class Subtract(FloatOp):
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Multiply(FloatOp):
+    """Product, element by element, of two values of one shape."""
+
+    kind: ClassVar[str] = "mul"
+    role: ClassVar[Role] = Role.MULTIPLY
+
+    def run(self, *xs: torch.Tensor) -> torch.Tensor:
+        """Multiply."""
+        return xs[0] * xs[1]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class MinMax(FloatOp):
     """The larger, or the smaller, of two values, element by element."""
 

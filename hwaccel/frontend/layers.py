@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from math import prod
 
 import numpy as np
+import torch
 
 from hwaccel.frontend import moves, resize
 from hwaccel.frontend.floatgraph import (
@@ -18,7 +19,9 @@ from hwaccel.frontend.floatgraph import (
     Dense,
     FakeQuant,
     Floats,
+    Function,
     MinMax,
+    Multiply,
     Pair,
     Relu,
     Subtract,
@@ -217,7 +220,9 @@ def negate(i: Importer, call: Call) -> str:
 
 
 def multiply(i: Importer, call: Call) -> str:
-    """Product with a constant."""
+    """Product of two values, or of one and a constant."""
+    if not i.is_constant(call, "self") and not i.is_constant(call, "other"):
+        return i.add(call, Multiply(), *_stretched(i, call))
     x, factor = ("other", "self") if i.is_constant(call, "self") else ("self", "other")
     return _affine(i, call, x, i.spread_constant(call, factor, x), 0.0)
 
@@ -233,7 +238,18 @@ def smaller(i: Importer, call: Call) -> str:
 
 
 def divide(i: Importer, call: Call) -> str:
-    """Quotient by a constant per channel."""
+    """Quotient of a value by a constant, or by another one through a table of reciprocals."""
+    if call.args.get("rounding_mode") is not None:
+        raise i.refuse(call, "rounds the quotient; use a plain division")
+    if not i.is_constant(call, "other"):
+        below = i.value(call, "other")
+        inverse = i.add(call, Function(torch.reciprocal), below, shape=i.shape(below))
+        if i.is_constant(call, "self"):
+            factor = i.spread_constant(call, "self", "other")
+            return affine(i, call, moves.broadcast(i, call, inverse, i.inner(call)), factor, 0.0)
+        shape = i.inner(call)
+        x = moves.broadcast(i, call, i.value(call, "self"), shape)
+        return i.add(call, Multiply(), x, moves.broadcast(i, call, inverse, shape))
     divisor = i.spread_constant(call, "other", "self")
     if not divisor.all():
         raise i.refuse(call, "divides by zero; repair the constant")

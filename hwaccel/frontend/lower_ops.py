@@ -23,6 +23,7 @@ from hwaccel.frontend.floatgraph import (
     Gather,
     MaxPool2d,
     MinMax,
+    Multiply,
     Relu,
     Reshape,
     Subtract,
@@ -93,6 +94,10 @@ def _minmax(low: Lowering, node: FloatNode, op: MinMax, a: str, b: str) -> str:
     return low.add(node, ops.MinMax.of(low.type(a), low.type(b), op.largest), a, b)
 
 
+def _multiply(low: Lowering, node: FloatNode, op: Multiply, a: str, b: str) -> str:
+    return low.add(node, ops.Multiply(), a, b)
+
+
 def _concat(low: Lowering, node: FloatNode, op: Concat, a: str, b: str) -> str:
     return low.add(node, ops.Concat.of(low.type(a), low.type(b)), a, b)
 
@@ -157,6 +162,7 @@ LOWER: dict[type[FloatOp], Lower] = {
     Subtract: _subtract,
     Function: _function,
     MinMax: _minmax,
+    Multiply: _multiply,
     Concat: _concat,
     AvgPool2d: _avgpool,
     MaxPool2d: _maxpool,

@@ -113,6 +113,7 @@ class Functions(nn.Module):
         y = functional.silu(self.conv(x))
         z = functional.relu6(y * 2 - functional.hardtanh(y, -0.5, 1))
         y = functional.leaky_relu(self.up(torch.maximum(y, z)), 0.1)
+        y = y * torch.sigmoid(y.mean((2, 3), keepdim=True))
         y = functional.avg_pool2d(torch.sigmoid(y), 3, 2, 1, count_include_pad=False)
         return torch.tanh(self.head(functional.adaptive_avg_pool2d(y, 2).flatten(1)))
 

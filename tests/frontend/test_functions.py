@@ -81,3 +81,42 @@ def test_difference_of_two_values():
     graph = convert(model, [xs], Config(input="s8.4", activation_bits=10))
     np.testing.assert_array_equal(golden(graph, [xs])[0], answers(model, [xs])[0])
     assert torch.is_tensor(model(torch.zeros(1, 3, 4)))
+
+
+def test_products_and_extrema_of_two_values():
+    model = Lambda(
+        lambda m, x: (
+            x * x[:, :1],
+            torch.maximum(x, -x * 0.5),
+            torch.minimum(x.flip(2), x),
+            x * x,
+        )
+    )
+    xs = frames(3, 4)
+    graph = convert(model, [xs], Config(input="s8.4", activation_bits=12))
+    for found, expected in zip(golden(graph, [xs]), answers(model, [xs]), strict=True):
+        np.testing.assert_array_equal(found, expected)
+
+
+def test_squeeze_and_excitation_within_its_roundings():
+    class Gate(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.squeeze, self.excite = on_grid(nn.Linear(4, 2)), on_grid(nn.Linear(2, 4))
+
+        def forward(self, x):
+            gate = torch.sigmoid(self.excite(self.squeeze(x.mean((2, 3))).relu()) / 16)
+            return x * gate[:, :, None, None]
+
+    xs = frames(4, 5, 5)
+    graph = convert(Gate(), [xs], Config(input="s8.4", activation_bits=12))
+    (found,), (expected,) = golden(graph, [xs]), answers(Gate(), [xs])
+    assert np.abs(found - expected).max() < 8 * 2.0**-8
+
+
+def test_division_by_a_value():
+    model = Lambda(lambda m, x: x / (x.relu() + 1))
+    xs = frames(3, 4)
+    graph = convert(model, [xs], Config(input="s8.4", activation_bits=12))
+    (found,), (expected,) = golden(graph, [xs]), answers(model, [xs])
+    assert np.abs(found - expected).max() < 8 * 2.0**-10

@@ -133,16 +133,6 @@ FUNCTIONS = [
         lambda m, x: torch.fake_quantize_per_tensor_affine(x, 0.5, 3, 0, 255),
         "fake_quantize_per_tensor_affine: zero_point is 3, expected 0; use symmetric quantization",
     ),
-    (
-        lambda m, x: x * x,
-        "mul: operand 'other' must be a parameter or a constant, found x; products of two"
-        " computed values are not supported",
-    ),
-    (
-        lambda m, x: x / x,
-        "div: operand 'other' must be a parameter or a constant, found x; products of two"
-        " computed values are not supported",
-    ),
     (lambda m, x: x / 0, "div: divides by zero; repair the constant"),
     (lambda m, x: x + float("inf"), "add: operand 'other' is inf; use a finite number"),
     (
