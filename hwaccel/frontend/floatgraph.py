@@ -324,12 +324,17 @@ class FloatValue:
 
 @dataclass(frozen=True, slots=True)
 class FloatNode:
-    """One op applied to named values. ``path`` is the PyTorch module it came from, as written."""
+    """One op applied to named values. ``path`` is the PyTorch module it came from, as written.
+
+    ``guard`` counts the bits beyond ``activation_bits`` that its result keeps when it is rounded:
+    a step inside a layer of several keeps some.
+    """
 
     output: FloatValue
     op: FloatOp
     inputs: tuple[str, ...]
     path: str
+    guard: int = 0
 
     @property
     def name(self) -> str:

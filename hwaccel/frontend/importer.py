@@ -180,12 +180,22 @@ class Importer:
 
     # --- results ----------------------------------------------------------------------------
 
-    def add(self, call: Call, op: FloatOp, *inputs: str, shape: tuple[int, ...] = ()) -> str:
-        """Add a node and return its value; ``shape`` where it is not that of the call's result."""
+    def add(
+        self,
+        call: Call,
+        op: FloatOp,
+        *inputs: str,
+        shape: tuple[int, ...] = (),
+        guard: int = 0,
+    ) -> str:
+        """Add a node and return its value; ``shape`` where it is not that of the call's result.
+
+        ``guard`` counts the bits that a rounded result has beyond ``activation_bits``.
+        """
         shape = shape or self.inner(call)
         name = self._unique(identifier(f"{call.path}_{op.kind}"))
         operands = tuple(self._original(value) for value in inputs)
-        self._nodes.append(FloatNode(FloatValue(name, shape), op, operands, call.path))
+        self._nodes.append(FloatNode(FloatValue(name, shape), op, operands, call.path, guard))
         self._shapes[name] = shape
         return name
 

@@ -114,7 +114,7 @@ class Lowering:
 
         That is the one the model states behind it, if it does.
         """
-        bits = self._activation_bits(node.path)
+        bits = self._bits(node)
         if self._config.output_bits is not None and node.name in self._graph.outputs:
             bits = self._config.output_bits
         seen, method = self._seen[node.name], self._config.calibration
@@ -126,8 +126,10 @@ class Lowering:
             return fixed
         return FixedType(signed, fixed.width + stated - fixed.frac, stated)
 
-    def _activation_bits(self, path: str) -> int:
-        return self._config.layer(path).activation_bits or self._config.activation_bits
+    def _bits(self, node: FloatNode) -> int:
+        """Return the bits to which the result of ``node`` is rounded."""
+        layer = self._config.layer(node.path)
+        return (layer.activation_bits or self._config.activation_bits) + node.guard
 
     def _target_frac(self, node: FloatNode) -> int:
         """Return the finest fraction to which the result of ``node`` will be rounded."""
@@ -135,7 +137,7 @@ class Lowering:
         stated = self._placement.fracs.get(name)
         if name not in self._placement.rounded and stated is not None:
             return stated
-        bits = self._activation_bits(node.path)
+        bits = self._bits(node)
         signed = self._seen[name].lo < 0 and name not in self._placement.rectified
         method = self._config.calibration
         return activation_type(
@@ -168,11 +170,11 @@ class Lowering:
         return self._builder.type(name)
 
     def _round(self, node: FloatNode, value: str) -> str:
-        path = self._placement.rounded[node.name]
-        bits = self._activation_bits(path)
-        type = self.type(value)
+        widened = self._placement.rounded[node.name]
+        bits, type = self._bits(widened), self.type(value)
         if type.fixed.width <= bits:
             return value
+        path = widened.path
         return self._requant(value, self._format(node.name, type, bits, path), path)
 
     def _requant(self, value: str, fixed: FixedType, path: str) -> str:

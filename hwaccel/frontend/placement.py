@@ -12,13 +12,13 @@ class Placement:
     """Where values are rounded.
 
     ``ends`` maps each op that widens to the value at which its group ends, and ``rounded`` each
-    value that gets a requant to the module path whose bits it takes. Of ``rectified`` values no
+    value that gets a requant to the node whose bits it takes. Of ``rectified`` values no
     reader sees the negative part. ``inputs`` are the inputs whose format the model itself
     states, and ``fracs`` the finest format it states behind each value.
     """
 
     ends: dict[str, str]
-    rounded: dict[str, str]
+    rounded: dict[str, FloatNode]
     rectified: frozenset[str]
     inputs: dict[str, FakeQuant]
     fracs: dict[str, int]
@@ -33,9 +33,7 @@ def place(graph: FloatGraph) -> Placement:
     flow = _Flow(graph)
     widening = [n for n in graph.nodes if n.op.role in (Role.SUM, Role.MULTIPLY)]
     ends = {node.name: flow.group_end(node) for node in widening}
-    rounded = {
-        ends[node.name]: node.path for node in widening if flow.needs_requant(ends[node.name])
-    }
+    rounded = {ends[node.name]: node for node in widening if flow.needs_requant(ends[node.name])}
     return Placement(ends, rounded, flow.rectified(), flow.stated_inputs(), flow.stated_fracs())
 
 
