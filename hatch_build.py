@@ -1,4 +1,4 @@
-"""Build hook: compiles the C++ optimizer into the package.
+"""Build hook: compiles the C++ library into the package.
 
 Without a compiler the package is built all the same, and says so at its first use.
 """
@@ -19,7 +19,7 @@ _SAID_CHARS = 300
 
 
 class NativeBuildHook(BuildHookInterface):  # type: ignore[type-arg]
-    """Put ``hwaccel/cmvm/_native.so`` into the wheel, or beside the sources if editable."""
+    """Put ``hwaccel/native/_native.so`` into the wheel, or beside the sources if editable."""
 
     PLUGIN_NAME = "custom"
 
@@ -28,8 +28,8 @@ class NativeBuildHook(BuildHookInterface):  # type: ignore[type-arg]
         if self.target_name != "wheel":
             return
         root = Path(self.root)
-        compiling = _load(root / "hwaccel" / "cmvm" / "compiling.py")
-        output = root / "hwaccel" / "cmvm" / f"_native{compiling.SUFFIX}"
+        compiling = _load(root / "hwaccel" / "native" / "compiling.py")
+        output = root / "hwaccel" / "native" / f"_native{compiling.SUFFIX}"
         compiler = compiling.find_compiler()
         if compiler is None:
             output.unlink(missing_ok=True)
@@ -53,7 +53,7 @@ class NativeBuildHook(BuildHookInterface):  # type: ignore[type-arg]
         build_data["artifacts"].append(output.relative_to(root).as_posix())
 
     def _warn(self, reason: str) -> None:
-        message = f"hwaccel is built without its compiled optimizer: {reason}"
+        message = f"hwaccel is built without its compiled library: {reason}"
         self.app.display_warning(message)
         print(message, file=sys.stderr)
 

@@ -9,10 +9,6 @@
 
 #include "engine.h"
 
-#ifndef CMVM_SOURCE
-#define CMVM_SOURCE ""
-#endif
-
 namespace {
 
 using cmvm::Engine;
@@ -111,12 +107,6 @@ Graph best_of(const Problem& p, Options base, i64 budget, int starts, int runs, 
 }  // namespace
 
 extern "C" {
-
-// Raised whenever the meaning of an argument or a result changes.
-int cmvm_abi() { return 2; }
-
-// The hash of the sources, so that a library built from others is never taken for this one.
-const char* cmvm_source() { return CMVM_SOURCE; }
 
 // Returns null when memory runs out.
 void* cmvm_solve(int outputs, int inputs, const i64* matrix, const i64* lo, const i64* hi,

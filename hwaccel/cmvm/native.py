@@ -1,85 +1,23 @@
-"""The compiled optimizer, found or built, and its C interface.
-
-A library is used only if the hash of the sources compiled into it is the hash of the sources at
-hand. An installed package has no sources beside it and takes the library it was built with. In a
-checkout a missing or outdated library is built into the user's cache, under the hash.
-"""
+"""The C interface of the optimizer."""
 
 from __future__ import annotations
 
 import ctypes
-import os
-import tempfile
 from functools import lru_cache
-from pathlib import Path
 
-from hwaccel.cmvm import compiling
-from hwaccel.errors import HwaccelError, ToolError
-from hwaccel.tools.cache import user_cache
-from hwaccel.tools.process import run
-
-ABI = 2
-_PACKAGE = Path(__file__).parent
-_SOURCES = _PACKAGE.parent.parent / "native"
-_BUILD_S = 600.0
+from hwaccel import native
 
 
 @lru_cache(maxsize=1)
 def library() -> ctypes.CDLL:
-    """Return the library.
+    """Return the library with the optimizer's functions declared.
 
     Raises:
         ToolError: there is none and none can be built.
     """
-    shipped = _PACKAGE / f"_native{compiling.SUFFIX}"
-    if not (_SOURCES / "cmvm.cpp").is_file():
-        if not shipped.is_file():
-            raise ToolError(
-                "cmvm: the package was installed without its compiled optimizer; install a C++ "
-                "compiler (g++ or clang++) and run `pip install --force-reinstall hwaccel`"
-            )
-        return _load(shipped, None)
-    wanted = compiling.source_hash(_SOURCES)
-    cached = user_cache("cmvm") / f"native-{wanted}{compiling.SUFFIX}"
-    for path in (shipped, cached):
-        found = _usable(path, wanted)
-        if found is not None:
-            return found
-    _build(cached)
-    return _load(cached, wanted)
-
-
-def _usable(path: Path, wanted: str) -> ctypes.CDLL | None:
-    try:
-        return _load(path, wanted) if path.is_file() else None
-    except HwaccelError:
-        return None
-
-
-def _load(path: Path, wanted: str | None) -> ctypes.CDLL:
-    try:
-        found = ctypes.CDLL(str(path))
-        found.cmvm_source.restype = ctypes.c_char_p
-        if found.cmvm_abi() != ABI or wanted not in (None, found.cmvm_source().decode()):
-            raise ToolError(f"cmvm: {path} was built from other sources; remove it")
-    except (OSError, AttributeError) as error:
-        raise ToolError(f"cmvm: {path} cannot be loaded: {error}; remove it") from None
-    _declare(found)
-    return found
-
-
-def _build(target: Path) -> None:
-    compiler = compiling.find_compiler()
-    if compiler is None:
-        raise ToolError(
-            "cmvm: the optimizer is C++ and has to be compiled, but there is no compiler: "
-            "install g++ or clang++, or name one in CXX"
-        )
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=target.parent, prefix="build-") as folder:
-        built = Path(folder) / target.name
-        run(compiling.command(compiler, _SOURCES, built), cwd=Path(folder), timeout_s=_BUILD_S)
-        os.replace(built, target)
+    lib = native.library()
+    _declare(lib)
+    return lib
 
 
 def _declare(lib: ctypes.CDLL) -> None:

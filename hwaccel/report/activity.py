@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from hwaccel.report.stages import nodes_in
 from hwaccel.report.text import clean
-from hwaccel.schedule.blocks import Block, Link
+from hwaccel.schedule.blocks import Block
 from hwaccel.schedule.plan import Plan
-from hwaccel.schedule.timing import Timing, run_timing
+from hwaccel.schedule.timing import Cycles, Run, Timing
 
 FRAMES = 4
 SHOWN = 2
@@ -38,15 +40,14 @@ class Activity:
 
 def run_schedule(plan: Plan) -> tuple[Timing, tuple[Activity, ...]]:
     """Return the exact timing of a few frames and when every stage works on the first of them."""
-    links: dict[str, Link] = {}
-    beats = {name: plan.streams[name].beats for name in plan.inputs}
-    timing = run_timing(plan.blocks, beats, plan.outputs, FRAMES, links=links)
-    return timing, tuple(_activity(block, links) for block in plan.blocks if nodes_in(block))
+    run = plan.run(FRAMES)
+    timing = Timing.of(run, plan.inputs, plan.outputs, FRAMES)
+    return timing, tuple(_activity(block, run) for block in plan.blocks if nodes_in(block))
 
 
-def _activity(block: Block, links: dict[str, Link]) -> Activity:
-    ins = [_frames(links[name].moved) for name in block.inputs]
-    (outs,) = (_frames(links[name].moved) for name in block.outputs)
+def _activity(block: Block, run: Run) -> Activity:
+    ins = [_frames(run.moved(name)) for name in block.inputs]
+    (outs,) = (_frames(run.moved(name)) for name in block.outputs)
     spans = tuple(
         Span(
             frame,
@@ -60,6 +61,7 @@ def _activity(block: Block, links: dict[str, Link]) -> Activity:
     return Activity(clean(nodes_in(block)[0]), spans)
 
 
-def _frames(moved: list[int]) -> list[list[int]]:
+def _frames(cycles: Cycles) -> list[list[int]]:
+    moved = np.asarray(cycles).tolist()
     beats = len(moved) // FRAMES
     return [moved[f * beats : (f + 1) * beats] for f in range(FRAMES)]

@@ -11,13 +11,15 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from enum import IntEnum
 from functools import lru_cache
 
 import numpy as np
+from numpy.typing import NDArray
 
 from hwaccel.ir.hardware import Order, Pipe, Window
 from hwaccel.ir.lines import Lines
-from hwaccel.schedule.lines import LINES_LATENCY, lines_process
+from hwaccel.schedule.lines import LINES_LATENCY, lines_process, lines_steps
 
 # Cycles from the fire of hwa_window to its out_valid, and from a FIFO push to m_axis_tvalid.
 WINDOW_LATENCY = 2
@@ -25,6 +27,19 @@ FIFO_LATENCY = 1
 
 # Yields the link it waits for.
 Process = Iterator["Link"]
+Ints = NDArray[np.int64]
+
+
+class Kind(IntEnum):
+    """The processes, numbered as in ``native/timing.cpp``."""
+
+    BEATWISE = 0
+    WINDOWED = 1
+    LINES = 2
+    FORK = 3
+    PACK = 4
+    UNPACK = 5
+    REORDER = 6
 
 
 class Link:
@@ -94,6 +109,10 @@ class Block(ABC):
     def process(self, ins: Sequence[Link], outs: Sequence[Link], frames: int) -> Process:
         """Work through ``frames`` frames."""
 
+    @abstractmethod
+    def code(self) -> tuple[Kind, Ints]:
+        """Return which process this is in ``native/timing.cpp``, and its parameters."""
+
 
 @dataclass(frozen=True, slots=True)
 class Segment(Block):
@@ -144,6 +163,20 @@ class Segment(Block):
             return self._windowed(self.issuer, ins[0], outs[0], frames)
         return self._beatwise(ins, outs[0], frames)
 
+    def code(self) -> tuple[Kind, Ints]:
+        """Return the parameters of the issuer."""
+        issuer, depth, latency = self.issuer, self.depth, self.latency
+        if isinstance(issuer, Lines):
+            steps = lines_steps(issuer)
+            places = issuer.rows * issuer.width
+            head = [depth, latency, places, issuer.beats_in, steps.size // 3]
+            return Kind.LINES, np.append(head, steps)
+        if issuer is not None:
+            order, groups = _flat_order(issuer.with_depth(0))
+            head = [depth, latency, issuer.depth, issuer.reduction, issuer.beats_in]
+            return Kind.WINDOWED, np.concatenate((head, [groups, order.size], order))
+        return Kind.BEATWISE, np.array([self.beats, depth, latency])
+
     def _beatwise(self, ins: Sequence[Link], out: Link, frames: int) -> Process:
         for beat in range(self.beats * frames):
             if beat >= self.depth:
@@ -172,7 +205,7 @@ class Segment(Block):
         allowed, fire, produced = window.depth, -1, 0
         for frame in range(frames):
             base = frame * window.beats_in
-            for waits, freed in order:
+            for waits, repeat, freed in order:
                 at = 0
                 for offset, beat in waits:
                     fire += offset - at
@@ -180,13 +213,15 @@ class Segment(Block):
                     while len(moved_in) <= base + beat:
                         yield source
                     fire = max(fire, moved_in[base + beat])
-                fire += reduction - at
-                if produced >= depth:
-                    while len(moved_out) <= produced - depth:
-                        yield out
-                    fire = max(fire, moved_out[produced - depth] + 1)
-                out.offer(fire + latency)
-                produced += 1
+                for _ in range(repeat):
+                    fire += reduction - at
+                    at = 0
+                    if produced >= depth:
+                        while len(moved_out) <= produced - depth:
+                            yield out
+                        fire = max(fire, moved_out[produced - depth] + 1)
+                    out.offer(fire + latency)
+                    produced += 1
                 if freed >= 0:
                     target = base + freed + window.depth
                     for _ in range(allowed, min(target, window.beats_in * frames)):
@@ -195,14 +230,14 @@ class Segment(Block):
 
 
 @lru_cache(maxsize=64)
-def _read_order(window: Window) -> list[tuple[tuple[tuple[int, int], ...], int]]:
-    """Return, for every output beat of a frame, what its reads wait for and what it frees.
+def _read_order(window: Window) -> list[tuple[tuple[tuple[int, int], ...], int, int]]:
+    """Return what the reads of a frame wait for and free, a group of channels after the other.
 
-    The first part lists ``(offset in the reduction, input beat)`` where a read reaches a beat
-    that no earlier read of the frame did; the second is the number of input beats of the frame
-    that are free after it, or -1 where the window stays.
+    Each entry lists ``(offset in the reduction, input beat)`` where a read reaches a beat that no
+    earlier read of the frame did; the number of output beats that read the same; and the number
+    of input beats of the frame that are free after them, or -1 where the window stays.
     """
-    order: list[tuple[tuple[tuple[int, int], ...], int]] = []
+    order: list[tuple[tuple[tuple[int, int], ...], int, int]] = []
     reached = -1
     for oy in range(window.out_height):
         for ox in range(window.out_width):
@@ -212,15 +247,26 @@ def _read_order(window: Window) -> list[tuple[tuple[tuple[int, int], ...], int]]
                 beats = taps[:, None] * window.beats + first + np.arange(window.group_beats)
                 beats[taps < 0] = -1
                 waits, reached = _new_beats(beats.ravel(), reached)
-                last_group = group == window.groups - 1
                 if not order and beats.flat[0] < 0:
                     # Padding waits for the first beat of its frame.
                     waits = ((0, 0), *waits)
-                for repeat in range(window.repeat):
-                    done = last_group and repeat == window.repeat - 1
-                    freed = window.freed_after(oy, ox) if done else -1
-                    order.append((waits if repeat == 0 else (), freed))
+                done = group == window.groups - 1
+                freed = window.freed_after(oy, ox) if done else -1
+                order.append((waits, window.repeat, freed))
     return order
+
+
+@lru_cache(maxsize=64)
+def _flat_order(window: Window) -> tuple[Ints, int]:
+    """Return the read order as ``native/timing.cpp`` takes it, and the number of its entries."""
+    order = _read_order(window)
+    flat: list[int] = []
+    for waits, repeat, freed in order:
+        flat.append(len(waits))
+        for wait in waits:
+            flat += wait
+        flat += (repeat, freed)
+    return np.array(flat, dtype=np.int64), len(order)
 
 
 def _new_beats(
@@ -237,6 +283,10 @@ class Fork(Block):
 
     beats: int
     parts: tuple[int, ...] = ()
+
+    def code(self) -> tuple[Kind, Ints]:
+        """Return the beats of a frame."""
+        return Kind.FORK, np.array([self.beats])
 
     def process(self, ins: Sequence[Link], outs: Sequence[Link], frames: int) -> Process:
         """Offer at once, take the input with the last output."""
@@ -258,6 +308,10 @@ class Pack(Block):
 
     ratio: int
     beats: int
+
+    def code(self) -> tuple[Kind, Ints]:
+        """Return the ratio and the joined beats of a frame."""
+        return Kind.PACK, np.array([self.ratio, self.beats])
 
     def process(self, ins: Sequence[Link], outs: Sequence[Link], frames: int) -> Process:
         """Take the next part in the cycle in which the full beat leaves."""
@@ -284,6 +338,10 @@ class Unpack(Block):
     ratio: int
     beats: int
 
+    def code(self) -> tuple[Kind, Ints]:
+        """Return the ratio and the beats of a frame that are split."""
+        return Kind.UNPACK, np.array([self.ratio, self.beats // self.ratio])
+
     def process(self, ins: Sequence[Link], outs: Sequence[Link], frames: int) -> Process:
         """Take the next beat in the cycle in which the last part leaves."""
         (source,), (out,) = ins, outs
@@ -305,6 +363,10 @@ class Reorder(Block):
     """Puts out each frame in another order."""
 
     order: Order
+
+    def code(self) -> tuple[Kind, Ints]:
+        """Return the beats of a frame that come in, and those that go out."""
+        return Kind.REORDER, np.array([self.order.length, len(self.order.beats)])
 
     def process(self, ins: Sequence[Link], outs: Sequence[Link], frames: int) -> Process:
         """Fill one bank while the other is read."""

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
+import numpy as np
+
 from hwaccel.errors import ScheduleError
-from hwaccel.schedule.blocks import Block, Fork, Link, Segment
+from hwaccel.schedule.blocks import Block, Fork, Segment
 from hwaccel.schedule.plan import Plan
 from hwaccel.schedule.timing import run_timing
 
@@ -114,19 +116,13 @@ def _size_forks(plan: Plan, frames: int) -> Plan:
 
 def _occupancy(plan: Plan, buffers: list[str], frames: int) -> dict[str, int]:
     """Return the most beats each buffer holds, a credit counting until the cycle after its pop."""
-    links: dict[str, Link] = {}
-    beats = {name: plan.streams[name].beats for name in plan.inputs}
-    run_timing(plan.blocks, beats, plan.outputs, frames, links=links)
+    done = plan.run(frames)
     most = {}
     for name in buffers:
         segment = next(s for s in plan.segments if s.name == name)
-        ins, outs = links[segment.inputs[0]].moved, links[name].moved
-        held, gone = 0, 0
-        for count, cycle in enumerate(ins, 1):
-            while gone < len(outs) and outs[gone] < cycle:
-                gone += 1
-            held = max(held, count - gone)
-        most[name] = held
+        ins, outs = (np.asarray(done.moved(n)) for n in (segment.inputs[0], name))
+        gone = np.searchsorted(outs, ins)
+        most[name] = int((np.arange(1, len(ins) + 1) - gone).max())
     return most
 
 

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
 
 from hwaccel.ir.lines import Lines
 
@@ -43,3 +47,9 @@ def lines_process(
             for _ in range(allowed, min(target, total)):
                 source.accept(now + 1)
             allowed = max(allowed, target)
+
+
+@lru_cache(maxsize=64)
+def lines_steps(lines: Lines) -> NDArray[np.int64]:
+    """Return need, fires and freed of every step of a frame, one step after the other."""
+    return np.array(list(lines.steps()), dtype=np.int64).ravel()

@@ -21,7 +21,7 @@ from hwaccel.schedule.blocks import (
 )
 from hwaccel.schedule.regions import Region, in_order
 from hwaccel.schedule.spatial import Found, Spatial
-from hwaccel.schedule.timing import Timing, run_timing
+from hwaccel.schedule.timing import Run, Timing, run
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,10 +56,14 @@ class Plan:
     spatial: Mapping[str, Spatial] = field(default_factory=dict)
     found: Found = field(default_factory=Found)
 
-    def timing(self, frames: int = 4, arrivals: Mapping[str, list[int]] | None = None) -> Timing:
-        """Return exact handshake times; the source never waits unless ``arrivals`` says so."""
+    def run(self, frames: int = 4, arrivals: Mapping[str, list[int]] | None = None) -> Run:
+        """Return when every beat moves; the source never waits unless ``arrivals`` says so."""
         beats = {name: self.streams[name].beats for name in self.inputs}
-        return run_timing(self.blocks, beats, self.outputs, frames, arrivals)
+        return run(self.blocks, beats, self.outputs, frames, arrivals)
+
+    def timing(self, frames: int = 4, arrivals: Mapping[str, list[int]] | None = None) -> Timing:
+        """Return exact handshake times at the edges, as ``run`` does."""
+        return Timing.of(self.run(frames, arrivals), self.inputs, self.outputs, frames)
 
     @property
     def segments(self) -> tuple[Segment, ...]:

@@ -16,11 +16,10 @@ from hwaccel.cmvm import (
     Settings,
     Tap,
     minimum_depth,
-    native,
     solve,
     solve_many,
 )
-from hwaccel.errors import ConfigError, HwaccelError, ToolError, VerifyError
+from hwaccel.errors import ConfigError, VerifyError
 from tests.cmvm.cases import ENTRY
 
 
@@ -194,24 +193,3 @@ def test_model_is_part_of_the_key(cache: Path) -> None:
     solve(problem, Settings(), LUT6)
     solve(problem, Settings(), LUT4)
     assert len(list(cache.rglob("*.json"))) == 2
-
-
-def test_missing_compiler_is_one_line(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(native, "_PACKAGE", tmp_path)
-    monkeypatch.setenv("CXX", "no-such-compiler")
-    find = native.library.__wrapped__
-    with pytest.raises(ToolError, match="install g\\+\\+ or clang\\+\\+, or name one in CXX"):
-        find()
-    monkeypatch.setattr(native, "_SOURCES", tmp_path)
-    with pytest.raises(ToolError, match="installed without its compiled optimizer"):
-        find()
-
-
-def test_library_of_other_sources_is_not_used(tmp_path: Path) -> None:
-    stale = tmp_path / "stale.so"
-    stale.write_bytes(b"not a library")
-    with pytest.raises(HwaccelError, match="cannot be loaded"):
-        native._load(stale, None)
-    path = Path(native.library()._name)
-    with pytest.raises(HwaccelError, match="was built from other sources"):
-        native._load(path, "another hash")

@@ -41,8 +41,8 @@ def command(compiler: list[str], folder: Path, output: Path) -> list[str]:
     baseline = ["-march=x86-64-v2"] if platform.machine().lower() in {"x86_64", "amd64"} else []
     return [
         *compiler,
-        *("-std=c++17", "-O3", "-shared", "-fPIC", "-pthread", "-ffp-contract=off", *baseline),
-        f'-DCMVM_SOURCE="{source_hash(folder)}"',
+        *("-std=c++20", "-O3", "-shared", "-fPIC", "-pthread", "-ffp-contract=off", *baseline),
+        f'-DHWA_SOURCE="{source_hash(folder)}"',
         *("-o", str(output)),
         *(str(path) for path in sources(folder) if path.suffix == ".cpp"),
     ]
