@@ -223,14 +223,15 @@ def affine(x: Array, matrix: IntArray, shift: IntArray, bias: IntArray) -> Array
         y += carried(bias, x.dtype.char)
         return y
     aligned = constant(matrix.a << shift.a[:, None], x)
-    return _torch_matmul(x, aligned) + constant(bias.a, x)
+    return matrix_product(aligned, x[..., None])[..., 0] + constant(bias.a, x)
 
 
-def _torch_matmul(x: Array, matrix: Array) -> Array:
+def matrix_product(matrix: Array, x: Array) -> Array:
+    """Return ``matrix @ x`` of torch tensors."""
     # CUDA has no int64 matrix product: there, wide integers are multiplied and summed.
     if "int" in str(x.dtype) and "cuda" in str(x.device):
-        return (x[..., None, :] * matrix).sum(-1)
-    return x @ namespace(x).matrix_transpose(matrix)
+        return (matrix[..., None] * x[..., None, :, :]).sum(-2)
+    return matrix @ x
 
 
 def contributions(taps: Ints, lo: Ints | int, hi: Ints | int) -> tuple[Ints, Ints]:
