@@ -18,14 +18,14 @@ def size_buffers(plan: Plan, frames: int = 4) -> Plan:
 
     Every ring gets the smallest depth at which its segment alone keeps up with the slowest one;
     the copies of a forked stream get a FIFO where a later join would otherwise deadlock or lose
-    time.
+    time. In the end no ring and no FIFO has a place without which all frames leave as early.
     """
     if not plan.segments:
         return plan
     plan = _size_rings_alone(plan)
     plan = _size_forks(plan, frames)
     plan = _grow_rings(plan, frames)
-    return _trim_forks(plan, frames)
+    return _trim(_trim_forks(plan, frames), frames)
 
 
 def _size_rings_alone(plan: Plan) -> Plan:
@@ -177,6 +177,52 @@ def _trimmed(plan: Plan, stream: str, goal: int | None, frames: int) -> Plan:
     if used > 1 and not enough(used - 1) and enough(used):
         return plan.replaced(buffer, buffer.with_depth(used))
     return plan.replaced(buffer, buffer.with_depth(_smallest(1, buffer.depth, enough)))
+
+
+def _trim(plan: Plan, frames: int) -> Plan:
+    """Take back every place of a ring or FIFO without which no frame is later.
+
+    Fewer places anywhere never make anything earlier, so what could not be taken back before the
+    others were trimmed cannot be taken back after.
+    """
+    goal = plan.timing(frames).finished()
+    for segment in plan.segments:
+        plan = plan.replaced(segment, _trimmed_segment(plan, segment, frames, goal))
+    return plan
+
+
+def _trimmed_segment(plan: Plan, segment: Segment, frames: int, goal: tuple[int, ...]) -> Segment:
+    def keeps_time(smaller: Segment) -> bool:
+        try:
+            return plan.replaced(segment, smaller).timing(frames).finished() == goal
+        except ScheduleError:
+            return False
+
+    depth = _least(1, segment.depth, lambda d: keeps_time(segment.with_depth(d)))
+    shallow = segment.with_depth(depth)
+    window = shallow.window
+    if window is None:
+        return shallow
+    least = window.min_depth()
+    return shallow.with_ring(
+        _least(least, window.depth, lambda d: keeps_time(shallow.with_ring(d)))
+    )
+
+
+def _least(least: int, enough: int, good: Callable[[int], bool]) -> int:
+    """Return the smallest depth that is good, near ``enough``, which is; goodness grows."""
+    step, high = 1, enough
+    while high > least and good(max(least, high - step)):
+        high = max(least, high - step)
+        step *= 2
+    low = max(least, high - step + 1)
+    while low < high:
+        middle = (low + high) // 2
+        if good(middle):
+            high = middle
+        else:
+            low = middle + 1
+    return high
 
 
 def _without_buffer(plan: Plan, stream: str) -> Plan:

@@ -145,7 +145,7 @@ module residual (
 
     hwa_fifo #(
         .DATA_W (8),
-        .DEPTH  (3)
+        .DEPTH  (2)
     ) u_stem_q_fifo (
         .clk           (clk),
         .rst           (rst),
@@ -246,7 +246,7 @@ module residual (
 
     hwa_fifo #(
         .DATA_W (4),
-        .DEPTH  (3)
+        .DEPTH  (2)
     ) u_pool_fifo (
         .clk           (clk),
         .rst           (rst),
@@ -421,7 +421,7 @@ module residual (
 
     hwa_fifo #(
         .DATA_W (10),
-        .DEPTH  (2)
+        .DEPTH  (1)
     ) u_body_q_fifo (
         .clk           (clk),
         .rst           (rst),
@@ -533,7 +533,7 @@ module residual (
 
     hwa_fifo #(
         .DATA_W (8),
-        .DEPTH  (6)
+        .DEPTH  (1)
     ) u_merge_q_fifo (
         .clk           (clk),
         .rst           (rst),
