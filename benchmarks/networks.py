@@ -2,6 +2,7 @@
 
 python -m benchmarks.networks                              # all of them, 4 frames each
 python -m benchmarks.networks lenet5 --mnist mnist.npz     # 10,000 test images of 28x28
+python -m benchmarks.networks --executors                  # HLS C++, CUDA arithmetic, torch too
 
 For each network: PyTorch to Verilated RTL, every output compared bit for bit with the golden model
 without and with stalls; latency and interval against the prediction; the interval against the
@@ -13,6 +14,7 @@ where there is data for it.
 from __future__ import annotations
 
 import argparse
+import os
 import resource
 import tempfile
 import time
@@ -168,7 +170,18 @@ def ideal(design: Design) -> float:
     return cycles
 
 
-def measure(name: str, path: Path | None) -> list[str]:
+def differing(design: Design, frames: np.ndarray) -> int:
+    """Return the output elements in which HLS C++, CUDA on the host or torch differ from golden."""
+    xs = design.golden.quantize(frames)
+    want = design.golden.raw(*xs)
+    return sum(
+        int((a != b).sum())
+        for what in ("hls", "cuda-host", "torch")
+        for a, b in zip(design.execute(what, xs), want, strict=True)
+    )
+
+
+def measure(name: str, path: Path | None, executors: bool) -> list[str]:
     """Return a row of the table."""
     started = time.perf_counter()
     whole = path is not None and name == "lenet5"
@@ -194,11 +207,17 @@ def measure(name: str, path: Path | None) -> list[str]:
         f"no: {timing.latency:,}, {timing.interval:,}",
         f"{interval / ideal(design):.3f}", f"{area.luts:,}", str(area.dsps), str(area.rams),
         f"{seconds:.1f}", f"{peak:.2f}", f"{time.perf_counter() - began:.0f}",
+        str(differing(design, frames[:2])) if executors else "-",
     ]  # fmt: skip
 
 
 def golden_rate(batch: int = 64) -> str:
-    """Return the rate of the golden model of ResNet-8 against torch in float32."""
+    """Return the rate of the golden model of ResNet-8 against torch in float32.
+
+    With ``OPENBLAS_NUM_THREADS=1`` both have one thread.
+    """
+    if os.environ.get("OPENBLAS_NUM_THREADS") == "1":
+        torch.set_num_threads(1)
     model, design, _ = made("resnet8")
     x = torch.randn(batch, 3, 32, 32)
     ints = design.golden.quantize(x.numpy())
@@ -224,15 +243,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("networks", nargs="*", default=list(NETWORKS), metavar="NETWORK")
     parser.add_argument("--mnist", type=Path, help="MNIST as .npz, for LeNet-5 on all test images")
+    parser.add_argument(
+        "--executors", action="store_true", help="compare HLS C++, CUDA arithmetic and torch too"
+    )
     args = parser.parse_args()
     table = Table(title="streaming networks, Verilated")
     for column in (
         "network", "frames", "wrong", "latency", "interval", "as predicted", "of ideal",
-        "LUT est.", "DSP", "RAM", "convert s", "GB", "simulate s",
+        "LUT est.", "DSP", "RAM", "convert s", "GB", "simulate s", "others wrong",
     ):  # fmt: skip
         table.add_column(column)
     for name in args.networks:
-        table.add_row(*measure(name, args.mnist))
+        table.add_row(*measure(name, args.mnist, args.executors))
     Console(width=160).print(table)
     if "resnet8" in args.networks:
         print(golden_rate())
