@@ -30,15 +30,33 @@ class Style(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Multiplier:
+    """The signed operands of a device's hard multiplier, in bits, and what is left to LUTs.
+
+    Products of at most ``soft_bits`` bits are made of LUTs.
+    """
+
+    wide: int
+    narrow: int
+    soft_bits: int = 8
+
+
+@dataclass(frozen=True, slots=True)
 class Fold:
     """Parallelism of a node: ``pe`` outputs and ``simd`` inputs per cycle in stream style.
 
-    The other styles have no choice in it.
+    The other styles have no choice in it. ``pack`` outputs share a multiplier.
     """
 
     pe: int = 1
     simd: int = 1
     style: Style = Style.STREAM
+    pack: int = 1
+
+    @property
+    def multipliers(self) -> int:
+        """Multipliers of a node that multiplies."""
+        return -(-self.pe // self.pack) * self.simd
 
     def __str__(self) -> str:
         return f"{self.pe}x{self.simd}" if self.style is Style.STREAM else self.style.value

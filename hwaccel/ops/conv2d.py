@@ -13,7 +13,7 @@ from hwaccel.circuit import Builder
 from hwaccel.errors import VerifyError
 from hwaccel.fxp import FixedType, IntArray
 from hwaccel.fxp.arith import Array, namespace
-from hwaccel.ir.hardware import Fold, Hardware, Kernel, Window
+from hwaccel.ir.hardware import Fold, Hardware, Kernel, Multiplier, Window
 from hwaccel.ir.lines import Lines
 from hwaccel.ir.op import Example, Interval, Op, uniform
 from hwaccel.ir.types import TensorType
@@ -29,6 +29,7 @@ from hwaccel.ops.family import (
     line_buffer,
     mac_pipe,
     out_image,
+    packing,
     signed_width,
     tap_patterns,
     tap_slices,
@@ -181,6 +182,10 @@ class Conv2d(Op):
         w = self.weight.a.reshape(self.groups * repeat, pe, per_group // simd, simd, kh * kw)
         return w.transpose(0, 4, 2, 1, 3).reshape(-1, pe * simd)
 
+    def packing(self, ins: tuple[TensorType, ...], fold: Fold, multiplier: Multiplier) -> int:
+        """As many as fit: the outputs of a beat share its inputs, unless depthwise."""
+        return 1 if self.depthwise else packing(self._words(fold), fold.pe, ins[0], multiplier)
+
     @property
     def channelwise(self) -> bool:
         """Where depthwise."""
@@ -255,6 +260,7 @@ class Conv2d(Op):
             self._acc_width(ins[0]),
             pe,
             1 if self.depthwise else simd,
+            1 if self.depthwise else fold.pack,
         )
         return Hardware((lanes,), pe, (pipe,), window)
 
