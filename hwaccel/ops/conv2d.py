@@ -31,6 +31,8 @@ from hwaccel.ops.family import (
     out_image,
     packing,
     signed_width,
+    skip_zeros,
+    skipping,
     tap_patterns,
     tap_slices,
     without_factor,
@@ -157,11 +159,13 @@ class Conv2d(Op):
         return self.weight.a.size * oh * ow
 
     def folds(self, *ins: TensorType) -> tuple[Fold, ...]:
-        """Divisors of the channels of one group; whole lanes for depthwise."""
+        """Divisors of the channels of one group; lanes for depthwise; zeros may be skipped."""
         outputs, per_group = self.weight.shape[:2]
+        per_out = 1 if self.depthwise else outputs // self.groups
+        pairs = [Fold(p, s) for p in divisors(per_out) for s in divisors(per_group)]
         if self.depthwise:
-            return tuple(Fold(lanes, 1) for lanes in divisors(outputs))
-        pairs = [Fold(p, s) for p in divisors(outputs // self.groups) for s in divisors(per_group)]
+            pairs = [Fold(lanes, 1) for lanes in divisors(outputs)]
+        pairs += skipping(pairs, self.weight.a, self._words)
         return tuple(sorted(pairs, key=lambda f: (f.pe * f.simd, f.pe)))
 
     def _acc_width(self, x: TensorType) -> int:
@@ -251,9 +255,12 @@ class Conv2d(Op):
             out_height=oh,
             out_width=ow,
         )
+        words = self._words(fold)
+        if fold.skip:
+            window, words = skip_zeros(window, words)
         pipe = mac_pipe(
             "hwa_mac_lanes" if self.depthwise else "hwa_mac",
-            self._words(fold),
+            words,
             (self.shift.a, self.bias.a),
             ins[0],
             self.infer(*ins),

@@ -26,6 +26,8 @@ from hwaccel.ops.family import (
     mac_pipe,
     packing,
     signed_width,
+    skip_zeros,
+    skipping,
     without_factor,
 )
 
@@ -83,9 +85,10 @@ class Dense(Op):
         return self.weight.a.size
 
     def folds(self, *ins: TensorType) -> tuple[Fold, ...]:
-        """Any divisor of the outputs by any divisor of the inputs."""
+        """Any divisor of the outputs by any divisor of the inputs, zeros skipped where it pays."""
         outputs, inputs = self.weight.shape
         pairs = [Fold(p, s) for p in divisors(outputs) for s in divisors(inputs)]
+        pairs += skipping(pairs, self.weight.a, self._words)
         return tuple(sorted(pairs, key=lambda f: (f.pe * f.simd, f.pe)))
 
     def ties(self, *ins: TensorType) -> Ints | None:
@@ -133,13 +136,17 @@ class Dense(Op):
         """Buffer the vector, replay it for every group of ``pe`` outputs."""
         outputs, inputs = self.weight.shape
         pe, simd = fold.pe, fold.simd
+        words = self._words(fold)
+        window = Window(1, 1, groups=1, group_beats=inputs // simd, repeat=outputs // pe)
+        if fold.skip:
+            window, words = skip_zeros(window, words)
         lo, hi = contributions(self.weight.a, ins[0].lo, ins[0].hi)
         acc = signed_width(
             int(np.minimum(lo, 0).sum(axis=1).min()), int(np.maximum(hi, 0).sum(axis=1).max())
         )
         pipe = mac_pipe(
             "hwa_mac",
-            self._words(fold),
+            words,
             (self.shift.a, self.bias.a),
             ins[0],
             self.infer(*ins),
@@ -148,7 +155,6 @@ class Dense(Op):
             simd,
             fold.pack,
         )
-        window = Window(1, 1, groups=1, group_beats=inputs // simd, repeat=outputs // pe)
         return Hardware((simd,), pe, (pipe,), window)
 
     def unroll(self, build: Builder, *xs: Ints) -> Ints:

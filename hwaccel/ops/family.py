@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import lru_cache
 
 import numpy as np
@@ -10,7 +12,7 @@ from numpy.typing import NDArray
 from hwaccel.errors import VerifyError
 from hwaccel.fxp import MAX_WIDTH, FixedType, IntArray
 from hwaccel.fxp.arith import Array, constant, namespace
-from hwaccel.ir.hardware import Area, Fold, Multiplier, Pipe, Rom
+from hwaccel.ir.hardware import Area, Fold, Multiplier, Pipe, Rom, Window, memory_area
 from hwaccel.ir.lines import Lines
 from hwaccel.ir.types import TensorType
 
@@ -262,6 +264,20 @@ def without_factor(weight: IntArray, shift: IntArray, k: int) -> tuple[IntArray,
     return IntArray(weight.a >> left), IntArray(shift.a - from_shift)
 
 
+def skipping(folds: Sequence[Fold], weight: Ints, words: Callable[[Fold], Ints]) -> list[Fold]:
+    """Return those of ``folds``, with ``skip``, of whose ROM ``words`` an eighth is zero."""
+    if np.count_nonzero(weight) > weight.size - weight.size / 8:
+        return []
+    return [replace(f, skip=True) for f in folds if words(f).any(axis=1).mean() <= 7 / 8]
+
+
+def skip_zeros(window: Window, words: Ints) -> tuple[Window, Ints]:
+    """Return window and ROM words of a reduction without the beats that count nothing."""
+    window = window.skipping(np.any(words, axis=1))
+    assert window.kept is not None
+    return window, words[window.kept.a]
+
+
 def borrowed(words: Ints, pe: int, pack: int) -> Ints:
     """Return ROM words ``(words, pe * simd)`` as ``hwa_mac`` wants them for packed products.
 
@@ -349,11 +365,8 @@ def mac_pipe(
 
 
 def rom_area(rom: Rom) -> Area:
-    """Estimate a ROM: block RAM (18 kbit) from 64 words on, LUTs below."""
-    words, bits = rom.fields.shape[0], rom.word_bits
-    if words > 64:
-        return Area(rams=max(-(-bits // 36), -(-words * bits // 18432)))
-    return Area(luts=bits * max(1, words // 16), ffs=bits)
+    """Estimate a ROM."""
+    return memory_area(rom.fields.shape[0], rom.word_bits)
 
 
 def in_dsp(x_w: int, w_w: int, soft_bits: int = 8) -> bool:

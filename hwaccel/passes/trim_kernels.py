@@ -56,10 +56,10 @@ def _trimmed(node: Node, x: TensorType) -> Node:
         return node
     top, left, bottom, right = op.padding
     y = _axis(
-        op.weight.a.any(axis=(0, 1, 3)), x.image[0], (top, bottom), op.stride[0], op.dilation[0]
+        np.any(op.weight.a, axis=(0, 1, 3)), x.image[0], (top, bottom), op.stride[0], op.dilation[0]
     )
     z = _axis(
-        op.weight.a.any(axis=(0, 1, 2)), x.image[1], (left, right), op.stride[1], op.dilation[1]
+        np.any(op.weight.a, axis=(0, 1, 2)), x.image[1], (left, right), op.stride[1], op.dilation[1]
     )
     weight = op.weight.a[:, :, y.taps, z.taps]
     if weight.shape == op.weight.shape:

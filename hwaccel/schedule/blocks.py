@@ -165,14 +165,15 @@ class Segment(Block):
 
     def _windowed(self, window: Window, source: Link, out: Link, frames: int) -> Process:
         order = _read_order(window.with_depth(0))
-        reduction, depth, latency = window.reduction, self.depth, self.latency
+        depth, latency = self.depth, self.latency
         moved_in, moved_out = source.moved, out.moved
         for _ in range(min(window.depth, window.beats_in * frames)):
             source.accept(0)
-        allowed, fire, produced = window.depth, -1, 0
+        # hwa_window_list has its first step in cycle 3.
+        allowed, fire, produced = window.depth, -1 if window.kept is None else 2, 0
         for frame in range(frames):
             base = frame * window.beats_in
-            for waits, freed in order:
+            for waits, reads, freed in order:
                 at = 0
                 for offset, beat in waits:
                     fire += offset - at
@@ -180,7 +181,7 @@ class Segment(Block):
                     while len(moved_in) <= base + beat:
                         yield source
                     fire = max(fire, moved_in[base + beat])
-                fire += reduction - at
+                fire += reads - at
                 if produced >= depth:
                     while len(moved_out) <= produced - depth:
                         yield out
@@ -195,15 +196,15 @@ class Segment(Block):
 
 
 @lru_cache(maxsize=64)
-def _read_order(window: Window) -> list[tuple[tuple[tuple[int, int], ...], int]]:
+def _read_order(window: Window) -> list[tuple[tuple[tuple[int, int], ...], int, int]]:
     """Return, for every output beat of a frame, what its reads wait for and what it frees.
 
     The first part lists ``(offset in the reduction, input beat)`` where a read reaches a beat
-    that no earlier read of the frame did; the second is the number of input beats of the frame
-    that are free after it, or -1 where the window stays.
+    that no earlier read of the frame did; the second counts the reads; the third is the number
+    of input beats of the frame that are free after it, or -1 where the window stays.
     """
-    order: list[tuple[tuple[tuple[int, int], ...], int]] = []
-    reached = -1
+    order: list[tuple[tuple[tuple[int, int], ...], int, int]] = []
+    reached, read = -1, [np.array(beats) for beats in window.read()]
     for oy in range(window.out_height):
         for ox in range(window.out_width):
             taps = np.array(list(window.taps(oy, ox)), dtype=np.int64)
@@ -211,15 +212,21 @@ def _read_order(window: Window) -> list[tuple[tuple[tuple[int, int], ...], int]]
                 first = group * window.group_beats
                 beats = taps[:, None] * window.beats + first + np.arange(window.group_beats)
                 beats[taps < 0] = -1
-                waits, reached = _new_beats(beats.ravel(), reached)
+                some = beats.ravel()
                 last_group = group == window.groups - 1
-                if not order and beats.flat[0] < 0:
-                    # Padding waits for the first beat of its frame.
-                    waits = ((0, 0), *waits)
                 for repeat in range(window.repeat):
+                    if read:
+                        some = beats.flat[read[group * window.repeat + repeat]]
+                    # A repeat of all beats reaches nothing new.
+                    waits: tuple[tuple[int, int], ...] = ()
+                    if read or repeat == 0:
+                        waits, reached = _new_beats(some, reached)
+                    if not order and some[0] < 0:
+                        # Padding waits for the first beat of its frame.
+                        waits = ((0, 0), *waits)
                     done = last_group and repeat == window.repeat - 1
                     freed = window.freed_after(oy, ox) if done else -1
-                    order.append((waits if repeat == 0 else (), freed))
+                    order.append((waits, some.size, freed))
     return order
 
 

@@ -55,6 +55,8 @@ def choices(
             fold = replace(fold, pack=node.op.packing(ins, fold, multiplier))
         hardware = node.op.hardware(ins, fold)
         area = sum((pipe.area for pipe in hardware.pipes), Area())
+        if hardware.issuer is not None:
+            area += hardware.issuer.list_area
         lanes = fold.multipliers if works else 0
         cycles = frame_cycles(hardware, ins, node.output.type)
         found.append(Choice(fold, cycles, lanes, area, hardware.in_lanes, hardware.out_lanes))
