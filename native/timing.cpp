@@ -137,13 +137,14 @@ Process beatwise(Links ins, Link& out, i64 beats, i64 depth, i64 latency, i64 fr
 }
 
 // `order` lists, for every group of output beats that read the same: the number of waits, for each
-// its offset in the reduction and the input beat, the number of output beats, and how many input
-// beats of the frame are free after the last of them (-1: none more).
-Process windowed(Link& in, Link& out, i64 depth, i64 latency, i64 ring, i64 reduction, i64 beats_in,
+// its offset in the reduction and the input beat, the number of output beats, the reads of each, and
+// how many input beats of the frame are free after the last of them (-1: none more). `fire` is the
+// cycle before the first step.
+Process windowed(Link& in, Link& out, i64 depth, i64 latency, i64 ring, i64 fire, i64 beats_in,
                  const i64* order, i64 groups, i64 frames) {
   const i64 total = beats_in * frames;
   in.accept_many(0, std::min(ring, total));
-  i64 allowed = ring, fire = -1, produced = 0;
+  i64 allowed = ring, produced = 0;
   for (i64 frame = 0; frame < frames; ++frame) {
     const i64 base = frame * beats_in;
     const i64* at_order = order;
@@ -156,9 +157,9 @@ Process windowed(Link& in, Link& out, i64 depth, i64 latency, i64 ring, i64 redu
         co_await moved(in, beat);
         fire = std::max(fire, in.moved[size_t(beat)]);
       }
-      const i64 repeat = *at_order++, freed = *at_order++;
+      const i64 repeat = *at_order++, reads = *at_order++, freed = *at_order++;
       for (i64 r = 0; r < repeat; ++r) {
-        fire += reduction - at;
+        fire += reads - at;
         at = 0;
         if (produced >= depth) {
           co_await moved(out, produced - depth);

@@ -86,11 +86,17 @@ class Mac(Model):
         rows = [w[i * self.simd : (i + 1) * self.simd] for i in range(self.pe)]
         return [sum(a * b for a, b in zip(x, row, strict=True)) for row in rows]
 
+    def restored(self, w: list[int]) -> list[int]:
+        """Weights of packed lanes: what the lane below borrowed is given back."""
+        pack = self.p.get("PACK", 1)
+        borrowed = [i // self.simd % pack != 0 and w[i - self.simd] < 0 for i in range(len(w))]
+        return [a + b for a, b in zip(w, borrowed, strict=True)]
+
     def push(self, beat: int, first: bool, last: bool) -> int | None:
         p = self.p
         x = lanes(beat, self.in_bits // p["X_W"], p["X_W"], bool(p["X_SIGNED"]))
         word = next(self.roms["WEIGHTS"])
-        weights = lanes(word, self.pe * self.simd, p["W_W"], True)
+        weights = self.restored(lanes(word, self.pe * self.simd, p["W_W"], True))
         new = self.products(x, weights)
         self.sums = [n + (0 if first else s) for n, s in zip(new, self.sums, strict=True)]
         if not last:

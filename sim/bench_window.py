@@ -51,6 +51,8 @@ class Geometry:
     data_w: int = 8
     pad: int = 0
     depth: int = 0
+    # The beats that are read for an output pixel, counted through all its reductions.
+    kept: tuple[int, ...] = ()
 
     @property
     def pixel(self) -> int:
@@ -61,7 +63,7 @@ class Geometry:
         return self.in_h * self.in_w * self.pixel
 
     def parameters(self) -> dict[str, int]:
-        return {name.upper(): value for name, value in asdict(self).items()}
+        return {name.upper(): value for name, value in asdict(self).items() if name != "kept"}
 
     def taps(self, oy: int, ox: int) -> list[int]:
         """Pixel index of every tap of a window, -1 outside the image."""
@@ -86,9 +88,16 @@ class Geometry:
                 smallest = min(smallest, (y * self.in_w + x) * self.pixel)
         return freed[::-1]
 
+    @property
+    def reduction(self) -> int:
+        return self.kh * self.kw * self.group_beats
+
     def reads_input(self) -> bool:
-        """Some tap lies inside the image; without any the module counts without bound."""
-        return any(max(self.taps(*window)) >= 0 for window in self.windows())
+        """Some beat read lies inside the image; without any the module counts without bound."""
+        if not self.kept:
+            return any(max(self.taps(*window)) >= 0 for window in self.windows())
+        taps = {k % self.reduction // self.group_beats for k in self.kept}
+        return any(self.taps(*window)[tap] >= 0 for window in self.windows() for tap in taps)
 
     def min_depth(self) -> int:
         """The smallest ring in which no window waits for ever."""
@@ -102,13 +111,16 @@ class Geometry:
         order = []
         for (oy, ox), freed in zip(self.windows(), self.freed_after(), strict=True):
             taps = self.taps(oy, ox)
-            for group in range(self.groups):
-                beats = [group * self.group_beats + g for g in range(self.group_beats)]
-                for _ in range(self.repeat):
-                    indices = [t * self.pixel + b if t >= 0 else -1 for t in taps for b in beats]
-                    order += [Read(index) for index in indices]
-                    order[-len(indices)].first = True
-                    order[-1].last = True
+            for row in range(self.groups * self.repeat):
+                first = row // self.repeat * self.group_beats
+                beats = [first + g for g in range(self.group_beats)]
+                indices = [t * self.pixel + b if t >= 0 else -1 for t in taps for b in beats]
+                if self.kept:
+                    places = range(row * self.reduction, (row + 1) * self.reduction)
+                    indices = [indices[k % self.reduction] for k in self.kept if k in places]
+                order += [Read(index) for index in indices]
+                order[-len(indices)].first = True
+                order[-1].last = True
             order[-1].freed = freed
         return order
 
@@ -157,7 +169,7 @@ class Model:
         self._pad = sum(lane << (lane_w * i) for i in range(geometry.lanes))
         self._order = geometry.reads()
         self._accepted = self._freed = 0
-        self.fired = 0
+        self._cycles = self.fired = 0
         # Output beats on their way: (valid, first, last, data).
         self._pipe = deque([(False, False, False, 0)] * LATENCY)
 
@@ -172,6 +184,9 @@ class Model:
         ready = self._accepted - self._freed < self._geometry.depth
         # Padding waits for the first beat of its frame.
         there = base + max(read.index, 0) < self._accepted
+        # The list has its first word in cycle 3.
+        there = there and (self._cycles >= 3 or not self._geometry.kept)
+        self._cycles += 1
         fire = there and (grant or not read.last)
         beat = (False, False, False, 0)
         if fire:
@@ -265,7 +280,8 @@ class Bench:
 
 def load_cases() -> list[Geometry]:
     """The cases of this run, in the order of the ports."""
-    return [Geometry(**case) for case in json.loads(Path(os.environ["HWA_CASES"]).read_text())]
+    cases = json.loads(Path(os.environ["HWA_CASES"]).read_text())
+    return [Geometry(**{**case, "kept": tuple(case["kept"])}) for case in cases]
 
 
 @cocotb.test(timeout_time=1, timeout_unit="ms")

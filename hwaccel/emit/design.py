@@ -9,7 +9,8 @@ from hwaccel.circuit import Unit
 from hwaccel.emit import literals
 from hwaccel.emit.names import Namer, identifier
 from hwaccel.emit.netlist import Edge, Instance, Netlist, Port, Section, Wire
-from hwaccel.ir.hardware import Fold, Pipe, Rom, Style, Window
+from hwaccel.emit.windows import list_lines, window_params
+from hwaccel.ir.hardware import Fold, Pipe, Rom, Style
 from hwaccel.ir.lines import Lines
 from hwaccel.schedule.blocks import Block, Fork, Pack, Reorder, Segment, Unpack
 from hwaccel.schedule.plan import Plan
@@ -263,10 +264,15 @@ class _Builder:
                 wires += [Wire(f"{net}_first", 1), Wire(f"{net}_last", 1)]
                 ports += [("out_first", f"{net}_first"), ("out_last", f"{net}_last")]
                 lanes = self._plan.streams[segment.inputs[0]].lanes
-                module, params = "hwa_window", _window_params(segment.issuer, bits[0], lanes)
+                numbers = window_params(segment.issuer, bits[0], lanes)
+                params = tuple((k, literals.verilog_parameter(k, v)) for k, v in numbers)
+                module = "hwa_window"
             ports.append(("out_data", data[0]))
         wires += [Wire(d, b) for d, b in zip(data, bits, strict=True)]
         name = self._namer.name(f"u_{net}_{module.removeprefix('hwa_')}")
+        if segment.window is not None and segment.window.kept is not None:
+            lines_of_list = list_lines(segment.window)
+            params = (*params, ("ORDER", self._memory(name, "order", lines_of_list)))
         instances.append(Instance(module, name, params, (*_CLOCK, *ports)))
         return valid, data
 
@@ -335,29 +341,3 @@ def _axis_ports(edge: Edge, directions: tuple[str, str]) -> tuple[Port, ...]:
         Port(forward, f"{edge.prefix}_tdata", edge.axis_bits),
         Port(forward, f"{edge.prefix}_tlast", 1),
     )
-
-
-def _window_params(window: Window, bits: int, lanes: int) -> tuple[tuple[str, str], ...]:
-    pad = window.pad & ((1 << (bits // lanes)) - 1)
-    numbers = {
-        "DATA_W": bits,
-        "DEPTH": window.depth,
-        "IN_H": window.height,
-        "IN_W": window.width,
-        "GROUPS": window.groups,
-        "GROUP_BEATS": window.group_beats,
-        "REPEAT": window.repeat,
-        "KH": window.kernel[0],
-        "KW": window.kernel[1],
-        "SY": window.stride[0],
-        "SX": window.stride[1],
-        "DY": window.dilation[0],
-        "DX": window.dilation[1],
-        "PT": window.padding[0],
-        "PL": window.padding[1],
-        "OUT_H": window.out_height,
-        "OUT_W": window.out_width,
-        "LANES": lanes,
-        "PAD": pad,
-    }
-    return tuple((key, literals.verilog_parameter(key, value)) for key, value in numbers.items())

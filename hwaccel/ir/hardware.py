@@ -10,6 +10,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
+import numpy as np
+from numpy.typing import NDArray
+
 from hwaccel.circuit import Unit
 from hwaccel.fxp import IntArray
 
@@ -30,15 +33,35 @@ class Style(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Multiplier:
+    """The signed operands of a device's hard multiplier, in bits, and what is left to LUTs.
+
+    Products of at most ``soft_bits`` bits are made of LUTs.
+    """
+
+    wide: int
+    narrow: int
+    soft_bits: int = 8
+
+
+@dataclass(frozen=True, slots=True)
 class Fold:
     """Parallelism of a node: ``pe`` outputs and ``simd`` inputs per cycle in stream style.
 
-    The other styles have no choice in it.
+    The other styles have no choice in it. ``pack`` outputs share a multiplier. With ``skip``,
+    beats whose weights are all zero are not read.
     """
 
     pe: int = 1
     simd: int = 1
     style: Style = Style.STREAM
+    pack: int = 1
+    skip: bool = False
+
+    @property
+    def multipliers(self) -> int:
+        """Multipliers of a node that multiplies."""
+        return -(-self.pe // self.pack) * self.simd
 
     def __str__(self) -> str:
         return f"{self.pe}x{self.simd}" if self.style is Style.STREAM else self.style.value
@@ -60,6 +83,13 @@ class Area:
             self.dsps + other.dsps,
             self.rams + other.rams,
         )
+
+
+def memory_area(words: int, bits: int) -> Area:
+    """Estimate a ROM: block RAM (18 kbit) from 64 words on, LUTs below."""
+    if words > 64:
+        return Area(rams=max(-(-bits // 36), -(-words * bits // 18432)))
+    return Area(luts=bits * max(1, words // 16), ffs=bits)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +137,8 @@ class Window:
     """Read order of ``hwa_window`` over a tensor of ``height * width * beats`` beats.
 
     ``pad`` is the integer put in every lane outside the image. ``depth`` is the ring size in
-    beats; 0 means not chosen yet.
+    beats; 0 means not chosen yet. With ``kept`` only some beats are read for an output pixel:
+    those with these numbers, counted through its reductions, at least one in each.
     """
 
     height: int
@@ -123,6 +154,7 @@ class Window:
     out_width: int = 1
     pad: int = 0
     depth: int = 0
+    kept: IntArray | None = None
 
     @property
     def beats(self) -> int:
@@ -136,7 +168,7 @@ class Window:
 
     @property
     def reduction(self) -> int:
-        """Beats that make one output beat."""
+        """Beats that make one output beat, those that are skipped included."""
         return self.kernel[0] * self.kernel[1] * self.group_beats
 
     @property
@@ -147,7 +179,51 @@ class Window:
     @property
     def cycles(self) -> int:
         """Cycles per frame when nothing waits."""
+        if self.kept is not None:
+            return self.out_height * self.out_width * self.kept.a.size
         return self.beats_out * self.reduction
+
+    @property
+    def shortest(self) -> int:
+        """Beats of the shortest reduction."""
+        return min((len(read) for read in self.read()), default=self.reduction)
+
+    def read(self) -> tuple[tuple[int, ...], ...]:
+        """Return the beats of each reduction of an output pixel that are read; none where all."""
+        if self.kept is None:
+            return ()
+        row, beat = np.divmod(self.kept.a, self.reduction)
+        ends = np.searchsorted(row, np.arange(1, self.groups * self.repeat))
+        return tuple(tuple(part.tolist()) for part in np.split(beat, ends))
+
+    @property
+    def list_area(self) -> Area:
+        """Estimate of the list of the beats that are read, where some are skipped."""
+        if self.kept is None:
+            return Area()
+        bits = 2 + 2 * self.beats_in.bit_length()
+        return memory_area(self.kept.a.size, bits) + Area(luts=30, ffs=2 * bits + 20)
+
+    def skipping(self, used: NDArray[np.bool_]) -> Window:
+        """Return the window that reads only ``used`` beats, ``(reductions * beats,)`` in order.
+
+        A reduction that uses none reads one all the same. Some beat of the image is read, so
+        that the frame is waited for.
+        """
+        rows = used.reshape(-1, self.reduction).copy()
+        at = np.arange(self.out_height)[:, None] * self.stride[0] - self.padding[0]
+        y = at + np.arange(self.kernel[0]) * self.dilation[0]
+        at = np.arange(self.out_width)[:, None] * self.stride[1] - self.padding[1]
+        x = at + np.arange(self.kernel[1]) * self.dilation[1]
+        inside = np.logical_and.outer(
+            ((y >= 0) & (y < self.height)).any(axis=0), ((x >= 0) & (x < self.width)).any(axis=0)
+        )
+        seen = np.repeat(inside.ravel(), self.group_beats)
+        spare = int(np.argmax(seen))
+        rows[~rows.any(axis=1), spare] = True
+        if not (rows & seen).any():
+            rows[0, spare] = True
+        return replace(self, kept=IntArray(np.flatnonzero(rows)))
 
     def with_depth(self, depth: int) -> Window:
         """Return the same window with a ring of ``depth`` beats."""

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from hwaccel.circuit import Builder
 from hwaccel.errors import VerifyError
 from hwaccel.fxp.arith import Array
-from hwaccel.ir.hardware import Fold, Hardware, Kernel
+from hwaccel.ir.hardware import Fold, Hardware, Kernel, Multiplier
 from hwaccel.ir.lines import Lines
 from hwaccel.ir.types import TensorType
 
@@ -80,6 +80,10 @@ class Op(ABC):
             return (Fold(),)
         channels = ins[0].channels
         return tuple(Fold(n, 1) for n in range(1, channels + 1) if channels % n == 0)
+
+    def packing(self, ins: tuple[TensorType, ...], fold: Fold, multiplier: Multiplier) -> int:
+        """Return how many outputs of ``fold`` can share one ``multiplier``, 1 where none can."""
+        return 1
 
     # --- algebra: what passes ask; the defaults promise nothing ----------------------------------
 

@@ -13,7 +13,7 @@ from hwaccel.circuit import Builder
 from hwaccel.errors import VerifyError
 from hwaccel.fxp import FixedType, IntArray
 from hwaccel.fxp.arith import Array, constant, namespace
-from hwaccel.ir.hardware import Fold, Hardware, Kernel, Window
+from hwaccel.ir.hardware import Fold, Hardware, Kernel, Multiplier, Window
 from hwaccel.ir.lines import Lines
 from hwaccel.ir.op import Example, Interval, Op, uniform
 from hwaccel.ir.types import TensorType
@@ -29,7 +29,10 @@ from hwaccel.ops.family import (
     mac_pipe,
     matrix_product,
     out_image,
+    packing,
     signed_width,
+    skip_zeros,
+    skipping,
     tap_patterns,
     tap_slices,
     without_factor,
@@ -160,11 +163,13 @@ class Conv2d(Op):
         return self.weight.a.size * oh * ow
 
     def folds(self, *ins: TensorType) -> tuple[Fold, ...]:
-        """Divisors of the channels of one group; whole lanes for depthwise."""
+        """Divisors of the channels of one group; lanes for depthwise; zeros may be skipped."""
         outputs, per_group = self.weight.shape[:2]
+        per_out = 1 if self.depthwise else outputs // self.groups
+        pairs = [Fold(p, s) for p in divisors(per_out) for s in divisors(per_group)]
         if self.depthwise:
-            return tuple(Fold(lanes, 1) for lanes in divisors(outputs))
-        pairs = [Fold(p, s) for p in divisors(outputs // self.groups) for s in divisors(per_group)]
+            pairs = [Fold(lanes, 1) for lanes in divisors(outputs)]
+        pairs += skipping(pairs, self.weight.a, self._words)
         return tuple(sorted(pairs, key=lambda f: (f.pe * f.simd, f.pe)))
 
     def _acc_width(self, x: TensorType) -> int:
@@ -184,6 +189,10 @@ class Conv2d(Op):
         repeat = outputs // self.groups // pe
         w = self.weight.a.reshape(self.groups * repeat, pe, per_group // simd, simd, kh * kw)
         return w.transpose(0, 4, 2, 1, 3).reshape(-1, pe * simd)
+
+    def packing(self, ins: tuple[TensorType, ...], fold: Fold, multiplier: Multiplier) -> int:
+        """As many as fit: the outputs of a beat share its inputs, unless depthwise."""
+        return 1 if self.depthwise else packing(self._words(fold), fold.pe, ins[0], multiplier)
 
     @property
     def channelwise(self) -> bool:
@@ -250,15 +259,19 @@ class Conv2d(Op):
             out_height=oh,
             out_width=ow,
         )
+        words = self._words(fold)
+        if fold.skip:
+            window, words = skip_zeros(window, words)
         pipe = mac_pipe(
             "hwa_mac_lanes" if self.depthwise else "hwa_mac",
-            self._words(fold),
+            words,
             (self.shift.a, self.bias.a),
             ins[0],
             self.infer(*ins),
             self._acc_width(ins[0]),
             pe,
             1 if self.depthwise else simd,
+            1 if self.depthwise else fold.pack,
         )
         return Hardware((lanes,), pe, (pipe,), window)
 

@@ -12,7 +12,7 @@ from hwaccel.circuit import Builder
 from hwaccel.errors import VerifyError
 from hwaccel.fxp import FixedType, IntArray
 from hwaccel.fxp.arith import Array
-from hwaccel.ir.hardware import Fold, Hardware, Kernel, Window
+from hwaccel.ir.hardware import Fold, Hardware, Kernel, Multiplier, Window
 from hwaccel.ir.op import Example, Interval, Op, uniform
 from hwaccel.ir.types import TensorType
 from hwaccel.ops.family import (
@@ -24,7 +24,10 @@ from hwaccel.ops.family import (
     contributions,
     divisors,
     mac_pipe,
+    packing,
     signed_width,
+    skip_zeros,
+    skipping,
     without_factor,
 )
 
@@ -82,9 +85,10 @@ class Dense(Op):
         return self.weight.a.size
 
     def folds(self, *ins: TensorType) -> tuple[Fold, ...]:
-        """Any divisor of the outputs by any divisor of the inputs."""
+        """Any divisor of the outputs by any divisor of the inputs, zeros skipped where it pays."""
         outputs, inputs = self.weight.shape
         pairs = [Fold(p, s) for p in divisors(outputs) for s in divisors(inputs)]
+        pairs += skipping(pairs, self.weight.a, self._words)
         return tuple(sorted(pairs, key=lambda f: (f.pe * f.simd, f.pe)))
 
     def ties(self, *ins: TensorType) -> Ints | None:
@@ -118,12 +122,24 @@ class Dense(Op):
             self, weight=weight, shift=shift, bias=IntArray(self.bias.a >> k), weight_frac=frac
         )
 
+    def _words(self, fold: Fold) -> Ints:
+        """Arrange the weights in the order in which ``hwa_window`` presents their inputs."""
+        (outputs, inputs), pe, simd = self.weight.shape, fold.pe, fold.simd
+        blocks = self.weight.a.reshape(outputs // pe, pe, inputs // simd, simd)
+        return blocks.transpose(0, 2, 1, 3).reshape(-1, pe * simd)
+
+    def packing(self, ins: tuple[TensorType, ...], fold: Fold, multiplier: Multiplier) -> int:
+        """As many as fit: the outputs of a beat share its inputs."""
+        return packing(self._words(fold), fold.pe, ins[0], multiplier)
+
     def hardware(self, ins: tuple[TensorType, ...], fold: Fold) -> Hardware:
         """Buffer the vector, replay it for every group of ``pe`` outputs."""
         outputs, inputs = self.weight.shape
         pe, simd = fold.pe, fold.simd
-        blocks = self.weight.a.reshape(outputs // pe, pe, inputs // simd, simd)
-        words = blocks.transpose(0, 2, 1, 3).reshape(-1, pe * simd)
+        words = self._words(fold)
+        window = Window(1, 1, groups=1, group_beats=inputs // simd, repeat=outputs // pe)
+        if fold.skip:
+            window, words = skip_zeros(window, words)
         lo, hi = contributions(self.weight.a, ins[0].lo, ins[0].hi)
         acc = signed_width(
             int(np.minimum(lo, 0).sum(axis=1).min()), int(np.maximum(hi, 0).sum(axis=1).max())
@@ -137,8 +153,8 @@ class Dense(Op):
             acc,
             pe,
             simd,
+            fold.pack,
         )
-        window = Window(1, 1, groups=1, group_beats=inputs // simd, repeat=outputs // pe)
         return Hardware((simd,), pe, (pipe,), window)
 
     def unroll(self, build: Builder, *xs: Ints) -> Ints:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import lru_cache
 
 import numpy as np
@@ -10,7 +12,7 @@ from numpy.typing import NDArray
 from hwaccel.errors import VerifyError
 from hwaccel.fxp import MAX_WIDTH, FixedType, IntArray
 from hwaccel.fxp.arith import Array, constant, namespace
-from hwaccel.ir.hardware import Area, Pipe, Rom
+from hwaccel.ir.hardware import Area, Fold, Multiplier, Pipe, Rom, Window, memory_area
 from hwaccel.ir.lines import Lines
 from hwaccel.ir.types import TensorType
 
@@ -263,6 +265,51 @@ def without_factor(weight: IntArray, shift: IntArray, k: int) -> tuple[IntArray,
     return IntArray(weight.a >> left), IntArray(shift.a - from_shift)
 
 
+def skipping(folds: Sequence[Fold], weight: Ints, words: Callable[[Fold], Ints]) -> list[Fold]:
+    """Return those of ``folds``, with ``skip``, of whose ROM ``words`` an eighth is zero."""
+    if np.count_nonzero(weight) > weight.size - weight.size / 8:
+        return []
+    return [replace(f, skip=True) for f in folds if words(f).any(axis=1).mean() <= 7 / 8]
+
+
+def skip_zeros(window: Window, words: Ints) -> tuple[Window, Ints]:
+    """Return window and ROM words of a reduction without the beats that count nothing."""
+    window = window.skipping(np.any(words, axis=1))
+    assert window.kept is not None
+    return window, words[window.kept.a]
+
+
+def borrowed(words: Ints, pe: int, pack: int) -> Ints:
+    """Return ROM words ``(words, pe * simd)`` as ``hwa_mac`` wants them for packed products.
+
+    In a product with ``w[0] + w[1] * 2^K``, a negative ``w[0]`` borrows 1 from ``w[1]``, and so on
+    upwards; taken here, no adder in front of the multiplier has to.
+    """
+    made = words.reshape(words.shape[0], pe, -1).copy()
+    for lane in range(1, pe):
+        if lane % pack:
+            made[:, lane] -= made[:, lane - 1] < 0
+    return made.reshape(words.shape)
+
+
+def packing(words: Ints, pe: int, x: TensorType, multiplier: Multiplier) -> int:
+    """Return how many products with ``x`` fit into one multiplier, side by side.
+
+    Such a product holds them at distances of ``K`` bits, the width of one, so each is there
+    whole (Y. Fu et al., *Deep Learning with INT8 Optimization on Xilinx Devices*, 2017). Products
+    that Yosys makes of LUTs stay there.
+    """
+    x_w, w_w = x.fixed.width, signed_width(int(words.min()), int(words.max()))
+    if x_w + (not x.fixed.signed) > multiplier.narrow or not in_dsp(x_w, w_w, multiplier.soft_bits):
+        return 1
+    for pack in range(min(pe, 1 + (multiplier.wide - w_w) // (x_w + w_w)), 1, -1):
+        held = borrowed(words, pe, pack)
+        w_w = signed_width(int(held.min()), int(held.max()))
+        if (pack - 1) * (x_w + w_w) + w_w <= multiplier.wide:
+            return pack
+    return 1
+
+
 def mac_pipe(
     module: str,
     words: Ints,
@@ -272,13 +319,15 @@ def mac_pipe(
     acc_width: int,
     pe: int,
     simd: int,
+    pack: int = 1,
 ) -> Pipe:
-    """Describe ``hwa_mac`` or ``hwa_mac_lanes``.
+    """Describe ``hwa_mac``, with ``pack`` outputs to a multiplier, or ``hwa_mac_lanes``.
 
     ``words`` is ``(ROM words, weights per word)``; ``channels`` are shift and bias in the order
     in which output lanes leave, both ``(outputs,)``.
     """
     shift, bias = (c.reshape(-1, pe) for c in channels)
+    words = borrowed(words, pe, pack)
     shift_w = int(shift.max()).bit_length()
     bias_w = signed_width(int(bias.min()), int(bias.max())) if bias.any() else 0
     w_w = signed_width(int(words.min()), int(words.max()))
@@ -302,6 +351,7 @@ def mac_pipe(
         "SHIFT_W": shift_w,
         "BIAS_W": bias_w,
         "CHANNEL_WORDS": shift.shape[0],
+        **({"PACK": pack} if pack > 1 else {}),
     }
     return Pipe(
         module,
@@ -311,27 +361,30 @@ def mac_pipe(
         width=out.fixed.width,
         framed=True,
         roms=roms,
-        area=mac_area(pe, simd, x.fixed.width, w_w, acc_width, weights),
+        area=mac_area(pe, simd, x.fixed.width, w_w, acc_width, weights, pack),
     )
 
 
 def rom_area(rom: Rom) -> Area:
-    """Estimate a ROM: block RAM (18 kbit) from 64 words on, LUTs below."""
-    words, bits = rom.fields.shape[0], rom.word_bits
-    if words > 64:
-        return Area(rams=max(-(-bits // 36), -(-words * bits // 18432)))
-    return Area(luts=bits * max(1, words // 16), ffs=bits)
+    """Estimate a ROM."""
+    return memory_area(rom.fields.shape[0], rom.word_bits)
 
 
-def mac_area(pe: int, simd: int, x_w: int, w_w: int, acc_w: int, weights: Rom) -> Area:
+def in_dsp(x_w: int, w_w: int, soft_bits: int = 8) -> bool:
+    """Tell whether Yosys takes a DSP block for a product of factors so wide."""
+    return x_w + w_w > soft_bits and min(x_w, w_w) >= 2
+
+
+def mac_area(
+    pe: int, simd: int, x_w: int, w_w: int, acc_w: int, weights: Rom, pack: int = 1
+) -> Area:
     """Estimate multipliers, adder trees and accumulators."""
-    product = x_w + w_w
-    in_dsp = product >= 9 and min(x_w, w_w) >= 2
-    multiply = Area(dsps=1, ffs=product) if in_dsp else Area(luts=x_w * w_w, ffs=product)
-    count = pe * simd
+    product, count = x_w + w_w, pe * simd
+    dsps = Fold(pe, simd, pack=pack).multipliers if in_dsp(x_w, w_w) else 0
+    soft = 0 if dsps else x_w * w_w
     tree = (product + clog2(simd)) * pe * (simd - 1)
     return Area(
-        luts=multiply.luts * count + tree + 3 * acc_w * pe,
-        ffs=multiply.ffs * count + tree + 2 * acc_w * pe + x_w * simd,
-        dsps=multiply.dsps * count,
+        luts=soft * count + tree + 3 * acc_w * pe,
+        ffs=product * count + tree + 2 * acc_w * pe + x_w * simd,
+        dsps=dsps,
     ) + rom_area(weights)

@@ -12,6 +12,7 @@ from hwaccel.passes.merge_gathers import MergeGathers
 from hwaccel.passes.narrow_types import NarrowTypes
 from hwaccel.passes.prune_channels import PruneChannels
 from hwaccel.passes.stream_flatten import StreamFlatten
+from hwaccel.passes.trim_kernels import TrimKernels
 
 PIPELINE = Pipeline(
     (
@@ -40,6 +41,8 @@ PIPELINE = Pipeline(
             (
                 # Before narrow_types: the channels that go may be the widest.
                 PruneChannels(),
+                # Behind prune_channels, which may take the last weight of a row.
+                TrimKernels(),
                 NarrowTypes(),
                 # Behind narrow_types, which turns clips into identities; before stream_flatten,
                 # which looks only through what is left between flatten and dense.

@@ -12,7 +12,6 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import IntEnum
-from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,9 +19,9 @@ from numpy.typing import NDArray
 from hwaccel.ir.hardware import Order, Pipe, Window
 from hwaccel.ir.lines import Lines
 from hwaccel.schedule.lines import LINES_LATENCY, lines_process, lines_steps
+from hwaccel.schedule.window import WINDOW_LATENCY, before_first, flat_order, window_process
 
-# Cycles from the fire of hwa_window to its out_valid, and from a FIFO push to m_axis_tvalid.
-WINDOW_LATENCY = 2
+# Cycles from a FIFO push to m_axis_tvalid.
 FIFO_LATENCY = 1
 
 # Yields the link it waits for.
@@ -160,7 +159,7 @@ class Segment(Block):
         if isinstance(self.issuer, Lines):
             return lines_process(self.issuer, ins[0], outs[0], self.depth, self.latency, frames)
         if self.issuer is not None:
-            return self._windowed(self.issuer, ins[0], outs[0], frames)
+            return window_process(self.issuer, ins[0], outs[0], self.depth, self.latency, frames)
         return self._beatwise(ins, outs[0], frames)
 
     def code(self) -> tuple[Kind, Ints]:
@@ -172,8 +171,8 @@ class Segment(Block):
             head = [depth, latency, places, issuer.beats_in, steps.size // 3]
             return Kind.LINES, np.append(head, steps)
         if issuer is not None:
-            order, groups = _flat_order(issuer.with_depth(0))
-            head = [depth, latency, issuer.depth, issuer.reduction, issuer.beats_in]
+            order, groups = flat_order(issuer.with_depth(0))
+            head = [depth, latency, issuer.depth, before_first(issuer), issuer.beats_in]
             return Kind.WINDOWED, np.concatenate((head, [groups, order.size], order))
         return Kind.BEATWISE, np.array([self.beats, depth, latency])
 
@@ -195,86 +194,6 @@ class Segment(Block):
             while len(ins[0].moved) <= beat:
                 yield ins[0]
             out.offer(ins[0].moved[beat] + self.latency)
-
-    def _windowed(self, window: Window, source: Link, out: Link, frames: int) -> Process:
-        order = _read_order(window.with_depth(0))
-        reduction, depth, latency = window.reduction, self.depth, self.latency
-        moved_in, moved_out = source.moved, out.moved
-        for _ in range(min(window.depth, window.beats_in * frames)):
-            source.accept(0)
-        allowed, fire, produced = window.depth, -1, 0
-        for frame in range(frames):
-            base = frame * window.beats_in
-            for waits, repeat, freed in order:
-                at = 0
-                for offset, beat in waits:
-                    fire += offset - at
-                    at = offset
-                    while len(moved_in) <= base + beat:
-                        yield source
-                    fire = max(fire, moved_in[base + beat])
-                for _ in range(repeat):
-                    fire += reduction - at
-                    at = 0
-                    if produced >= depth:
-                        while len(moved_out) <= produced - depth:
-                            yield out
-                        fire = max(fire, moved_out[produced - depth] + 1)
-                    out.offer(fire + latency)
-                    produced += 1
-                if freed >= 0:
-                    target = base + freed + window.depth
-                    for _ in range(allowed, min(target, window.beats_in * frames)):
-                        source.accept(fire + 1)
-                    allowed = max(allowed, target)
-
-
-@lru_cache(maxsize=64)
-def _read_order(window: Window) -> list[tuple[tuple[tuple[int, int], ...], int, int]]:
-    """Return what the reads of a frame wait for and free, a group of channels after the other.
-
-    Each entry lists ``(offset in the reduction, input beat)`` where a read reaches a beat that no
-    earlier read of the frame did; the number of output beats that read the same; and the number
-    of input beats of the frame that are free after them, or -1 where the window stays.
-    """
-    order: list[tuple[tuple[tuple[int, int], ...], int, int]] = []
-    reached = -1
-    for oy in range(window.out_height):
-        for ox in range(window.out_width):
-            taps = np.array(list(window.taps(oy, ox)), dtype=np.int64)
-            for group in range(window.groups):
-                first = group * window.group_beats
-                beats = taps[:, None] * window.beats + first + np.arange(window.group_beats)
-                beats[taps < 0] = -1
-                waits, reached = _new_beats(beats.ravel(), reached)
-                if not order and beats.flat[0] < 0:
-                    # Padding waits for the first beat of its frame.
-                    waits = ((0, 0), *waits)
-                done = group == window.groups - 1
-                freed = window.freed_after(oy, ox) if done else -1
-                order.append((waits, window.repeat, freed))
-    return order
-
-
-@lru_cache(maxsize=64)
-def _flat_order(window: Window) -> tuple[Ints, int]:
-    """Return the read order as ``native/timing.cpp`` takes it, and the number of its entries."""
-    order = _read_order(window)
-    flat: list[int] = []
-    for waits, repeat, freed in order:
-        flat.append(len(waits))
-        for wait in waits:
-            flat += wait
-        flat += (repeat, freed)
-    return np.array(flat, dtype=np.int64), len(order)
-
-
-def _new_beats(
-    beats: np.ndarray[tuple[int], np.dtype[np.int64]], reached: int
-) -> tuple[tuple[tuple[int, int], ...], int]:
-    before = np.maximum.accumulate(np.concatenate(([reached], beats)))
-    new = np.flatnonzero(beats > before[:-1])
-    return tuple((int(i), int(beats[i])) for i in new), int(before[-1])
 
 
 @dataclass(frozen=True, slots=True)

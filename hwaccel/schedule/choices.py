@@ -25,8 +25,9 @@ Depth = Annotated[int, msgspec.Meta(ge=1, le=1 << 24)]
 class Choices(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Folding (outputs, inputs per cycle) of each node and depth of each memory, in beats.
 
-    ``styles`` names the nodes that do not stream. ``rings`` and ``fifos`` are keyed by segment,
-    ``buffers`` by the forked stream they end.
+    ``styles`` names the nodes that do not stream, ``packs`` counts the outputs that share a
+    multiplier, ``skips`` lists the nodes that skip zeros. ``rings`` and ``fifos`` are keyed by
+    segment, ``buffers`` by the forked stream they end.
     """
 
     version: Literal[1] = 1
@@ -35,6 +36,8 @@ class Choices(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     fifos: dict[str, Depth]
     buffers: dict[str, Depth]
     styles: dict[str, Style] = {}
+    packs: dict[str, Depth] = {}
+    skips: list[str] = []
 
 
 def schedule(graph: Graph, config: Config, say: Say = lambda _: None) -> Plan:
@@ -60,6 +63,8 @@ def choices_of(plan: Plan) -> Choices:
         fifos={s.name: s.depth for s in computing},
         buffers={s.inputs[0]: s.depth for s in plan.segments if not s.nodes},
         styles={n: f.style for n, f in plan.folds.items() if f.style is not Style.STREAM},
+        packs={n: f.pack for n, f in plan.folds.items() if f.pack > 1},
+        skips=[n for n, f in plan.folds.items() if f.skip],
     )
 
 
@@ -99,17 +104,25 @@ def _folds(graph: Graph, choices: Choices) -> dict[str, Fold]:
     types = graph.types()
     _check_names(choices.folds, {node.name for node in graph.nodes}, "a node")
     _check_names(choices.styles, {node.name for node in graph.nodes}, "a node")
+    _check_names(choices.skips, {node.name for node in graph.nodes}, "a node")
+    _check_names(choices.packs, {node.name for node in graph.nodes}, "a node")
     folds = {}
     for node in graph.nodes:
         if node.name not in choices.folds:
             raise ScheduleError(f"{node.where}: has no folding in the plan; convert again")
-        fold = Fold(*choices.folds[node.name])
+        fold = Fold(*choices.folds[node.name], skip=node.name in choices.skips)
         if node.name in choices.styles:
             folds[node.name] = Fold(style=choices.styles[node.name])
             continue
         if fold not in node.op.folds(*(types[name] for name in node.inputs)):
             raise ScheduleError(f"{node.where}: {fold} is not a legal folding; convert again")
-        folds[node.name] = fold
+        pack = choices.packs.get(node.name, 1)
+        if pack > fold.pe:
+            raise ScheduleError(
+                f"{node.where}: {pack} outputs cannot share a multiplier where {fold} are computed "
+                "side by side; convert again"
+            )
+        folds[node.name] = replace(fold, pack=pack)
     return folds
 
 

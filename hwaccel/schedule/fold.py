@@ -3,17 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from hwaccel.config import Config
 from hwaccel.errors import ScheduleError
 from hwaccel.ir import Graph, Node, TensorType
-from hwaccel.ir.hardware import Area, Fold, Hardware, Style
+from hwaccel.ir.hardware import Area, Fold, Hardware, Multiplier, Style
 
 DEFAULT_MULTIPLIERS = 64
 # Below so many cycles per frame a stream shares no multiplier and pays for handshakes.
 _SHARED = 8
 _NAMES = {Style.STREAM: "streaming", Style.PIXEL: "pixel", Style.SPATIAL: "spatial"}
+# UG479, UG579, FPGA-TN-02205, FPGA-TN-02007; what Yosys leaves to LUTs.
+_MULTIPLIERS = {
+    "ecp5": Multiplier(18, 18),
+    "ice40": Multiplier(16, 16, soft_bits=10),
+    "xc7": Multiplier(25, 18),
+    "xcup": Multiplier(27, 18),
+}
+
+
+def multiplier_of(family: str) -> Multiplier | None:
+    """Return the hard multiplier of an FPGA family; ``None`` where it is not known."""
+    return _MULTIPLIERS.get(family)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,15 +40,24 @@ class Choice:
     out_lanes: int
 
 
-def choices(node: Node, types: Mapping[str, TensorType]) -> tuple[Choice, ...]:
-    """Return every legal parallelism of ``node``, cheapest first."""
+def choices(
+    node: Node, types: Mapping[str, TensorType], multiplier: Multiplier | None = None
+) -> tuple[Choice, ...]:
+    """Return every legal parallelism of ``node``, cheapest first.
+
+    With a ``multiplier``, each of its multipliers computes as many products as it can hold.
+    """
     ins = tuple(types[name] for name in node.inputs)
     works = node.op.multiplications(*ins) > 0
     found = []
     for fold in node.op.folds(*ins):
+        if multiplier is not None:
+            fold = replace(fold, pack=node.op.packing(ins, fold, multiplier))
         hardware = node.op.hardware(ins, fold)
         area = sum((pipe.area for pipe in hardware.pipes), Area())
-        lanes = fold.pe * fold.simd if works else 0
+        if hardware.issuer is not None:
+            area += hardware.issuer.list_area
+        lanes = fold.multipliers if works else 0
         cycles = frame_cycles(hardware, ins, node.output.type)
         found.append(Choice(fold, cycles, lanes, area, hardware.in_lanes, hardware.out_lanes))
     return tuple(sorted(found, key=lambda c: (c.multipliers, c.area.luts + c.area.ffs, c.cycles)))
@@ -154,7 +175,7 @@ def _first_style(
 
 def _allowed(node: Node, types: Mapping[str, TensorType], config: Config) -> tuple[Choice, ...]:
     layer = config.layer(node.path)
-    every = choices(node, types)
+    every = choices(node, types, multiplier_of(config.family))
     works = any(c.multipliers for c in every)
     if not works or (layer.pe is None and layer.simd is None):
         return every

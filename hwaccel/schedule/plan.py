@@ -338,9 +338,9 @@ def _full_rate_depth(segment: Segment) -> int:
     """Return the FIFO depth with which credits never slow the issuer down.
 
     A credit is away from its fire until the cycle after the beat has left; results leave at most
-    every ``reduction`` cycles. One more place absorbs a consumer that is busy at the moment.
+    every ``shortest`` reduction. One more place absorbs a consumer that is busy at the moment.
     """
-    spacing = segment.window.reduction if segment.window else 1
+    spacing = segment.window.shortest if segment.window else 1
     away = segment.latency + 1
     return -(-away // spacing) + 1
 
@@ -367,6 +367,7 @@ def segment_area(segment: Segment, plan: Plan) -> Area:
     if isinstance(segment.issuer, Lines):
         area += _lines_area(segment.issuer, plan.streams[segment.inputs[0]].bits)
     elif segment.issuer is not None:
+        area += segment.issuer.list_area
         ring = plan.streams[segment.inputs[0]].bits
         if segment.issuer.depth > 64:
             rams = max(-(-ring // 36), -(-ring * segment.issuer.depth // 18432))

@@ -1,6 +1,7 @@
 // hwa_accumulate: adds up reductions, then shifts the sum and adds a bias by channel.
 //
-//   function  out[p] = ((sum over beats first..last of in[p]) << shift[p]) + bias[p]
+//   function  out[p] = ((sum over beats first..last of (in[p] + in_carry[p])) << shift[p])
+//                    + bias[p]
 //             for p = 0 .. LANES-1, all signed but the shift. Sums modulo 2^ACC_W, results modulo
 //             2^OUT_W: the compiler picks widths that hold every value that can occur.
 //   order     lane 0 in the low bits. Channel ROM word k serves the k-th output beat after
@@ -43,6 +44,7 @@ module hwa_accumulate #(
     // High in the cycle before the last beat of a reduction comes.
     input  wire                   in_ends,
     input  wire [LANES*IN_W-1:0]  in_data,
+    input  wire [LANES-1:0]       in_carry,
 
     output wire                   out_valid,
     output wire [LANES*OUT_W-1:0] out_data
@@ -119,12 +121,15 @@ module hwa_accumulate #(
             wire [IN_W-1:0]        x = in_data[p*IN_W +: IN_W];
             wire [IN_W+ACC_W-1:0]  x_wide = {{ACC_W{x[IN_W-1]}}, x};
             reg  [ACC_W-1:0]       sum_q;
+            // The low bit turns in_carry into the carry of the one adder.
+            wire [ACC_W:0]         sum_d = {in_first ? {ACC_W{1'b0}} : sum_q, 1'b1}
+                                         + {x_wide[ACC_W-1:0], in_carry[p]};
             wire [ACC_W+OUT_W-1:0] sum_wide = {{OUT_W{sum_q[ACC_W-1]}}, sum_q};
             wire [OUT_W-1:0]       shifted;
             wire [OUT_W-1:0]       biased;
             reg  [OUT_W-1:0]       out_q;
             wire                   unused = &{1'b0, x_wide[ACC_W +: IN_W],
-                                              sum_wide[OUT_W +: ACC_W]};
+                                              sum_wide[OUT_W +: ACC_W], sum_d[0]};
 
             if (SHIFT_W > 0) begin : g_shift
                 assign shifted = sum_wide[OUT_W-1:0] << channel[p*FIELD_W+BIAS_W +: SHIFT_W];
@@ -143,8 +148,7 @@ module hwa_accumulate #(
             end
 
             always @(posedge clk) begin
-                if (in_valid)
-                    sum_q <= (in_first ? {ACC_W{1'b0}} : sum_q) + x_wide[ACC_W-1:0];
+                if (in_valid) sum_q <= sum_d[ACC_W:1];
                 out_q <= biased;
             end
 

@@ -1,6 +1,8 @@
-// hwa_sum_tree: the sum of COUNT signed numbers, one adder level a cycle.
+// hwa_sum_tree: the sum of COUNT signed numbers and as many carries, one adder level a cycle.
 //
-//   function  sum = sum over i of number i, exact in IN_W + clog2(COUNT) bits
+//   function  sum + sum_carry = sum over i of (number i + in_carry[i]), the sum exact in
+//             IN_W + clog2(COUNT) bits. COUNT - 1 adders take a carry each, for nothing; the one
+//             that is left comes out beside the sum. Carries tied to 0 cost nothing either.
 //   order     number 0 in the low bits
 //   latency   clog2(COUNT), so 0 for one number
 //   interval  1
@@ -20,7 +22,9 @@ module hwa_sum_tree #(
     input  wire                          clk,
 
     input  wire [COUNT*IN_W-1:0]         in_data,
-    output wire [IN_W+$clog2(COUNT)-1:0] sum
+    input  wire [COUNT-1:0]              in_carry,
+    output wire [IN_W+$clog2(COUNT)-1:0] sum,
+    output wire                          sum_carry
 );
 
     localparam integer LEVELS = $clog2(COUNT);
@@ -41,28 +45,41 @@ module hwa_sum_tree #(
     generate
         for (n = 1; n < 2 * LEAVES; n = n + 1) begin : g_node
             wire [SUM_W-1:0] value;
+            wire             carry;
         end
         for (n = 0; n < LEAVES; n = n + 1) begin : g_leaf
             if (n < COUNT) begin : g_number
                 wire [IN_W-1:0] x = in_data[n*IN_W +: IN_W];
                 assign g_node[LEAVES+n].value = {{LEVELS{x[IN_W-1]}}, x};
+                assign g_node[LEAVES+n].carry = in_carry[n];
             end else begin : g_absent
                 assign g_node[LEAVES+n].value = {SUM_W{1'b0}};
+                assign g_node[LEAVES+n].carry = 1'b0;
             end
         end
         for (n = 1; n < LEAVES; n = n + 1) begin : g_branch
             reg [SUM_W-1:0] sum_q;
+            reg             carry_q;
+            // The low bit turns the carry of one side into that of the adder.
+            wire [SUM_W:0]  sum_d = {g_node[2*n].value, 1'b1}
+                + {g_node[2*n+1].value, g_node[2*n].carry};
+            wire            unused = &{1'b0, sum_d[0]};
 
-            always @(posedge clk) sum_q <= g_node[2*n].value + g_node[2*n+1].value;
+            always @(posedge clk) begin
+                sum_q   <= sum_d[SUM_W:1];
+                carry_q <= g_node[2*n+1].carry;
+            end
 
             assign g_node[n].value = sum_q;
+            assign g_node[n].carry = carry_q;
         end
         if (LEVELS == 0) begin : g_wires
             wire unused = &{1'b0, clk};
         end
     endgenerate
 
-    assign sum = g_node[1].value;
+    assign sum       = g_node[1].value;
+    assign sum_carry = g_node[1].carry;
 
 endmodule
 

@@ -4,6 +4,11 @@
 //                    + bias[p]                 p = 0 .. PE-1, s = 0 .. SIMD-1, exact integers
 //             weights, bias and result signed, x signed or not by X_SIGNED, shift unsigned;
 //             W_W = 1 means weights 0 and -1
+//   packing   PACK lanes, 0 .. PACK-1, then the next PACK, share the multipliers of x[s]: the one
+//             product with w[0] + w[1]*2^K + w[2]*2^2K .., K = X_W + W_W, holds theirs, each less
+//             1 where the one below it is negative. The adders put that back as carries. Between
+//             the weights the same borrow is taken in the ROM: all but the first of these lanes
+//             hold their weight less 1 where the lane below holds a negative number.
 //   order     lane 0 in the low bits. Weight ROM word k serves the k-th beat after reset, counted
 //             modulo WORDS, with w[p][s] at bit (p*SIMD + s)*W_W. Channel ROM word k serves the
 //             k-th output beat, counted modulo CHANNEL_WORDS; lane p of it is {shift, bias}.
@@ -28,6 +33,8 @@ module hwa_mac #(
     parameter integer X_SIGNED = 1,
     // Width of one weight in bits.
     parameter integer W_W = 8,
+    // Output lanes that share a multiplier, 1 or more.
+    parameter integer PACK = 1,
     // Words in the weight ROM.
     parameter integer WORDS = 1,
     // Width of one accumulator in bits; must hold every sum.
@@ -59,6 +66,10 @@ module hwa_mac #(
 
     localparam integer XS_W = (X_SIGNED != 0) ? X_W : X_W + 1;
     localparam integer PRODUCT_W = XS_W + W_W;
+    // From one product to the next in a packed one.
+    localparam integer FIELD_W = X_W + W_W;
+    // Not 0 either where the check below complains: a loop steps by it.
+    localparam integer SHARED = (PACK > 0) ? PACK : 1;
     localparam integer SUM_W = PRODUCT_W + $clog2(SIMD);
     // Cycles from a beat to the sum of its products.
     localparam integer SUM_DELAY = 3 + $clog2(SIMD);
@@ -68,6 +79,10 @@ module hwa_mac #(
         if (PE < 1 || SIMD < 1 || X_W < 1 || W_W < 1 || WORDS < 1) begin
             $display("hwa: %m: PE=%0d SIMD=%0d X_W=%0d W_W=%0d WORDS=%0d, must be 1 or more",
                      PE, SIMD, X_W, W_W, WORDS);
+            $finish;
+        end
+        if (PACK < 1) begin
+            $display("hwa: %m: PACK=%0d, must be 1 or more", PACK);
             $finish;
         end
     end
@@ -111,18 +126,36 @@ module hwa_mac #(
         x_q2 <= x_q;
     end
 
-    // Products and their sum, per output lane.
+    // The sum of products of each output lane, less what the carries add to it.
     wire [PE*SUM_W-1:0] sums;
+    wire [PE-1:0]       sum_carries;
 
-    genvar p, s;
+    genvar p, q, s;
     generate
         for (p = 0; p < PE; p = p + 1) begin : g_lane
             wire [SIMD*PRODUCT_W-1:0] products;
+            wire [SIMD-1:0]           carries;
+
+            hwa_sum_tree #(.COUNT(SIMD), .IN_W(PRODUCT_W)) tree (
+                .clk       (clk),
+                .in_data   (products),
+                .in_carry  (carries),
+                .sum       (sums[p*SUM_W +: SUM_W]),
+                .sum_carry (sum_carries[p])
+            );
+        end
+    endgenerate
+
+    // The products, those of PACK output lanes from one multiplier; the last ones may be fewer.
+    generate
+        for (q = 0; q < PE; q = q + SHARED) begin : g_pack
+            localparam integer COUNT = (PE - q < SHARED) ? PE - q : SHARED;
+            localparam integer PACKED_W = (COUNT - 1) * FIELD_W + W_W;
 
             for (s = 0; s < SIMD; s = s + 1) begin : g_input
-                wire signed [XS_W-1:0]      x;
-                wire signed [W_W-1:0]       w = weights[(p*SIMD+s)*W_W +: W_W];
-                reg  signed [PRODUCT_W-1:0] product_q;
+                wire signed [XS_W-1:0]          x;
+                wire signed [PACKED_W-1:0]      w;
+                reg  signed [XS_W+PACKED_W-1:0] product_q;
 
                 if (X_SIGNED != 0) begin : g_signed
                     assign x = x_q2[s*X_W +: X_W];
@@ -132,14 +165,31 @@ module hwa_mac #(
 
                 always @(posedge clk) product_q <= x * w;
 
-                assign products[s*PRODUCT_W +: PRODUCT_W] = product_q;
-            end
+                for (p = 0; p < COUNT; p = p + 1) begin : g_part
+                    wire [W_W-1:0]       weight = weights[((q+p)*SIMD+s)*W_W +: W_W];
+                    wire [PRODUCT_W-1:0] part;
 
-            hwa_sum_tree #(.COUNT(SIMD), .IN_W(PRODUCT_W)) tree (
-                .clk     (clk),
-                .in_data (products),
-                .sum     (sums[p*SUM_W +: SUM_W])
-            );
+                    assign g_lane[q+p].products[s*PRODUCT_W +: PRODUCT_W] = part;
+
+                    if (p == COUNT - 1) begin : g_top
+                        assign w[p*FIELD_W +: W_W] = weight;
+                        assign part = product_q[p*FIELD_W +: PRODUCT_W];
+                    end else begin : g_below
+                        wire [FIELD_W-1:0] field = product_q[p*FIELD_W +: FIELD_W];
+                        wire [FIELD_W:0]   wide = {field[FIELD_W-1], field};
+                        wire               unused_wide = &{1'b0, wide[FIELD_W]};
+
+                        assign w[p*FIELD_W +: FIELD_W] = {{X_W{weight[W_W-1]}}, weight};
+                        assign part = wide[PRODUCT_W-1:0];
+                    end
+
+                    if (p == 0) begin : g_exact
+                        assign g_lane[q+p].carries[s] = 1'b0;
+                    end else begin : g_carry
+                        assign g_lane[q+p].carries[s] = product_q[p*FIELD_W-1];
+                    end
+                end
+            end
         end
     endgenerate
 
@@ -154,6 +204,7 @@ module hwa_mac #(
         .in_last   (last_q[SUM_DELAY-1]),
         .in_ends   (valid_q[SUM_DELAY-2] && last_q[SUM_DELAY-2]),
         .in_data   (sums),
+        .in_carry  (sum_carries),
         .out_valid (out_valid),
         .out_data  (out_data)
     );

@@ -139,6 +139,7 @@ module hwa_mac_lanes #(
         .in_last   (last_q[2]),
         .in_ends   (valid_q[1] && last_q[1]),
         .in_data   (products),
+        .in_carry  ({LANES{1'b0}}),
         .out_valid (out_valid),
         .out_data  (out_data)
     );

@@ -4,7 +4,8 @@
 //               for oy, ox:  for group:  for repeat:  for ky, kx:  for g in 0 .. GROUP_BEATS-1
 //                 beat (oy*SY - PT + ky*DY,  ox*SX - PL + kx*DX,  group*GROUP_BEATS + g)
 //             of the image, or PAD in every lane where that is outside. out_first and out_last
-//             are the first and last beat of each (ky, kx, g), which uses one credit.
+//             are the first and last beat of each (ky, kx, g), which uses one credit. With STEPS,
+//             only some beats are read: for each (oy, ox) those of the list ORDER, in its order.
 //   order     in: pixel by pixel in row order, GROUPS*GROUP_BEATS beats each; out: as above
 //   latency   2 from fire to out_valid
 //   interval  1; in cycle t, with accepted, fired and freed counting cycles before t,
@@ -16,6 +17,7 @@
 //             output pixel (oy, ox), is the index of the first beat of the first corner
 //             (max(0, oy'*SY - PT), max(0, ox'*SX - PL)) inside the image of the pixels that
 //             come later in the frame: the smallest one; of the next frame if there is none.
+//             With STEPS, nothing fires before cycle 3 after reset.
 //             So freed may run ahead of accepted; such beats are accepted and never read.
 //   tlast     none: frames follow from the counts
 //   must not  be so shallow that a pixel waits for ever: DEPTH must be at least the maximum over
@@ -64,7 +66,21 @@ module hwa_window #(
     // Output width in pixels.
     parameter integer OUT_W = 3,
     // One lane outside the image, in its low DATA_W/LANES bits.
-    parameter [63:0] PAD = 64'd0
+    parameter [63:0] PAD = 64'd0,
+    // Beats that are read for an output pixel; 0 for all.
+    parameter integer STEPS = 0,
+    // With STEPS, the index of the first one when the pixel is (0, 0) and nothing is padded.
+    parameter integer FIRST = 0,
+    // With STEPS, what hwa_window_list says.
+    parameter integer BACK = 0,
+    // With STEPS, what hwa_window_list says.
+    parameter integer STEP_W = 1,
+    // With STEPS, what hwa_window_list says.
+    parameter integer TAP_Y_W = 0,
+    // With STEPS, what hwa_window_list says.
+    parameter integer TAP_X_W = 0,
+    // With STEPS, hex file of the list.
+    parameter ORDER = ""
 ) (
     input  wire              clk,
     input  wire              rst,
@@ -85,12 +101,13 @@ module hwa_window #(
     localparam integer LANE_W = DATA_W / LANES;
     localparam integer PIXEL = GROUPS * GROUP_BEATS;
     localparam integer FRAME = IN_H * IN_W * PIXEL;
-    // The index of the first beat read, 0 or less, and the largest that occurs in a frame.
-    localparam integer START = -(PT * IN_W + PL) * PIXEL;
-    localparam integer REACH = START + PIXEL
+    // The index of the first tap, 0 or less, and the largest that occurs in a frame.
+    localparam integer CORNER = -(PT * IN_W + PL) * PIXEL;
+    localparam integer START = CORNER + FIRST;
+    localparam integer REACH = CORNER + PIXEL
         + (((OUT_H - 1) * SY + (KH - 1) * DY) * IN_W + (OUT_W - 1) * SX + (KW - 1) * DX) * PIXEL;
     // Room for every distance between accepted, freed and index.
-    localparam integer COUNT_W = $clog2(2 * FRAME + DEPTH - START
+    localparam integer COUNT_W = $clog2(2 * FRAME + DEPTH - CORNER
         + ((REACH > 0) ? REACH : 0) + 1) + 1;
 
     localparam integer ADDR_W = (DEPTH > 1) ? $clog2(DEPTH) : 1;
@@ -109,29 +126,55 @@ module hwa_window #(
     end
 
     // The beat at hand.
-    wire                first, last, done, ends, pad;
+    wire                ready, first, last, done, ends, pad;
     wire [COUNT_W-1:0]  minus_step, minus_freed;
     wire [ADDR_W-1:0]   hop;
     wire                fire;
 
-    hwa_window_order #(
-        .DEPTH(DEPTH), .COUNT_W(COUNT_W), .IN_H(IN_H), .IN_W(IN_W),
-        .GROUPS(GROUPS), .GROUP_BEATS(GROUP_BEATS), .REPEAT(REPEAT),
-        .KH(KH), .KW(KW), .SY(SY), .SX(SX), .DY(DY), .DX(DX), .PT(PT), .PL(PL),
-        .OUT_H(OUT_H), .OUT_W(OUT_W)
-    ) walk (
-        .clk         (clk),
-        .rst         (rst),
-        .advance     (fire),
-        .first       (first),
-        .last        (last),
-        .done        (done),
-        .ends        (ends),
-        .pad         (pad),
-        .minus_step  (minus_step),
-        .hop         (hop),
-        .minus_freed (minus_freed)
-    );
+    generate
+        if (STEPS == 0) begin : g_all
+            assign ready = 1'b1;
+
+            hwa_window_order #(
+                .DEPTH(DEPTH), .COUNT_W(COUNT_W), .IN_H(IN_H), .IN_W(IN_W),
+                .GROUPS(GROUPS), .GROUP_BEATS(GROUP_BEATS), .REPEAT(REPEAT),
+                .KH(KH), .KW(KW), .SY(SY), .SX(SX), .DY(DY), .DX(DX), .PT(PT), .PL(PL),
+                .OUT_H(OUT_H), .OUT_W(OUT_W)
+            ) walk (
+                .clk         (clk),
+                .rst         (rst),
+                .advance     (fire),
+                .first       (first),
+                .last        (last),
+                .done        (done),
+                .ends        (ends),
+                .pad         (pad),
+                .minus_step  (minus_step),
+                .hop         (hop),
+                .minus_freed (minus_freed)
+            );
+        end else begin : g_some
+            hwa_window_list #(
+                .DEPTH(DEPTH), .COUNT_W(COUNT_W), .IN_H(IN_H), .IN_W(IN_W), .PIXEL(PIXEL),
+                .SY(SY), .SX(SX), .PT(PT), .PL(PL), .OUT_H(OUT_H), .OUT_W(OUT_W),
+                .STEPS(STEPS), .BACK(BACK), .STEP_W(STEP_W),
+                .TAP_Y_W(TAP_Y_W), .TAP_X_W(TAP_X_W), .ORDER(ORDER)
+            ) walk (
+                .clk         (clk),
+                .rst         (rst),
+                .advance     (fire),
+                .ready       (ready),
+                .first       (first),
+                .last        (last),
+                .done        (done),
+                .ends        (ends),
+                .pad         (pad),
+                .minus_step  (minus_step),
+                .hop         (hop),
+                .minus_freed (minus_freed)
+            );
+        end
+    endgenerate
 
     // lead = accepted - index - 1 of the beat at hand: it has arrived when that is not negative.
     // held = accepted - freed - DEPTH: the next beat has a place when that is negative.
@@ -156,7 +199,7 @@ module hwa_window #(
     wire accept = s_axis_tvalid && s_axis_tready;
 
     assign s_axis_tready = held_q[COUNT_W-1];
-    assign fire          = (pad ? begun : !lead_q[COUNT_W-1]) && (grant || !last);
+    assign fire          = ready && (pad ? begun : !lead_q[COUNT_W-1]) && (grant || !last);
     assign take          = fire && last;
 
     // The low bit turns `accept` into the carry of a single adder.

@@ -10,16 +10,12 @@
 //               pad          (y, x) is outside the image
 //               minus_step   i - (i of the next beat, plus IN_H*IN_W*PIXEL in a new frame)
 //               hop          the same way in a ring: (-minus_step) mod DEPTH
-//               minus_freed  -(beats no longer needed once `done` is over), see below
+//               minus_freed  -(beats no longer needed once `done` is over), see hwa_window_corner
 //   order     as above, frame after frame
 //   latency   0: `advance` in cycle t, the next beat in cycle t + 1
 //   interval  1
 //   tlast     none: frames follow from the counts
 //   must not  need more than 31 bits for a beat index
-//
-// Freed: the corner of an output pixel is (max(0, oy*SY - PT), max(0, ox*SX - PL)). After pixel
-// (oy, ox) every beat is free that comes before all corners inside the image of the pixels still
-// to come in this frame; every beat of the frame if there is no such corner.
 
 `resetall
 `timescale 1ns / 1ps
@@ -73,7 +69,7 @@ module hwa_window_order #(
     output wire                                         pad,
     output reg  [COUNT_W-1:0]                           minus_step,
     output reg  [(DEPTH > 1 ? $clog2(DEPTH) : 1)-1 : 0] hop,
-    output reg  [COUNT_W-1:0]                           minus_freed
+    output wire [COUNT_W-1:0]                           minus_freed
 );
 
     localparam integer PIXEL = GROUPS * GROUP_BEATS;
@@ -192,73 +188,26 @@ module hwa_window_order #(
         end
     end
 
-    // The place in the image, axis by axis.
-    wire y_outside, y_idle, y_partial, y_closing, y_past;
-    wire x_outside, x_idle, x_partial, x_closing, x_past;
-
-    hwa_window_axis #(
-        .SIZE(IN_H), .TAPS(KH), .DILATION(DY), .WINDOWS(OUT_H), .STRIDE(SY), .PAD(PT)
-    ) axis_y (
-        .clk          (clk),
-        .rst          (rst),
-        .tap_step     (step[2]),
-        .tap_last     (at_last[2]),
-        .window_moves (moves[6]),
-        .window_last  (at_last[6]),
-        .window       (g_loop[6].index),
-        .outside      (y_outside),
-        .idle         (y_idle),
-        .partial      (y_partial),
-        .closing      (y_closing),
-        .past         (y_past)
+    hwa_window_corner #(
+        .COUNT_W(COUNT_W), .IN_H(IN_H), .IN_W(IN_W), .PIXEL(PIXEL),
+        .KH(KH), .KW(KW), .SY(SY), .SX(SX), .DY(DY), .DX(DX), .PT(PT), .PL(PL),
+        .OUT_H(OUT_H), .OUT_W(OUT_W)
+    ) corner (
+        .clk         (clk),
+        .rst         (rst),
+        .ky_step     (step[2]),
+        .ky_last     (at_last[2]),
+        .kx_step     (step[1]),
+        .kx_last     (at_last[1]),
+        .oy_moves    (moves[6]),
+        .oy_last     (at_last[6]),
+        .oy          (g_loop[6].index),
+        .ox_moves    (moves[5]),
+        .ox_last     (at_last[5]),
+        .ox          (g_loop[5].index),
+        .pad         (pad),
+        .minus_freed (minus_freed)
     );
-
-    hwa_window_axis #(
-        .SIZE(IN_W), .TAPS(KW), .DILATION(DX), .WINDOWS(OUT_W), .STRIDE(SX), .PAD(PL)
-    ) axis_x (
-        .clk          (clk),
-        .rst          (rst),
-        .tap_step     (step[1]),
-        .tap_last     (at_last[1]),
-        .window_moves (moves[5]),
-        .window_last  (at_last[5]),
-        .window       (g_loop[5].index),
-        .outside      (x_outside),
-        .idle         (x_idle),
-        .partial      (x_partial),
-        .closing      (x_closing),
-        .past         (x_past)
-    );
-
-    assign pad = y_outside || x_outside;
-
-    // Corners: the last one inside the image, and the short move away from 0, both per axis.
-    localparam integer FIT_Y = (IN_H - 1 + PT) / SY;
-    localparam integer FIT_X = (IN_W - 1 + PL) / SX;
-    localparam integer FAR_Y = ((FIT_Y < OUT_H) ? FIT_Y : OUT_H - 1) * SY - PT;
-    localparam integer FAR_X = ((FIT_X < OUT_W) ? FIT_X : OUT_W - 1) * SX - PL;
-    localparam integer END_Y = (FAR_Y > 0) ? FAR_Y * ROW : 0;
-    localparam integer END_X = (FAR_X > 0) ? FAR_X * PIXEL : 0;
-    localparam integer PART_Y = (SY - PT % SY) % SY * ROW;
-    localparam integer PART_X = (SX - PL % SX) % SX * PIXEL;
-
-    localparam integer FREED_COLUMN = -SX * PIXEL;
-    localparam integer FREED_PART_COLUMN = -PART_X;
-    localparam integer FREED_ROW = END_X - SY * ROW;
-    localparam integer FREED_PART_ROW = END_X - PART_Y;
-    localparam integer FREED_REST = END_X + END_Y - FRAME;
-
-    always @* begin
-        minus_freed = FREED_COLUMN[COUNT_W-1:0];
-        if (x_closing) begin
-            minus_freed = FREED_ROW[COUNT_W-1:0];
-            if (y_partial) minus_freed = FREED_PART_ROW[COUNT_W-1:0];
-            if (y_closing) minus_freed = FREED_REST[COUNT_W-1:0];
-        end else if (x_partial) minus_freed = FREED_PART_COLUMN[COUNT_W-1:0];
-        else if (x_idle) minus_freed = {COUNT_W{1'b0}};
-        // While the row does not move, the next row begins where this one does.
-        if (y_idle || y_past || x_past) minus_freed = {COUNT_W{1'b0}};
-    end
 
 endmodule
 

@@ -29,7 +29,7 @@ SOURCES += [RTL / "mem" / "hwa_rom.v"]
 
 # Parameters of the pipes by position, as the grids below write them.
 NAMES = {
-    "hwa_mac": "PE SIMD X_W X_SIGNED W_W WORDS ACC_W OUT_W SHIFT_W BIAS_W CHANNEL_WORDS",
+    "hwa_mac": "PE SIMD X_W X_SIGNED W_W WORDS ACC_W OUT_W SHIFT_W BIAS_W CHANNEL_WORDS PACK",
     "hwa_mac_lanes": "LANES X_W X_SIGNED W_W WORDS ACC_W OUT_W SHIFT_W BIAS_W CHANNEL_WORDS",
     "hwa_scale": "LANES IN_W IN_SIGNED MULT_W ADD_W OUT_W CHANNEL_WORDS",
     "hwa_requant": "LANES IN_W IN_SIGNED OUT_W OUT_SIGNED SHIFT ROUNDING WRAP LO HI",
@@ -45,19 +45,30 @@ NAMES = {
 
 GRID = {
     "hwa_mac": [
-        (1, 1, 1, 1, 1, 1, 6, 6, 0, 0, 1),
-        (1, 1, 1, 0, 1, 2, 5, 5, 0, 0, 1),
-        (2, 2, 8, 1, 8, 5, 21, 22, 0, 20, 3),
-        (1, 3, 8, 0, 4, 3, 18, 26, 3, 12, 2),
-        (3, 4, 4, 1, 6, 7, 16, 31, 4, 16, 4),
-        (4, 5, 3, 0, 2, 1, 12, 15, 2, 0, 1),
-        (2, 7, 1, 0, 8, 4, 15, 16, 0, 9, 1),
-        (2, 8, 2, 1, 1, 9, 9, 9, 0, 0, 5),
-        (1, 9, 16, 1, 16, 2, 40, 41, 0, 32, 2),
-        (1, 2, 18, 0, 18, 3, 42, 60, 5, 40, 7),
+        (1, 1, 1, 1, 1, 1, 6, 6, 0, 0, 1, 1),
+        (1, 1, 1, 0, 1, 2, 5, 5, 0, 0, 1, 1),
+        (2, 2, 8, 1, 8, 5, 21, 22, 0, 20, 3, 1),
+        (1, 3, 8, 0, 4, 3, 18, 26, 3, 12, 2, 1),
+        (3, 4, 4, 1, 6, 7, 16, 31, 4, 16, 4, 1),
+        (4, 5, 3, 0, 2, 1, 12, 15, 2, 0, 1, 1),
+        (2, 7, 1, 0, 8, 4, 15, 16, 0, 9, 1, 1),
+        (2, 8, 2, 1, 1, 9, 9, 9, 0, 0, 5, 1),
+        (1, 9, 16, 1, 16, 2, 40, 41, 0, 32, 2, 1),
+        (1, 2, 18, 0, 18, 3, 42, 60, 5, 40, 7, 1),
         # Accumulator and result narrower than the sum, the result narrower than the bias.
-        (2, 4, 8, 1, 8, 3, 10, 20, 2, 10, 3),
-        (2, 2, 8, 0, 8, 3, 20, 9, 1, 14, 3),
+        (2, 4, 8, 1, 8, 3, 10, 20, 2, 10, 3, 1),
+        (2, 2, 8, 0, 8, 3, 20, 9, 1, 14, 3, 1),
+        # Several products in a multiplier, the last ones fewer; what one 18x18 and one 27x18 hold.
+        (2, 1, 8, 0, 4, 3, 18, 19, 0, 6, 2, 2),
+        (2, 2, 6, 1, 6, 5, 18, 18, 0, 0, 1, 2),
+        (4, 4, 8, 1, 4, 2, 18, 20, 1, 9, 3, 2),
+        (5, 3, 8, 0, 5, 3, 20, 22, 2, 0, 1, 2),
+        (3, 5, 8, 0, 8, 4, 24, 24, 0, 0, 2, 2),
+        (6, 2, 6, 0, 3, 3, 16, 16, 0, 5, 2, 3),
+        (4, 3, 4, 1, 5, 2, 14, 15, 0, 0, 1, 3),
+        (3, 2, 1, 1, 1, 4, 7, 7, 0, 0, 1, 2),
+        (3, 1, 1, 0, 1, 4, 7, 7, 0, 0, 1, 3),
+        (2, 3, 2, 1, 3, 5, 11, 11, 0, 3, 2, 4),
     ],
     "hwa_mac_lanes": [
         (1, 1, 1, 1, 1, 6, 6, 0, 0, 1),
@@ -307,7 +318,8 @@ def test_yosys_finds_no_latch_and_multiplies_in_dsps(folder):
         shutil.copy(path, folder)
     multiply = {m for m in MODELS if m.startswith(("hwa_mac", "hwa_scale", "hwa_multiply"))}
     products = [c.parameters for c in chosen if c.module in multiply]
-    count = sum(p.get("PE", p.get("LANES")) * p.get("SIMD", 1) for p in products)
+    shared = [-(-p.get("PE", p.get("LANES")) // p.get("PACK", 1)) for p in products]
+    count = sum(n * p.get("SIMD", 1) for n, p in zip(shared, products, strict=True))
     script = (
         f"read_verilog -defer {' '.join(path.name for path in SOURCES)} top.v; "
         "synth_ecp5 -run begin:map_ffs -top pipes_top; select -assert-none t:$_DLATCH*; "
@@ -329,6 +341,7 @@ def test_yosys_finds_no_latch_and_multiplies_in_dsps(folder):
         ("hwa_concat", {"LANES_B": 0}, "LANES_A=1 LANES_B=0, must be 1 or more"),
         ("hwa_loop", {"COUNT": 0}, "COUNT=0, must be 1 to 2^30"),
         ("hwa_mac", {"WORDS": 0}, "PE=2 SIMD=2 X_W=8 W_W=8 WORDS=0, must be 1 or more"),
+        ("hwa_mac", {"PACK": 0}, "PACK=0, must be 1 or more"),
         ("hwa_mac_lanes", {"WORDS": 0}, "LANES=2 X_W=8 W_W=8 WORDS=0, must be 1 or more"),
         ("hwa_maxpool", {"LANES": 0}, "LANES=0 W=8, must be 1 or more"),
         ("hwa_relu", {"LANES": 0}, "LANES=0 IN_W=8 OUT_W=7, must be 1 or more"),

@@ -13,6 +13,8 @@ from benches import SIM, simulate
 from proofs import RTL, missing, run
 
 from hwaccel.emit.literals import verilog_parameter
+from hwaccel.emit.windows import list_lines, window_params
+from hwaccel.fxp import IntArray
 from hwaccel.ir.hardware import Window
 
 sys.path.append(str(SIM))
@@ -113,18 +115,45 @@ def _with_ring(geometry: Geometry, rng: random.Random) -> Geometry:
     return replace(geometry, depth=rng.choice((power, *(least + m for m in more))))
 
 
-def cases(count: int = 90) -> list[Geometry]:
+def _some(geometry: Geometry, rng: random.Random) -> Geometry:
+    """The same geometry with beats left out, one at least for each reduction."""
+    share, kept = rng.random(), set()
+    for row in range(geometry.groups * geometry.repeat):
+        places = range(row * geometry.reduction, (row + 1) * geometry.reduction)
+        kept |= {k for k in places if rng.random() < share} or {rng.choice(places)}
+    return replace(geometry, kept=tuple(sorted(kept)))
+
+
+def cases(count: int = 110) -> list[Geometry]:
     """The chosen geometries with their smallest ring, and drawn ones up to ``count``."""
     rng = random.Random(SEED)
     found = [replace(g, depth=g.min_depth()) for g in _chosen()]
+    found += [replace(_some(g, rng), depth=g.min_depth()) for g in _chosen()[:12]]
+    found = [g for g in found if g.reads_input()]
     while len(found) < count:
         g = _drawn(rng)
+        if rng.random() < 0.5:
+            g = _some(g, rng)
         if not g.reads_input():
             continue  # refused by the ops
         reads = g.out_h * g.out_w * g.pixel * g.repeat * g.kh * g.kw
         if g.frame <= MOST_BEATS and reads <= MOST_READS and g.reads_input():
             found.append(_with_ring(g, rng))
     return found
+
+
+def _window(g: Geometry) -> Window:
+    return Window(
+        *(g.in_h, g.in_w, g.groups, g.group_beats, g.repeat),
+        kernel=(g.kh, g.kw),
+        stride=(g.sy, g.sx),
+        dilation=(g.dy, g.dx),
+        padding=(g.pt, g.pl),
+        out_height=g.out_h,
+        out_width=g.out_w,
+        depth=g.depth,
+        kept=IntArray(g.kept) if g.kept else None,
+    )
 
 
 def top(geometries: list[Geometry]) -> str:
@@ -150,9 +179,13 @@ endmodule
 
 
 def _instance(i: int, g: Geometry) -> str:
+    numbers = g.parameters()
+    if g.kept:
+        numbers |= dict(window_params(_window(g), g.data_w, g.lanes)) | {"PAD": g.pad}
     values = ", ".join(
-        f".{name}({verilog_parameter(name, value)})" for name, value in g.parameters().items()
+        f".{name}({verilog_parameter(name, value)})" for name, value in numbers.items()
     )
+    values += f', .ORDER("{i}_order.hex")' if g.kept else ""
     used, above = f"[{SLOT * i} +: {g.data_w}]", SLOT - g.data_w
     rest = f"[{SLOT * i + g.data_w} +: {above}]"
     ports = (
@@ -181,6 +214,10 @@ def folder(tmp_path):
     """A folder with the top of all cases, and their list."""
     (tmp_path / "top.v").write_text(top(cases()))
     (tmp_path / "cases.json").write_text(json.dumps([asdict(g) for g in cases()]))
+    for i, g in enumerate(cases()):
+        if g.kept:
+            lines = list_lines(_window(g))
+            (tmp_path / f"{i}_order.hex").write_text("".join(f"{line}\n" for line in lines))
     return tmp_path
 
 
@@ -234,15 +271,7 @@ def test_the_scheduler_counts_like_the_bench():
         g = _drawn(rng)
         if not g.reads_input():
             continue  # refused by the ops
-        window = Window(
-            *(g.in_h, g.in_w, g.groups, g.group_beats, g.repeat),
-            kernel=(g.kh, g.kw),
-            stride=(g.sy, g.sx),
-            dilation=(g.dy, g.dx),
-            padding=(g.pt, g.pl),
-            out_height=g.out_h,
-            out_width=g.out_w,
-        )
+        window = _window(g)
         assert window.min_depth() == g.min_depth(), g
         assert [window.freed_after(*place) for place in g.windows()] == g.freed_after(), g
         agreed += 1
@@ -260,12 +289,12 @@ def test_the_scheduler_counts_like_the_bench():
         ),
         (
             {"GROUPS": 0},
-            "hwa_window.walk: DEPTH=6 GROUPS=0 GROUP_BEATS=1 REPEAT=1, must be 1 or more",
+            "hwa_window.g_all.walk: DEPTH=6 GROUPS=0 GROUP_BEATS=1 REPEAT=1, must be 1 or more",
         ),
-        ({"PT": -1}, "hwa_window.walk.axis_y: PAD=-1, must be 0 or more"),
+        ({"PT": -1}, "hwa_window.g_all.walk.corner.axis_y: PAD=-1, must be 0 or more"),
         (
             {"SX": 0},
-            "hwa_window.walk.axis_x: SIZE=4 TAPS=2 DILATION=1 WINDOWS=3 STRIDE=0, "
+            "hwa_window.g_all.walk.corner.axis_x: SIZE=4 TAPS=2 DILATION=1 WINDOWS=3 STRIDE=0, "
             "must be 1 or more",
         ),
     ],

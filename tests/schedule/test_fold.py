@@ -14,9 +14,11 @@ from hwaccel.ir import Graph, GraphBuilder, Op, TensorType
 from hwaccel.ir.hardware import Fold, Style
 from hwaccel.ops import OPS, Conv2d
 from hwaccel.schedule.choices import schedule
-from hwaccel.schedule.fold import choices, choose_folds, frame_cycles
+from hwaccel.schedule.fold import choices, choose_folds, frame_cycles, multiplier_of
 from tests.schedule.graphs import cnn, mlp, optimized, residual
 
+# That of the default target.
+ECP5 = multiplier_of("ecp5")
 EXAMPLES = [(op, example) for op in OPS for example in op.examples()]
 
 
@@ -25,7 +27,7 @@ def picked(graph: Graph, config: Config) -> dict[str, tuple[int, int]]:
     types, folds = graph.types(), choose_folds(graph, config)
     found = {}
     for node in graph.nodes:
-        choice = next(c for c in choices(node, types) if c.fold == folds[node.name])
+        choice = next(c for c in choices(node, types, ECP5) if c.fold == folds[node.name])
         found[node.name] = choice.cycles, choice.multipliers
     return found
 
@@ -67,7 +69,7 @@ def test_a_target_is_met_or_refused(graph: Graph, target: int) -> None:
         made = picked(graph, Config(target_interval=target))
     except ScheduleError:
         types = graph.types()
-        nearest = [min(c.cycles for c in choices(node, types)) for node in graph.nodes]
+        nearest = [min(c.cycles for c in choices(node, types, ECP5)) for node in graph.nodes]
         assert max(nearest) > target
     else:
         assert all(cycles <= target for cycles, _ in made.values())
@@ -86,7 +88,7 @@ def test_more_time_never_takes_more_multipliers(graph: Graph, target: int, more:
 @settings(max_examples=40, deadline=None)
 @given(optimized(), st.integers(1, 100), st.integers(0, 100))
 def test_a_budget_is_kept_and_more_never_hurts(graph: Graph, budget: int, more: int) -> None:
-    every = [choices(node, graph.types()) for node in graph.nodes]
+    every = [choices(node, graph.types(), ECP5) for node in graph.nodes]
     least = sum(min(choice.multipliers for choice in options) for options in every)
     if least > budget:
         assert refusal(graph, Config(multipliers=budget)) == (
@@ -135,19 +137,19 @@ def test_a_layer_may_choose_for_itself() -> None:
         config = Config(layers={"net.0": LayerConfig(**layer)})
         return choose_folds(mlp(), config)
 
-    assert folds(pe=3, simd=4)["one"] == Fold(3, 4)
+    assert folds(pe=3, simd=4)["one"] == Fold(3, 4, pack=2)
     assert folds(pe=2)["one"].pe == 2
     assert folds(simd=1)["one"].simd == 1
     others = {name: fold for name, fold in folds(pe=3, simd=4).items() if name != "one"}
     assert all(fold.pe >= 1 for fold in others.values())
     plan = schedule(mlp(), Config(layers={"net.0": LayerConfig(pe=3, simd=4)}))
-    assert plan.folds["one"] == Fold(3, 4)
+    assert plan.folds["one"] == Fold(3, 4, pack=2)
     assert plan.folds["one_q"] == Fold(3, 1)  # follows the layer in front
 
 
 def test_a_layer_wins_over_the_target() -> None:
     config = Config(target_interval=1000, layers={"net.2": LayerConfig(pe=4, simd=6)})
-    assert choose_folds(mlp(), config)["two"] == Fold(4, 6)
+    assert choose_folds(mlp(), config)["two"] == Fold(4, 6, pack=2)
     config = Config(target_interval=4, layers={"net.2": LayerConfig(pe=1, simd=1)})
     assert refusal(mlp(), config) == (
         "two (net.2): cannot take a frame every 4 cycles; the nearest it can reach in the "
