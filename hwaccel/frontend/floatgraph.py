@@ -33,6 +33,7 @@ class Role(Enum):
     SUM = "the result needs some more bits"
     MULTIPLY = "the result needs as many more bits as the weights have"
     TABLE = "the result has a format of its own, the operand few bits"
+    COMPARE = "the result is an integer of a few bits, the operand is taken as it is"
     QUANTIZE = "the model itself states the format"
 
 

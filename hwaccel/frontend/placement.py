@@ -58,8 +58,8 @@ class _Flow:
     def _reader_settles(self, reader: FloatNode) -> bool:
         if reader.op.role is Role.QUANTIZE:
             return True
-        widens = reader.op.role in (Role.MULTIPLY, Role.TABLE)
-        return not widens and self._settled[reader.name]
+        ends = reader.op.role in (Role.MULTIPLY, Role.TABLE, Role.COMPARE)
+        return not ends and self._settled[reader.name]
 
     def _reader_needs(self, reader: FloatNode) -> bool:
         if reader.op.role is Role.KEEP:
@@ -77,7 +77,7 @@ class _Flow:
     def _reader_fracs(self, reader: FloatNode) -> set[int]:
         if isinstance(reader.op, FakeQuant):
             return {reader.op.frac}
-        ends = reader.op.role in (Role.MULTIPLY, Role.TABLE)
+        ends = reader.op.role in (Role.MULTIPLY, Role.TABLE, Role.COMPARE)
         return set() if ends else self._fracs[reader.name]
 
     def rectified(self) -> frozenset[str]:
