@@ -43,6 +43,8 @@ class FloatOp(ABC):
 
     kind: ClassVar[str]
     role: ClassVar[Role]
+    # What alone is read by such an op is not rounded in front of it.
+    activates: ClassVar[bool] = False
 
     @abstractmethod
     def run(self, *xs: torch.Tensor) -> torch.Tensor:
@@ -192,6 +194,7 @@ class Relu(FloatOp):
 
     kind: ClassVar[str] = "relu"
     role: ClassVar[Role] = Role.KEEP
+    activates: ClassVar[bool] = True
 
     def run(self, *xs: torch.Tensor) -> torch.Tensor:
         """Rectify."""
@@ -204,6 +207,7 @@ class Clip(FloatOp):
 
     kind: ClassVar[str] = "clip"
     role: ClassVar[Role] = Role.KEEP
+    activates: ClassVar[bool] = True
 
     lo: float
     hi: float

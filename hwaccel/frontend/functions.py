@@ -15,13 +15,13 @@ from hwaccel.frontend.program import Call, overload, short
 TABLED = """
 abs.default celu.default cos.default elu.default erf.default exp.default exp2.default
 expm1.default gelu.default hardshrink.default hardsigmoid.default hardswish.default
-leaky_relu.default log.default log10.default log1p.default log2.default log_sigmoid.default
+log.default log10.default log1p.default log2.default log_sigmoid.default
 logit.default mish.default pow.Tensor_Scalar reciprocal.default rsqrt.default selu.default
 sigmoid.default silu.default sin.default softplus.default softshrink.default sqrt.default
 square.default tan.default tanh.default threshold.default atan.default sign.default
 """
 _IN_PLACE = """
-abs celu elu exp hardsigmoid hardswish leaky_relu mish reciprocal rsqrt selu sigmoid silu sqrt
+abs celu elu exp hardsigmoid hardswish mish reciprocal rsqrt selu sigmoid silu sqrt
 square tanh threshold
 """
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from hwaccel import ops
 from hwaccel.errors import FrontendError
-from hwaccel.frontend import extrema, moments
+from hwaccel.frontend import extrema, moments, piecewise
 from hwaccel.frontend.floatgraph import (
     Add,
     Affine,
@@ -158,6 +158,7 @@ def _fake_quant(low: Lowering, node: FloatNode, op: FakeQuant, x: str) -> str:
 LOWER: dict[type[FloatOp], Lower] = {
     **moments.LOWER,
     **extrema.LOWER,
+    **piecewise.LOWER,
     Dense: _dense,
     Conv2d: _conv2d,
     Affine: _affine,

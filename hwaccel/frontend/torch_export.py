@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from hwaccel.errors import FrontendError
-from hwaccel.frontend import extrema, functions, layers, moves, norms, pooling, resize
+from hwaccel.frontend import extrema, functions, layers, moves, norms, piecewise, pooling, resize
 from hwaccel.frontend.export import Example, export, read
 from hwaccel.frontend.floatgraph import FloatGraph
 from hwaccel.frontend.importer import Handler, Importer
@@ -17,6 +17,7 @@ HANDLERS: dict[str, Handler] = {
     **{f"aten.{name}": moves.copy for name in moves.COPIES.split()},
     **norms.HANDLERS,
     **extrema.HANDLERS,
+    **piecewise.HANDLERS,
     "aten.linear.default": layers.linear,
     "aten.matmul.default": layers.matmul,
     "aten.mm.default": layers.matmul,
