@@ -32,38 +32,28 @@ _SPARE = 3
 # Relative precision beyond which tables grow past use, and the fewest bits worth having.
 _FINEST, _FEWEST = 14, 5
 
-Curve = Callable[[Floats], Floats]
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Standardize(FloatOp):
-    """``(x - mean) / sqrt(var + eps)``; with ``centered`` false ``x / sqrt(mean(x^2) + eps)``."""
+    """``(x - mean) * inverse(sum((x - mean)^2) / divisor)``; no mean where not ``centered``.
+
+    ``inverse`` falls and is positive. ``offset`` is what it adds to its operand, if anything: below
+    it, the operand needs no relative precision.
+    """
 
     kind: ClassVar[str] = "standardize"
     role: ClassVar[Role] = Role.TABLE
 
-    eps: float
     centered: bool
+    divisor: int
+    inverse: Callable[[torch.Tensor], torch.Tensor]
+    offset: float = 0.0
 
     def run(self, *xs: torch.Tensor) -> torch.Tensor:
         """Standardize."""
         (x,) = xs
         x = x - x.mean(-1, keepdim=True) if self.centered else x
-        return x * torch.rsqrt(x.square().mean(-1, keepdim=True) + self.eps)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Unit(FloatOp):
-    """``x / max(sqrt(sum(x^2)), eps)``."""
-
-    kind: ClassVar[str] = "unit"
-    role: ClassVar[Role] = Role.TABLE
-
-    eps: float
-
-    def run(self, *xs: torch.Tensor) -> torch.Tensor:
-        """Divide by the length."""
-        return torch.nn.functional.normalize(xs[0], dim=-1, eps=self.eps)
+        return x * self.inverse(x.square().sum(-1, keepdim=True) / self.divisor)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -171,22 +161,23 @@ def _cut(low: Lowering, node: FloatNode, found: _Squares, offset: float) -> tupl
     return segments(found.bottom, low.type(found.value).hi, offset, bits)
 
 
-def _divided(
-    low: Lowering, node: FloatNode, found: _Squares, length: Curve, offset: float
-) -> str:
-    """Divide by ``length`` of the squares, which grows; round once, to the result's format.
+def _standardize(low: Lowering, node: FloatNode, op: Standardize, x: str) -> str:
+    """Multiply by the inverse of the squares; round once, to the result's format.
 
-    ``offset`` is what ``length`` adds to the squares. The inverse has a relative error of at most
-    ``2^-(bits + 1)`` with the bits of ``_cut``, and half as much from its rounding.
+    The inverse has a relative error of at most ``2^-(bits + 1)`` with the bits of ``_cut``, and
+    half as much from its rounding.
     """
+    found = _squares(low, node, x, centered=op.centered)
     type, offsets = low.type(found.value), low.type(found.offsets)
-    unit = 2.0**-type.frac * found.scale
+    unit = 2.0**-type.frac * found.scale / op.divisor
 
     def inverse(grid: Floats) -> Floats:
-        return found.gain / length(np.maximum(grid, found.bottom) * unit)
+        operand = torch.from_numpy(np.maximum(grid, found.bottom) * unit)
+        return found.gain * op.inverse(operand).numpy()
 
-    cut = _cut(low, node, found, offset / unit)
-    largest, least = (math.ceil(math.log2(v)) for v in inverse(np.array([0, cut[-1].last], float)))
+    cut = _cut(low, node, found, op.offset / unit)
+    ends = inverse(np.array([0.0, cut[-1].last]))
+    largest, least = (math.ceil(math.log2(v)) for v in ends)
     room = MAX_PRODUCT - offsets.magnitude.bit_length() - largest
     frac = min(low.activation_bits(node) + _SPARE - least, room)
     if frac + least < _FEWEST:
@@ -200,17 +191,6 @@ def _divided(
     return low.finish(node, product, signed=offsets.lo < 0)
 
 
-def _standardize(low: Lowering, node: FloatNode, op: Standardize, x: str) -> str:
-    found = _squares(low, node, x, centered=op.centered)
-    size = low.type(x).shape[-1]
-    return _divided(low, node, found, lambda q: np.sqrt(q / size + op.eps), op.eps * size)
-
-
-def _unit(low: Lowering, node: FloatNode, op: Unit, x: str) -> str:
-    found = _squares(low, node, x, centered=False)
-    return _divided(low, node, found, lambda q: np.maximum(np.sqrt(q), op.eps), 0.0)
-
-
 def _moment(low: Lowering, node: FloatNode, op: Moment, x: str) -> str:
     """Multiply by an integer close to ``2^k`` times the divisor's inverse.
 
@@ -219,13 +199,14 @@ def _moment(low: Lowering, node: FloatNode, op: Moment, x: str) -> str:
     found = _squares(low, node, x, centered=op.centered)
     ratio = found.scale / op.divisor
     if math.frexp(ratio)[0] == 0.5 and ratio <= 1:
-        return low.add(node, ops.Scale(*_constants(low, found, 1), -int(math.log2(ratio))), found.value)
+        k = -int(math.log2(ratio))
+        return low.add(node, ops.Scale(*_constants(low, found, 1), k), found.value)
     type = low.type(found.value)
     bits = type.magnitude.bit_length()
     k = max(bits - type.frac + low.target_frac(node) + 3, 8 - math.floor(math.log2(ratio)))
     k = min(k, MAX_PRODUCT - bits - math.ceil(math.log2(ratio)))
-    op_ = ops.Scale(*_constants(low, found, round(ratio * 2.0**k)), k)
-    return low.add(node, op_, found.value)
+    factor = _constants(low, found, round(ratio * 2.0**k))
+    return low.add(node, ops.Scale(*factor, k), found.value)
 
 
 def _constants(low: Lowering, found: _Squares, factor: int) -> tuple[IntArray, IntArray]:
@@ -244,7 +225,6 @@ def _root(low: Lowering, node: FloatNode, op: Root, x: str) -> str:
 
 LOWER: dict[type[FloatOp], Lower] = {
     Standardize: _standardize,
-    Unit: _unit,
     Moment: _moment,
     Root: _root,
 }

@@ -7,11 +7,12 @@ from collections.abc import Sequence
 from math import prod
 
 import numpy as np
+import torch
 
 from hwaccel.frontend import layers, moves, reduction
 from hwaccel.frontend.floatgraph import AvgPool2d, FloatOp, Floats, Function, MaxPool2d
 from hwaccel.frontend.importer import Handler, Importer
-from hwaccel.frontend.moments import Moment, Root, Standardize, Unit
+from hwaccel.frontend.moments import Moment, Root, Standardize
 from hwaccel.frontend.program import Call
 
 # Bits that a standardized value keeps until weights and biases are through with it.
@@ -70,7 +71,11 @@ def _standardized(
 ) -> str:
     if eps < 0:
         raise i.refuse(call, f"eps is {eps:g}; use one that is not negative")
-    op = Standardize(eps, centered)
+
+    def inverse(v: torch.Tensor) -> torch.Tensor:
+        return torch.rsqrt(v + eps)
+
+    op = Standardize(centered, i.shape(x)[-1], inverse, eps)
     return i.add(call, op, x, shape=i.shape(x), guard=_GUARD if changes else 0)
 
 
@@ -173,6 +178,12 @@ def norm(i: Importer, call: Call) -> str:
 
 _SIDES = (0, 0, 0, 0)
 
+
+def expand_as(i: Importer, call: Call) -> str:
+    """``expand_as``, of which only the shape of the other operand matters."""
+    return moves.broadcast(i, call, i.first(call), i.inner(call))
+
+
 HANDLERS: dict[str, Handler] = {
     "aten.layer_norm.default": layer_norm,
     "aten.native_layer_norm.default": layer_norm,
@@ -193,4 +204,5 @@ HANDLERS: dict[str, Handler] = {
     "aten.linalg_vector_norm.default": norm,
     "aten.linalg_norm.default": norm,
     "aten.norm.ScalarOpt_dim": norm,
+    "aten.expand_as.default": expand_as,
 }

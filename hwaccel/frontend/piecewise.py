@@ -74,7 +74,9 @@ def leaky(i: Importer, call: Call) -> str:
 def rrelu(i: Importer, call: Call) -> str:
     """``rrelu`` in eval mode: the slope is the mean of the two."""
     if call.args.get("training"):
-        raise i.refuse(call, "draws slopes at random although the model is in eval mode; use nn.RReLU")
+        raise i.refuse(
+            call, "draws slopes at random although the model is in eval mode; use nn.RReLU"
+        )
     return _bent(i, call, np.array((call.number("lower") + call.number("upper")) / 2))
 
 

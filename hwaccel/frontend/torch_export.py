@@ -106,6 +106,7 @@ HANDLERS: dict[str, Handler] = {
     "aten.to.dtype_layout": pooling.cast,
     "aten._to_copy.default": pooling.cast,
     "aten.contiguous.default": pooling.same,
+    "aten.type_as.default": pooling.same,
     "aten.clone.default": pooling.copy,
     "aten.alias.default": pooling.same,
     "aten.detach.default": pooling.same,
