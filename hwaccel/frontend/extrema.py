@@ -9,8 +9,9 @@ import numpy as np
 import torch
 
 from hwaccel import ops
-from hwaccel.frontend import moves, pooling, reduction
+from hwaccel.frontend import moves, reduction
 from hwaccel.frontend.floatgraph import FloatNode, FloatOp, MaxPool2d, Pair, Role
+from hwaccel.frontend.formats import Ints
 from hwaccel.frontend.importer import Handler, Importer
 from hwaccel.frontend.lower import Lower, Lowering
 from hwaccel.frontend.program import Call
@@ -57,7 +58,9 @@ def _place(low: Lowering, node: FloatNode, op: Place, x: str) -> str:
     size, groups = low.type(x).shape
     bits = (size - 1).bit_length()
     if not bits:
-        return low.add(node, ops.Reshape((groups,)), _scaled(low, node, x, 0, np.zeros(1)))
+        return low.add(
+            node, ops.Reshape((groups,)), _scaled(low, node, x, 0, np.zeros(1, np.int64))
+        )
     last = (1 << bits) - 1
     below = last - np.arange(size)
     keys = _scaled(low, node, x, (1 if op.largest else -1) << bits, below)
@@ -70,11 +73,11 @@ def _place(low: Lowering, node: FloatNode, op: Place, x: str) -> str:
     return low.add(node, ops.Reshape((groups,)), index)
 
 
-def _scaled(low: Lowering, node: FloatNode, x: str, factor: int, add: np.ndarray) -> str:
+def _scaled(low: Lowering, node: FloatNode, x: str, factor: int, add: Ints) -> str:
     """Return ``x * factor + add``, one ``add`` per channel, as integers without a fraction."""
     type = low.type(x)
     mult = IntArray([factor] * type.channels)
-    op = ops.Scale(mult, IntArray(add.astype(np.int64)), -type.frac)
+    op = ops.Scale(mult, IntArray(np.broadcast_to(add, mult.shape)), -type.frac)
     return low.add(node, op, x, suffix="key")
 
 
@@ -161,7 +164,7 @@ def all_frames(i: Importer, call: Call) -> str:
 
 
 def adaptive_max_pool(i: Importer, call: Call) -> str:
-    """``adaptive_max_pool`` to any size: windows of one size, the shorter ones repeat an element."""
+    """``adaptive_max_pool`` to any size; short windows repeat their last element."""
     x = i.image(call, i.first(call))
     channels, height, width = i.shape(x)
     result = i.result_image(call)
@@ -173,13 +176,14 @@ def adaptive_max_pool(i: Importer, call: Call) -> str:
     return i.add_image(call, _largest(kernel), wide)
 
 
-def _windows(size: int, windows: int) -> np.ndarray:
+def _windows(size: int, windows: int) -> Ints:
     """Return the elements of every window; from ``floor(w * size / windows)`` up to the next."""
     first = [w * size // windows for w in range(windows)]
     last = [-(-(w + 1) * size // windows) - 1 for w in range(windows)]
     longest = max(b - a for a, b in zip(first, last, strict=True)) + 1
     found = np.add.outer(first, np.arange(longest))
-    return np.minimum(found, np.array(last)[:, None])
+    inside: Ints = np.minimum(found, np.array(last)[:, None])
+    return inside
 
 
 HANDLERS: dict[str, Handler] = {

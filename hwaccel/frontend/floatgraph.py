@@ -45,6 +45,8 @@ class FloatOp(ABC):
     role: ClassVar[Role]
     # What alone is read by such an op is not rounded in front of it.
     activates: ClassVar[bool] = False
+    # The result is 0 or 1.
+    truth: ClassVar[bool] = False
 
     @abstractmethod
     def run(self, *xs: torch.Tensor) -> torch.Tensor:

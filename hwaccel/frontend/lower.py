@@ -63,7 +63,8 @@ class Lowering:
         self._now: dict[str, str] = {}
         self._exact: dict[str, str] = {}
         # Indices and truth values, which an output does not round.
-        self._whole: set[str] = set()
+        self.whole: set[str] = set()
+        self.truths: set[str] = set()
 
     def run(self, progress: Progress | None) -> Graph:
         """Return the finished graph."""
@@ -158,9 +159,11 @@ class Lowering:
         try:
             result = self._how[node.op.__class__](self, node, node.op, *inputs)
             self._now[node.name] = self._exact[node.name] = result
-            keeps = node.op.role is Role.KEEP and self._whole.issuperset(node.inputs)
+            keeps = node.op.role is Role.KEEP and self.whole.issuperset(node.inputs)
             if keeps or node.op.role is Role.COMPARE:
-                self._whole.add(node.name)
+                self.whole.add(node.name)
+            if node.op.truth or (keeps and self.truths.issuperset(node.inputs)):
+                self.truths.add(node.name)
             if node.name in self._placement.rounded:
                 self._now[node.name] = self._round(node, result)
         except FrontendError:
@@ -202,7 +205,7 @@ class Lowering:
                 f"output {name} is an input of the model in its own format; leave it out"
             )
         bits, type = self._config.output_bits, self.type(value)
-        if bits is None or type.fixed.width <= bits or name in self._whole:
+        if bits is None or type.fixed.width <= bits or name in self.whole:
             return value
         path = next(node.path for node in self._graph.nodes if node.name == name)
         return self._requant(value, self._format(name, type, bits, path), path)

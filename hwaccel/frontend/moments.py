@@ -173,7 +173,8 @@ def _standardize(low: Lowering, node: FloatNode, op: Standardize, x: str) -> str
 
     def inverse(grid: Floats) -> Floats:
         operand = torch.from_numpy(np.maximum(grid, found.bottom) * unit)
-        return found.gain * op.inverse(operand).numpy()
+        inverted: Floats = found.gain * op.inverse(operand).numpy()
+        return inverted
 
     cut = _cut(low, node, found, op.offset / unit)
     ends = inverse(np.array([0.0, cut[-1].last]))

@@ -8,7 +8,6 @@ and the function of the mean square that is multiplied with may be any that fall
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
@@ -50,7 +49,7 @@ class _Seen:
 
 @dataclass(frozen=True, slots=True)
 class _Sums:
-    """``value`` is the sum over groups of ``x``, divided; ``group[e]`` says which takes ``x[e]``."""
+    """Sums over groups of elements of ``x``, divided; ``x[e]`` goes into sum ``group[e]``."""
 
     x: str
     group: Ints
@@ -118,15 +117,17 @@ class _Spelled:
 
     def _behind(self, name: str) -> Iterator[_Behind]:
         """Yield ``name`` and what it is a move, or a multiple by constants, of."""
-        source, chain = np.arange(_size(self._shapes[name])), ()
+        source = np.arange(_size(self._shapes[name]))
+        chain: tuple[FloatNode, ...] = ()
         yield _Behind(name, source, chain)
         while name in self._nodes:
             node = self._nodes[name]
-            if isinstance(node.op, Gather) and len(np.unique(node.op.source.a)) == len(source):
-                source = node.op.source.a[source]
-            elif not (isinstance(node.op, Affine) and not node.op.offset.any()):
-                if not isinstance(node.op, Reshape):
+            if isinstance(node.op, Gather):
+                if not np.array_equal(np.sort(node.op.source.a), np.arange(len(source))):
                     return
+                source = node.op.source.a[source]
+            elif not isinstance(node.op, Affine | Reshape) or _shifts(node.op):
+                return
             name, chain = node.inputs[0], (node, *chain)
             if len(source) != _size(self._shapes[name]):
                 return
@@ -163,7 +164,7 @@ class _Spelled:
         if not isinstance(op, AvgPool2d) or op.stride != op.kernel or any(op.padding):
             return None
         image = self._nodes[name].inputs[0]
-        channels, height, width = self._shapes[image]
+        _, height, width = self._shapes[image]
         if height % op.kernel[0] or width % op.kernel[1]:
             return None
         pooled = np.arange(_size(self._shapes[name])).reshape(self._shapes[name])
@@ -252,6 +253,10 @@ class _Spelled:
             or (isinstance(r.op, Gather | Reshape) and self._only_scaled(r.name))
             for r in readers
         )
+
+
+def _shifts(op: FloatOp) -> bool:
+    return isinstance(op, Affine) and bool(op.offset.any())
 
 
 def _size(shape: tuple[int, ...]) -> int:

@@ -5,7 +5,17 @@ from __future__ import annotations
 import torch
 
 from hwaccel.errors import FrontendError
-from hwaccel.frontend import extrema, functions, layers, moves, norms, piecewise, pooling, resize
+from hwaccel.frontend import (
+    compare,
+    extrema,
+    functions,
+    layers,
+    moves,
+    norms,
+    piecewise,
+    pooling,
+    resize,
+)
 from hwaccel.frontend.export import Example, export, read
 from hwaccel.frontend.floatgraph import FloatGraph
 from hwaccel.frontend.importer import Handler, Importer
@@ -16,6 +26,7 @@ HANDLERS: dict[str, Handler] = {
     **dict.fromkeys(functions.targets(), functions.tabled),
     **{f"aten.{name}": moves.copy for name in moves.COPIES.split()},
     **norms.HANDLERS,
+    **compare.HANDLERS,
     **extrema.HANDLERS,
     **piecewise.HANDLERS,
     "aten.linear.default": layers.linear,
@@ -90,6 +101,8 @@ HANDLERS: dict[str, Handler] = {
     "aten.mean.dim": pooling.mean,
     "aten.mean.default": pooling.mean,
     "aten.sum.dim_IntList": pooling.total,
+    "aten.sum.default": pooling.total,
+    "aten.cumsum.default": resize.cumulative,
     "aten.amax.default": pooling.maximum,
     "aten.pad.default": pooling.pad,
     "aten.constant_pad_nd.default": pooling.pad,
@@ -102,9 +115,6 @@ HANDLERS: dict[str, Handler] = {
     "aten.squeeze.dim": pooling.reshape,
     "aten.squeeze.dims": pooling.reshape,
     "aten.unsqueeze.default": pooling.reshape,
-    "aten.to.dtype": pooling.cast,
-    "aten.to.dtype_layout": pooling.cast,
-    "aten._to_copy.default": pooling.cast,
     "aten.contiguous.default": pooling.same,
     "aten.type_as.default": pooling.same,
     "aten.clone.default": pooling.copy,
