@@ -273,4 +273,6 @@ HANDLERS: dict[str, Handler] = {
     "aten.where.ScalarOther": select,
     "aten.masked_fill.Scalar": fill,
     "aten.masked_fill.Tensor": fill,
+    "aten.masked_fill_.Scalar": fill,
+    "aten.masked_fill_.Tensor": fill,
 }
