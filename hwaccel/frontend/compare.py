@@ -21,7 +21,7 @@ from hwaccel.frontend.lower import Lower, Lowering
 from hwaccel.frontend.program import Call, short, where
 from hwaccel.fxp import IntArray
 
-Logic = Literal["and", "or", "xor"]
+Logic = Literal["and", "or", "xor", "not"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -46,7 +46,7 @@ class Compare(FloatOp):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Combine(FloatOp):
-    """A logic function of two truth values."""
+    """A logic function of truth values."""
 
     kind: ClassVar[str] = "logic"
     role: ClassVar[Role] = Role.COMPARE
@@ -56,7 +56,9 @@ class Combine(FloatOp):
 
     def run(self, *xs: torch.Tensor) -> torch.Tensor:
         """Combine."""
-        a, b = xs
+        a, b = xs[0], xs[-1]
+        if self.how == "not":
+            return 1 - a
         return {"and": a * b, "or": torch.maximum(a, b), "xor": (a - b).abs()}[self.how]
 
 
@@ -100,30 +102,34 @@ def _compare(low: Lowering, node: FloatNode, op: Compare, x: str) -> str:
     return low.add(node, ops.Requant(0, 0, 1), above)
 
 
-def _combine(low: Lowering, node: FloatNode, op: Combine, a: str, b: str) -> str:
+def _combine(low: Lowering, node: FloatNode, op: Combine, *xs: str) -> str:
     if not low.truths.issuperset(node.inputs):
         raise FrontendError(
-            f"{where(node.path)}: {op.how} of numbers that are no truth values; compare them first"
+            f"{where(node.path)}: {op.how}: takes truth values, found numbers; compare them first"
         )
-    kinds = low.type(a), low.type(b)
+    if op.how == "not":
+        return low.add(node, _opposite(low, xs[0]), xs[0])
+    kinds = low.type(xs[0]), low.type(xs[1])
     if op.how != "xor":
-        return low.add(node, ops.MinMax.of(*kinds, op.how == "or"), a, b)
+        return low.add(node, ops.MinMax.of(*kinds, op.how == "or"), *xs)
     most, least = (
-        low.add(node, ops.MinMax.of(*kinds, largest), a, b, suffix="end")
+        low.add(node, ops.MinMax.of(*kinds, largest), *xs, suffix="end")
         for largest in (True, False)
     )
-    differs = ops.Add.of(low.type(most), low.type(least), subtract=True)
+    minus = ops.Add.of(low.type(most), low.type(least), subtract=True)
+    differs = low.add(node, minus, most, least, suffix="differs")
     # Of two truth values the larger is not below the smaller.
-    return low.add(
-        node, ops.Requant(0, 0, 1), low.add(node, differs, most, least, suffix="differs")
-    )
+    return low.add(node, ops.Requant(0, 0, 1), differs)
+
+
+def _opposite(low: Lowering, x: str) -> ops.Scale:
+    channels = low.type(x).channels
+    return ops.Scale(IntArray([-1] * channels), IntArray([1] * channels))
 
 
 def _select(low: Lowering, node: FloatNode, op: Select, condition: str, a: str, b: str) -> str:
     """Add two products, of which one is zero."""
-    channels = low.type(condition).channels
-    opposite = ops.Scale(IntArray([-1] * channels), IntArray([1] * channels))
-    other = low.add(node, opposite, condition, suffix="other")
+    other = low.add(node, _opposite(low, condition), condition, suffix="other")
     x = low.add(node, ops.Multiply(), condition, a, suffix="first")
     y = low.add(node, ops.Multiply(), other, b, suffix="second")
     add = ops.Add.of(low.type(x), low.type(y))
@@ -196,10 +202,8 @@ def combine(i: Importer, call: Call) -> str:
 
 
 def opposite(i: Importer, call: Call) -> str:
-    """``~`` of a truth value: both must be one, of which the other is not."""
-    x = i.first(call)
-    less = Compare(np.ones(i.shape(x)[0]), False, True)
-    return i.add(call, less, i.add(call, Combine("and"), x, x, shape=i.shape(x)))
+    """``~`` of a truth value."""
+    return i.add(call, Combine("not"), i.first(call))
 
 
 def select(i: Importer, call: Call) -> str:

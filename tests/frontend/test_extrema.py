@@ -70,7 +70,9 @@ def test_one_of_two_results(place):
 
 def test_aminmax_and_several_axes():
     check(Lambda(lambda m, x: x.aminmax(dim=2)), with_ties(3, 4))
-    check(Lambda(lambda m, x: (x.amin((1, 3)), x.amax((2, 3)), x.amin((-1, -2)))), with_ties(3, 4, 2))
+    check(
+        Lambda(lambda m, x: (x.amin((1, 3)), x.amax((2, 3)), x.amin((-1, -2)))), with_ties(3, 4, 2)
+    )
 
 
 def test_indices_are_never_rounded():
@@ -107,7 +109,9 @@ def test_one_number_per_frame():
         lambda m, x: 2 - x.amax(1),
         lambda m, x: (x.amax(1) > 1) & (x.amin(1) < -1),
     ):
-        graph = check(Lambda(function), with_ties(8), config=Config(input="s8.4", activation_bits=12))
+        graph = check(
+            Lambda(function), with_ties(8), config=Config(input="s8.4", activation_bits=12)
+        )
         assert graph.types()[graph.outputs[0]].shape in ((1,), (8,))
 
 

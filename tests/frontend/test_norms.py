@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 import torch
@@ -180,7 +182,7 @@ def test_segments_are_fine_enough_and_meet():
         cut = segments(bottom, top, offset, bits)
         assert cut[0].first <= bottom
         assert cut[-1].last >= top
-        for before, after in zip(cut, cut[1:], strict=False):
+        for before, after in pairwise(cut):
             assert before.last == after.first
         for part in cut:
             lo, hi = part.ends
