@@ -33,6 +33,7 @@ class Role(Enum):
     SUM = "the result needs some more bits"
     MULTIPLY = "the result needs as many more bits as the weights have"
     TABLE = "the result has a format of its own, the operand few bits"
+    COMPARE = "the result is an integer of a few bits, the operand is taken as it is"
     QUANTIZE = "the model itself states the format"
 
 
@@ -42,6 +43,10 @@ class FloatOp(ABC):
 
     kind: ClassVar[str]
     role: ClassVar[Role]
+    # What alone is read by such an op is not rounded in front of it.
+    activates: ClassVar[bool] = False
+    # The result is 0 or 1.
+    truth: ClassVar[bool] = False
 
     @abstractmethod
     def run(self, *xs: torch.Tensor) -> torch.Tensor:
@@ -191,6 +196,7 @@ class Relu(FloatOp):
 
     kind: ClassVar[str] = "relu"
     role: ClassVar[Role] = Role.KEEP
+    activates: ClassVar[bool] = True
 
     def run(self, *xs: torch.Tensor) -> torch.Tensor:
         """Rectify."""
@@ -203,6 +209,7 @@ class Clip(FloatOp):
 
     kind: ClassVar[str] = "clip"
     role: ClassVar[Role] = Role.KEEP
+    activates: ClassVar[bool] = True
 
     lo: float
     hi: float

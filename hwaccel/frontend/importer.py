@@ -10,6 +10,7 @@ import torch
 
 from hwaccel.errors import FrontendError, HwaccelError
 from hwaccel.frontend.advice import advice
+from hwaccel.frontend.bare import MISREAD, Bare
 from hwaccel.frontend.floatgraph import (
     FloatGraph,
     FloatNode,
@@ -54,6 +55,7 @@ class Importer:
         # What names that cannot be read stand for, and the way out.
         self._unreadable: dict[str, str] = {}
         self._constants = dict(program.constants)
+        self._bare = Bare(self._constants)
         self._inputs: list[FloatValue] = []
         self._nodes: list[FloatNode] = []
         for placeholder in program.inputs:
@@ -259,7 +261,10 @@ class Importer:
         return values[0], values[-1]
 
     def inner(self, call: Call, place: int = 0) -> tuple[int, ...]:
-        """Return the shape of a result of the call without the batch axis."""
+        """Return the shape of a result of the call without the batch axis.
+
+        One number per frame, which has no other axis, is a vector of one element here.
+        """
         shape = call.shapes[place]
         if not shape or shape[0] != self.batch:
             raise self.refuse(
@@ -267,13 +272,13 @@ class Importer:
                 f"turns {self.batch} frames into shape {shape}, so it touches the batch axis; "
                 "keep the first axis as it is, for example with torch.flatten(x, 1)",
             )
-        if len(shape) < 2 or 0 in shape:
+        if 0 in shape:
             raise self.refuse(
                 call,
-                f"the result has shape {shape[1:]} besides the batch, which is no tensor of one "
-                "element or more; keep an axis, for example with x[:, 0:1] or keepdim=True",
+                f"the result has shape {shape[1:]} besides the batch, which holds no element; keep "
+                "at least one, for example with x[:, 0:1]",
             )
-        return shape[1:]
+        return shape[1:] or (1,)
 
     def _original(self, value: str) -> str:
         while value in self._copies:
@@ -315,6 +320,8 @@ class Importer:
         handler = handlers.get(call.target)
         if handler is None:
             raise self.refuse(call, advice(short(call.target)))
+        if self._bare.misread(call):
+            raise self.refuse(call, MISREAD)
         try:
             result = handler(self, call)
         except HwaccelError:
@@ -324,6 +331,7 @@ class Importer:
             raise self.refuse(
                 call, f"arguments do not fit together ({reason(error)}); export the model again"
             ) from None
+        self._bare.note(call)
         if isinstance(result, tuple):
             self._values |= {n: v for n, v in zip(call.results, result, strict=True) if n}
             return

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from math import prod
 
 import numpy as np
@@ -18,6 +18,7 @@ from hwaccel.frontend.floatgraph import (
     Conv2d,
     Dense,
     FakeQuant,
+    FloatOp,
     Floats,
     Function,
     MinMax,
@@ -264,13 +265,27 @@ def _affine(
 
 
 def affine(i: Importer, call: Call, x: str, scale: Floats | float, offset: Floats | float) -> str:
-    """Scale and shift ``x`` by constants that may differ along axes; those come to the front."""
+    """Scale and shift ``x`` by constants that may differ along axes."""
+    return per_channel(i, call, x, (scale, offset), Affine)
+
+
+def per_channel(
+    i: Importer,
+    call: Call,
+    x: str,
+    constants: Sequence[Floats | float],
+    make: Callable[..., FloatOp],
+) -> str:
+    """Apply ``make(*constants)``, one of each per channel; axes along which they differ come first.
+
+    ``constants`` broadcast to the shape of ``x``.
+    """
     shape = i.shape(x)
-    made = [np.broadcast_to(np.asarray(v, np.float64), shape) for v in (scale, offset)]
+    made = [np.broadcast_to(np.asarray(v, np.float64), shape) for v in constants]
     axes = [a for a in range(len(shape)) if any(_varies(v, a) for v in made)]
     if set(axes) <= {0}:
         made = [v.reshape(shape[0], -1)[:, 0].copy() for v in made]
-        return i.add(call, Affine(*made), x, shape=shape)
+        return i.add(call, make(*made), x, shape=shape)
     front, back = moves.in_front(i, call, x, axes)
     order = np.argsort(back)
     channels = prod(shape[a] for a in axes)
@@ -278,7 +293,7 @@ def affine(i: Importer, call: Call, x: str, scale: Floats | float, offset: Float
     moved = i.shape(front)
     pixels = prod(shape) // channels
     x = i.reshape(call, front, (channels, pixels))
-    y = i.add(call, Affine(*flat), x, shape=(channels, pixels))
+    y = i.add(call, make(*flat), x, shape=(channels, pixels))
     return moves.permute(i, call, i.reshape(call, y, moved), back)
 
 

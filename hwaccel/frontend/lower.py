@@ -62,6 +62,9 @@ class Lowering:
         self._builder = GraphBuilder(identifier(config.name or graph.name))
         self._now: dict[str, str] = {}
         self._exact: dict[str, str] = {}
+        # Indices and truth values, which an output does not round.
+        self.whole: set[str] = set()
+        self.truths: set[str] = set()
 
     def run(self, progress: Progress | None) -> Graph:
         """Return the finished graph."""
@@ -126,12 +129,15 @@ class Lowering:
             return fixed
         return FixedType(signed, fixed.width + stated - fixed.frac, stated)
 
+    def activation_bits(self, node: FloatNode) -> int:
+        """Return the bits of results of the layer that ``node`` is a step of."""
+        return self._config.layer(node.path).activation_bits or self._config.activation_bits
+
     def _bits(self, node: FloatNode) -> int:
         """Return the bits to which the result of ``node`` is rounded."""
-        layer = self._config.layer(node.path)
-        return (layer.activation_bits or self._config.activation_bits) + node.guard
+        return self.activation_bits(node) + node.guard
 
-    def _target_frac(self, node: FloatNode) -> int:
+    def target_frac(self, node: FloatNode) -> int:
         """Return the finest fraction to which the result of ``node`` will be rounded."""
         name = self._placement.ends[node.name]
         stated = self._placement.fracs.get(name)
@@ -153,6 +159,11 @@ class Lowering:
         try:
             result = self._how[node.op.__class__](self, node, node.op, *inputs)
             self._now[node.name] = self._exact[node.name] = result
+            keeps = node.op.role is Role.KEEP and self.whole.issuperset(node.inputs)
+            if keeps or node.op.role is Role.COMPARE:
+                self.whole.add(node.name)
+            if node.op.truth or (keeps and self.truths.issuperset(node.inputs)):
+                self.truths.add(node.name)
             if node.name in self._placement.rounded:
                 self._now[node.name] = self._round(node, result)
         except FrontendError:
@@ -177,6 +188,11 @@ class Lowering:
         path = widened.path
         return self._requant(value, self._format(node.name, type, bits, path), path)
 
+    def finish(self, node: FloatNode, value: str, *, signed: bool) -> str:
+        """Round the result of ``node``, which has more bits than anybody needs, to its format."""
+        signed = signed and node.name not in self._placement.rectified
+        return self._requant(value, self.result_format(node, signed=signed), node.path)
+
     def _requant(self, value: str, fixed: FixedType, path: str) -> str:
         rounding = Rounding(self._config.rounding)
         op = ops.Requant(self.type(value).frac - fixed.frac, fixed.lo, fixed.hi, rounding)
@@ -189,7 +205,7 @@ class Lowering:
                 f"output {name} is an input of the model in its own format; leave it out"
             )
         bits, type = self._config.output_bits, self.type(value)
-        if bits is None or type.fixed.width <= bits:
+        if bits is None or type.fixed.width <= bits or name in self.whole:
             return value
         path = next(node.path for node in self._graph.nodes if node.name == name)
         return self._requant(value, self._format(name, type, bits, path), path)
@@ -211,7 +227,7 @@ class Lowering:
         The bias is exact unless it has bits more than ``_BIAS_GUARD`` below the last bit of what
         the sum is rounded to.
         """
-        wanted = min(int(exact_frac(bias[None, :])[0]), self._target_frac(node) + _BIAS_GUARD)
+        wanted = min(int(exact_frac(bias[None, :])[0]), self.target_frac(node) + _BIAS_GUARD)
         return max(0, wanted - acc_frac)
 
     def linear_fields(
@@ -249,7 +265,7 @@ class Lowering:
             return total
         type = self.type(total)
         # Quotients that are no ties are at least 2^-finer / odd away from one.
-        finer = max(0, 1 + self._target_frac(node) - type.frac)
+        finer = max(0, 1 + self.target_frac(node) - type.frac)
         k = (type.magnitude * odd).bit_length() - 1 + finer
         k = min(k, MAX_PRODUCT + odd.bit_length() - 1 - type.magnitude.bit_length())
         mult = round((1 << k) / odd)

@@ -8,6 +8,7 @@ import numpy as np
 
 from hwaccel import ops
 from hwaccel.errors import FrontendError
+from hwaccel.frontend import compare, extrema, moments, piecewise
 from hwaccel.frontend.floatgraph import (
     Add,
     Affine,
@@ -155,6 +156,10 @@ def _fake_quant(low: Lowering, node: FloatNode, op: FakeQuant, x: str) -> str:
 
 
 LOWER: dict[type[FloatOp], Lower] = {
+    **moments.LOWER,
+    **compare.LOWER,
+    **extrema.LOWER,
+    **piecewise.LOWER,
     Dense: _dense,
     Conv2d: _conv2d,
     Affine: _affine,

@@ -25,7 +25,7 @@ class Placement:
 
 
 def place(graph: FloatGraph) -> Placement:
-    """Place requants at the end of each group: an op that widens, with the relu or clip behind it.
+    """Place requants at the end of each group: an op that widens, with the activation behind it.
 
     None is placed where nothing needs one: behind the value are only outputs and fake
     quantization, reached through ops that keep the format or add exactly.
@@ -58,8 +58,8 @@ class _Flow:
     def _reader_settles(self, reader: FloatNode) -> bool:
         if reader.op.role is Role.QUANTIZE:
             return True
-        widens = reader.op.role in (Role.MULTIPLY, Role.TABLE)
-        return not widens and self._settled[reader.name]
+        ends = reader.op.role in (Role.MULTIPLY, Role.TABLE, Role.COMPARE)
+        return not ends and self._settled[reader.name]
 
     def _reader_needs(self, reader: FloatNode) -> bool:
         if reader.op.role is Role.KEEP:
@@ -77,7 +77,7 @@ class _Flow:
     def _reader_fracs(self, reader: FloatNode) -> set[int]:
         if isinstance(reader.op, FakeQuant):
             return {reader.op.frac}
-        ends = reader.op.role in (Role.MULTIPLY, Role.TABLE)
+        ends = reader.op.role in (Role.MULTIPLY, Role.TABLE, Role.COMPARE)
         return set() if ends else self._fracs[reader.name]
 
     def rectified(self) -> frozenset[str]:
@@ -96,7 +96,7 @@ class _Flow:
         """Return the value at which the group that ``node`` begins is rounded."""
         readers = self._consumers[node.name]
         alone = len(readers) == 1 and node.name not in self._outputs
-        return readers[0].name if alone and isinstance(readers[0].op, Relu | Clip) else node.name
+        return readers[0].name if alone and readers[0].op.activates else node.name
 
     def stated_inputs(self) -> dict[str, FakeQuant]:
         """Return the inputs that are fake-quantized in one way before anything else reads them."""

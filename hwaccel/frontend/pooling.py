@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from math import prod
-
 import numpy as np
 
-from hwaccel.frontend import layers, moves, resize
+from hwaccel.frontend import layers, moves, reduction, resize
 from hwaccel.frontend.floatgraph import (
     AvgPool2d,
-    FloatOp,
     Floats,
     MaxPool2d,
     Padding,
@@ -103,47 +99,22 @@ def adaptive_avg_pool(i: Importer, call: Call) -> str:
 
 
 def mean(i: Importer, call: Call) -> str:
-    """``mean`` over all or some of the axes behind the channels."""
-    return _over_axes(i, call, lambda kernel: _average(kernel, kernel[0] * kernel[1]))
+    """``mean`` over some of the axes behind the batch."""
+    return reduction.over(i, call, lambda kernel: _average(kernel, kernel[0] * kernel[1]))
 
 
 def total(i: Importer, call: Call) -> str:
-    """``sum`` over all or some of the axes behind the channels."""
-    return _over_axes(i, call, lambda kernel: _average(kernel, 1))
+    """``sum`` over some of the axes behind the batch."""
+    return reduction.over(i, call, lambda kernel: _average(kernel, 1))
 
 
 def maximum(i: Importer, call: Call) -> str:
-    """``amax`` over all or some of the axes behind the channels."""
-    return _over_axes(i, call, lambda kernel: MaxPool2d(kernel, kernel, _NO_PADDING, (1, 1)))
+    """``amax`` over some of the axes behind the batch."""
+    return reduction.over(i, call, lambda kernel: MaxPool2d(kernel, kernel, _NO_PADDING, (1, 1)))
 
 
 def _average(kernel: Pair, divisor: int) -> AvgPool2d:
     return AvgPool2d(kernel, kernel, _NO_PADDING, divisor)
-
-
-def _over_axes(i: Importer, call: Call, make: Callable[[Pair], FloatOp]) -> str:
-    x = i.value(call, "self")
-    shape = i.shape(x)
-    rank = len(shape) + 1
-    dims = call.integers("dim") if call.args.get("dim") not in (None, ()) else range(rank)
-    axes = sorted({d % rank - 1 for d in dims})
-    if axes[0] < 0:
-        raise i.refuse(call, f"dim is {tuple(dims)}, which has the batch in it; leave it out")
-    # Channels stay in front where they are not reduced: then nothing moves.
-    kept = [a for a in range(len(shape)) if a not in axes]
-    inner = tuple(shape[a] for a in kept)
-    if axes[0] > 0 and len(shape) <= 3:
-        image = i.image(call, x)
-        over = {axis - len(shape) for axis in axes}
-        channels, height, width = i.shape(image)
-        kernel = (height if -2 in over else 1, width if -1 in over else 1)
-    else:
-        front, _ = moves.in_front(i, call, x, kept)
-        channels, height, width = prod(inner), 1, prod(shape) // prod(inner)
-        image = i.reshape(call, front, (channels, height, width))
-        kernel = (1, width)
-    result = (channels, height // kernel[0], width // kernel[1])
-    return i.reshape(call, i.add(call, make(kernel), image, shape=result), i.inner(call))
 
 
 def pad(i: Importer, call: Call) -> str | tuple[str, ...]:

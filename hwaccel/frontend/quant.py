@@ -12,10 +12,12 @@ from hwaccel.errors import ConfigError, FrontendError
 from hwaccel.frontend.batchnorm import fold_batchnorm
 from hwaccel.frontend.calibrate import Progress, batches, calibrate
 from hwaccel.frontend.floatgraph import FloatGraph, Role
+from hwaccel.frontend.fuse import cancel_moves, fuse_functions
 from hwaccel.frontend.lower import Lowering
 from hwaccel.frontend.lower_ops import LOWER
 from hwaccel.frontend.placement import place
 from hwaccel.frontend.program import shown
+from hwaccel.frontend.spelled import recognize
 from hwaccel.ir import Graph
 
 
@@ -36,7 +38,7 @@ def quantize(
         FrontendError: the calibration data does not fit the model, or numbers run out of range.
     """
     config = config or Config()
-    graph = fold_batchnorm(graph)
+    graph = fuse_functions(fold_batchnorm(cancel_moves(recognize(graph))))
     _check_layers(graph, config)
     _check_inputs(graph)
     data = batches(graph, calibration)

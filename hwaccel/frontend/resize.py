@@ -29,6 +29,17 @@ def along(i: Importer, call: Call, x: str, axis: int, matrix: Floats) -> str:
     return moves.permute(i, call, i.reshape(call, y, (len(matrix), *rest)), back)
 
 
+def cumulative(i: Importer, call: Call) -> str:
+    """``cumsum``: a product with a triangle of ones."""
+    x = i.first(call)
+    rank = len(i.shape(x)) + 1
+    axis = int(call.number("dim")) % rank - 1
+    if axis < 0:
+        raise i.refuse(call, "dim is 0, the batch; sum up along another axis")
+    size = i.shape(x)[axis]
+    return along(i, call, x, axis, np.tril(np.ones((size, size))))
+
+
 def linear(i: Importer, call: Call) -> str:
     """Linear and bilinear upsampling: a product with a constant matrix along each axis.
 

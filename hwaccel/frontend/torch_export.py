@@ -5,7 +5,17 @@ from __future__ import annotations
 import torch
 
 from hwaccel.errors import FrontendError
-from hwaccel.frontend import functions, layers, moves, pooling, resize
+from hwaccel.frontend import (
+    compare,
+    extrema,
+    functions,
+    layers,
+    moves,
+    norms,
+    piecewise,
+    pooling,
+    resize,
+)
 from hwaccel.frontend.export import Example, export, read
 from hwaccel.frontend.floatgraph import FloatGraph
 from hwaccel.frontend.importer import Handler, Importer
@@ -15,6 +25,10 @@ HANDLERS: dict[str, Handler] = {
     **{f"aten.{name}": moves.view for name in moves.VIEWS.split()},
     **dict.fromkeys(functions.targets(), functions.tabled),
     **{f"aten.{name}": moves.copy for name in moves.COPIES.split()},
+    **norms.HANDLERS,
+    **compare.HANDLERS,
+    **extrema.HANDLERS,
+    **piecewise.HANDLERS,
     "aten.linear.default": layers.linear,
     "aten.matmul.default": layers.matmul,
     "aten.mm.default": layers.matmul,
@@ -87,6 +101,8 @@ HANDLERS: dict[str, Handler] = {
     "aten.mean.dim": pooling.mean,
     "aten.mean.default": pooling.mean,
     "aten.sum.dim_IntList": pooling.total,
+    "aten.sum.default": pooling.total,
+    "aten.cumsum.default": resize.cumulative,
     "aten.amax.default": pooling.maximum,
     "aten.pad.default": pooling.pad,
     "aten.constant_pad_nd.default": pooling.pad,
@@ -99,10 +115,8 @@ HANDLERS: dict[str, Handler] = {
     "aten.squeeze.dim": pooling.reshape,
     "aten.squeeze.dims": pooling.reshape,
     "aten.unsqueeze.default": pooling.reshape,
-    "aten.to.dtype": pooling.cast,
-    "aten.to.dtype_layout": pooling.cast,
-    "aten._to_copy.default": pooling.cast,
     "aten.contiguous.default": pooling.same,
+    "aten.type_as.default": pooling.same,
     "aten.clone.default": pooling.copy,
     "aten.alias.default": pooling.same,
     "aten.detach.default": pooling.same,

@@ -26,7 +26,6 @@ FUNCTIONS = {
     "logsigmoid": nn.LogSigmoid(),
     "hardsigmoid": nn.Hardsigmoid(),
     "hardswish": nn.Hardswish(),
-    "leaky-relu": nn.LeakyReLU(0.125),
     "threshold": nn.Threshold(0.5, -1.0),
     "hardshrink": nn.Hardshrink(),
     "softshrink": nn.Softshrink(),

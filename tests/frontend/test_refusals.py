@@ -46,16 +46,15 @@ MODULES = [
         "softmax: is not supported; leave it out: the largest score stays the largest; "
         "apply it outside",
     ),
-    (nn.LayerNorm(4), (4,), "layer_norm: is not supported; use BatchNorm, which becomes constants"),
     (
         nn.AvgPool2d(2, divisor_override=-4),
         IMAGE,
         "avg_pool2d: divisor_override is -4; use a positive one",
     ),
     (
-        nn.AdaptiveMaxPool2d(2),
+        nn.FractionalMaxPool2d(2, output_size=3),
         IMAGE,
-        "adaptive_max_pool2d: is not supported; use AvgPool2d, or MaxPool2d with a fixed kernel",
+        "rand: is not supported; see docs/how-to/supported-models.md for what is",
     ),
     (
         nn.BatchNorm2d(3, track_running_stats=False),
