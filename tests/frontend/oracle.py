@@ -14,12 +14,14 @@ Three things together say that a conversion is right.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import nn
 
 from hwaccel.config import Config
 from hwaccel.frontend import quant
@@ -47,9 +49,11 @@ from hwaccel.frontend.floatgraph import (
     Subtract,
     ZeroPad2d,
 )
+from hwaccel.frontend.formats import limits
 from hwaccel.frontend.lower import Lowering
+from hwaccel.frontend.torch_export import trace
 from hwaccel.fxp.boundary import dequantize, quantize_input
-from hwaccel.ir import Graph, Interpreter
+from hwaccel.ir import Graph, Interpreter, Node, Op
 from hwaccel.ops import Requant, Scale
 
 Floats = NDArray[np.float64]
@@ -68,6 +72,13 @@ class Lowered:
     now: dict[str, str]
     exact: dict[str, str]
     seen: dict[str, Observed]
+
+    def bits(self) -> set[int | None]:
+        """Return the numbers of bits to which anything may be rounded."""
+        layers = [self.config.activation_bits]
+        layers += [c.activation_bits for c in self.config.layers.values() if c.activation_bits]
+        guards = {node.guard for node in self.floats.nodes}
+        return {self.config.output_bits, *(bits + guard for bits in layers for guard in guards)}
 
 
 def lowered(floats: FloatGraph, calibration: Sequence[Floats], config: Config) -> Lowered:
@@ -91,11 +102,44 @@ def lowered(floats: FloatGraph, calibration: Sequence[Floats], config: Config) -
 
 def run_floats(graph: FloatGraph, xs: Sequence[Floats]) -> dict[str, torch.Tensor]:
     """Return every value of the float graph in float64."""
-    env = {v.name: torch.tensor(np.asarray(x, np.float64)) for v, x in zip(graph.inputs, xs)}
+    env = {
+        v.name: torch.tensor(np.asarray(x, np.float64))
+        for v, x in zip(graph.inputs, xs, strict=True)
+    }
     with torch.no_grad():
         for node in graph.nodes:
             env[node.name] = node.op.run(*(env[name] for name in node.inputs))
     return env
+
+
+def check_conversion(
+    model: nn.Module,
+    calibration: Sequence[Floats],
+    config: Config,
+    frames: Sequence[Floats] | None = None,
+    reference: nn.Module | None = None,
+) -> tuple[Lowered, Checker]:
+    """Convert ``model`` and compare it with PyTorch on ``frames``; ``reference`` is it in float64.
+
+    Raises:
+        AssertionError: a node is not its float op rounded once, or an output is out of bounds.
+        HwaccelError: the model is refused.
+    """
+    low = lowered(trace(model, [x[:1] for x in calibration]), calibration, config)
+    xs = calibration if frames is None else frames
+    checker = Checker(low, xs)
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(torch.float64)
+    try:
+        with torch.no_grad():
+            answers = (reference or copy.deepcopy(model).double().eval())(
+                *(torch.tensor(np.asarray(x, np.float64)) for x in xs)
+            )
+    finally:
+        torch.set_default_dtype(before)
+    wanted = answers if isinstance(answers, tuple | list) else (answers,)
+    checker.check(wanted)
+    return low, checker
 
 
 class Checker:
@@ -124,10 +168,28 @@ class Checker:
         ]
         self.floats = run_floats(low.floats, xs)
 
+    def made(self, place: str, kind: type[Op] = Op) -> Node:
+        """Return the IR node that makes a value; it is of ``kind``."""
+        node = self.low.graph.node(place)
+        assert node is not None
+        assert isinstance(node.op, kind), (place, node.op.name)
+        return node
+
     def operands(self, node: FloatNode) -> list[torch.Tensor]:
         """Return the fixed-point operands of a node."""
         stated = node.op.role is Role.QUANTIZE
         return [(self.exact if stated else self.now)[name] for name in node.inputs]
+
+    def check(self, wanted: Sequence[torch.Tensor]) -> None:
+        """Require that each output is as near to what PyTorch gives as its roundings allow."""
+        noise = [_NOISE * (1 + want.abs().max().item()) for want in wanted]
+        for name, want, limit in zip(self.low.floats.outputs, wanted, noise, strict=True):
+            within((self.floats[name] - want).abs(), limit, f"float graph, {name}")
+        self.check_nodes()
+        for found, want, bound, limit in zip(
+            self.outputs, wanted, self.bounds(), noise, strict=True
+        ):
+            within((found - want).abs(), bound + limit, "output")
 
     # --- each node alone -------------------------------------------------------------------------
 
@@ -145,8 +207,11 @@ class Checker:
     def _check_rounding(self, node: FloatNode, place: str, found: torch.Tensor) -> None:
         if place == self.low.exact[node.name]:
             return
-        made = self.low.graph.node(place)
-        assert made is not None and isinstance(made.op, Requant), node.name
+        made = self.made(place, Requant)
+        # The clip is that of a whole format of as many bits as were asked for.
+        bits = made.op.hi.bit_length() + (made.op.lo < 0)
+        assert bits in self.low.bits(), (node.name, bits)
+        assert (made.op.lo, made.op.hi) == limits(bits, signed=made.op.lo < 0), node.name
         frac = self.types[made.name].frac
         want = rounded(self.exact[node.name], frac, self.low.config.rounding)
         ends = (np.ldexp(float(end), -frac) for end in (made.op.lo, made.op.hi))
@@ -163,27 +228,23 @@ class Checker:
 
     def weights(self, node: FloatNode) -> None:
         """Require the exact sum of products with weights that are the nearest on their grid."""
-        made = self.low.graph.node(self.low.exact[node.name])
-        op = node.op
-        assert made is not None and isinstance(op, Dense | Conv2d)
+        made, op = self.made(self.low.exact[node.name]), node.op
         layer = self.low.config.layer(node.path)
         bits = layer.weight_bits or self.low.config.weight_bits
-        shift, frac = made.op.shift.a, made.op.weight_frac  # type: ignore[attr-defined]
+        shift, frac = made.op.shift.a, made.op.weight_frac
         step = np.ldexp(1.0, shift - frac).reshape(-1, *[1] * (op.weight.ndim - 1))
-        ints = made.op.weight.a  # type: ignore[attr-defined]
-        assert -(2 ** (bits - 1)) <= ints.min() and ints.max() < 2 ** (bits - 1), node.name
+        ints = made.op.weight.a
         nearest = np.clip(np.rint(op.weight / step), -(2 ** (bits - 1)), 2 ** (bits - 1) - 1)
         np.testing.assert_array_equal(ints, nearest, err_msg=str(node.name))
         check_grid(op.weight, ints * step, bits)
         acc = self.types[made.inputs[0]].frac + frac
-        bias = np.ldexp(made.op.bias.a.astype(float), -acc)  # type: ignore[attr-defined]
+        bias = np.ldexp(made.op.bias.a.astype(float), -acc)
         assert np.abs(bias - op.bias).max() <= np.ldexp(0.5, -acc), node.name
         self.exactly(node, replace(op, weight=ints * step, bias=bias))
 
     def affine(self, node: FloatNode) -> None:
         """Require the exact sum of products, with factors on one common grid."""
-        made = self.low.graph.node(self.low.exact[node.name])
-        assert made is not None and isinstance(made.op, Scale) and isinstance(node.op, Affine)
+        made = self.made(self.low.exact[node.name], Scale)
         acc = self.types[made.inputs[0]].frac + made.op.mult_frac
         factor = np.ldexp(made.op.mult.a.astype(float), -made.op.mult_frac)
         offset = np.ldexp(made.op.add.a.astype(float), -acc)
@@ -195,13 +256,11 @@ class Checker:
 
     def average(self, node: FloatNode) -> None:
         """Require the quotient: exact, or such that it rounds like the quotient but at ties."""
-        assert isinstance(node.op, AvgPool2d)
         odd = node.op.divisor // (node.op.divisor & -node.op.divisor)
         want = node.op.run(*self.operands(node))
         if odd == 1:
             return equal(self.exact[node.name], want, node)
-        made = self.low.graph.node(self.low.exact[node.name])
-        assert made is not None and isinstance(made.op, Scale)
+        made = self.made(self.low.exact[node.name], Scale)
         # The factor is 1 / odd rounded to a multiple of 2^-k.
         error = (self.exact[node.name] - want).abs()
         limit = want.abs() * np.ldexp(float(odd), -made.op.mult_frac - 1) + 1e-12
@@ -211,8 +270,7 @@ class Checker:
         return None
 
     def _near_quotient(self, node: FloatNode, want: torch.Tensor) -> None:
-        place = self.low.graph.node(self.low.now[node.name])
-        assert place is not None and isinstance(place.op, Requant)
+        place = self.made(self.low.now[node.name], Requant)
         frac = self.types[place.name].frac
         scaled = want * 2.0**frac
         # Rounding to nearest jumps at halves, flooring at integers.
@@ -236,7 +294,6 @@ class Checker:
 
     def clip(self, node: FloatNode) -> None:
         """Require exact clipping at the limits, rounded to the operand's grid."""
-        assert isinstance(node.op, Clip)
         frac = self.types[self.low.now[node.inputs[0]]].frac
         lo, hi = (
             float(np.ldexp(np.rint(np.ldexp(end, frac)), -frac)) if np.isfinite(end) else end
@@ -246,7 +303,6 @@ class Checker:
 
     def gather(self, node: FloatNode) -> None:
         """Require the same elements, and the constant rounded to the operand's grid."""
-        assert isinstance(node.op, Gather)
         frac = self.types[self.low.now[node.inputs[0]]].frac
         fill = float(np.ldexp(np.rint(np.ldexp(node.op.fill, frac)), -frac))
         self.exactly(node, replace(node.op, fill=fill))
@@ -268,7 +324,8 @@ class Checker:
             local = node.op.run(*self.operands(node))
             for found, into in ((self.now, now), (self.exact, exact)):
                 added = torch.nan_to_num((found[node.name] - local).abs(), torch.inf)
-                into[node.name] = carried + added
+                # Infinity times a weight of zero is no number, and no bound either.
+                into[node.name] = torch.nan_to_num(carried + added, torch.inf)
         return [
             exact[name] + (found - self.exact[name]).abs()
             for name, found in zip(self.low.floats.outputs, self.outputs, strict=True)
@@ -341,12 +398,10 @@ def _first(op: FloatOp, xs: Sequence[torch.Tensor], es: Sequence[torch.Tensor]) 
 
 
 def _norm(op: FloatOp, xs: Sequence[torch.Tensor], es: Sequence[torch.Tensor]) -> torch.Tensor:
-    assert isinstance(op, Dense | Conv2d)
     return replace(op, weight=np.abs(op.weight), bias=np.zeros_like(op.bias)).run(es[0])
 
 
 def _factor(op: FloatOp, xs: Sequence[torch.Tensor], es: Sequence[torch.Tensor]) -> torch.Tensor:
-    assert isinstance(op, Affine)
     return Affine(np.abs(op.scale), np.zeros_like(op.offset)).run(es[0])
 
 
@@ -356,12 +411,10 @@ def _product(op: FloatOp, xs: Sequence[torch.Tensor], es: Sequence[torch.Tensor]
 
 
 def _moved(op: FloatOp, xs: Sequence[torch.Tensor], es: Sequence[torch.Tensor]) -> torch.Tensor:
-    assert isinstance(op, Gather)
     return replace(op, fill=0.0).run(es[0])
 
 
 def _step_more(op: FloatOp, xs: Sequence[torch.Tensor], es: Sequence[torch.Tensor]) -> torch.Tensor:
-    assert isinstance(op, FakeQuant)
     return torch.where(es[0] > 0, es[0] + 2.0**-op.frac, 0.0)
 
 
@@ -374,6 +427,9 @@ def _sampled(op: FloatOp, xs: Sequence[torch.Tensor], es: Sequence[torch.Tensor]
     ys = torch.stack([op.run(x + t * e) for t in at])
     far = (ys - op.run(x)).abs().amax(0) + (ys[1:] - ys[:-1]).abs().amax(0)
     far = torch.nan_to_num(far, torch.inf, torch.inf)
+    # Logarithms and powers have their pole at zero.
+    if not bool(torch.isfinite(op.run(torch.zeros_like(x))).all()):
+        far = torch.where(x.abs() <= e, torch.inf, far)
     return torch.where(e > 0, far, 0.0)
 
 

@@ -248,15 +248,16 @@ class _Draw:
             if " = nn.Linear" in line or " = nn.Conv" in line:
                 path = line.split(" = ")[0].removeprefix("self.")
                 layers[path] = LayerConfig(weight_bits=self.upto(2, 10))
+        bits = self.pick([(2, 10), (9, 12)])
         return Config(
             name=f"random_{seed}",
-            weight_bits=self.upto(2, 10),
-            activation_bits=self.upto(2, 10),
+            weight_bits=self.upto(*bits),
+            activation_bits=self.upto(*bits),
             input=self.pick([None, None, "s8.4", "s6.2", "u5.2", "s3.0"]),
             output_bits=self.pick([None, None, self.upto(2, 12)]),
             calibration=self.pick(["mse", "minmax"]),
             rounding=self.pick(["half_even", "half_up", "floor"]),
-            multipliers=self.pick([1, 2, 5, 16, 64]) if style == "stream" else None,
+            multipliers=self.pick([1, 6, 12, 24, 64]) if style == "stream" else None,
             style=style,
             effort="fast",
             latency=self.pick([None, None, self.upto(0, 6)]) if style == "spatial" else None,
@@ -305,7 +306,7 @@ _function = _spelled(
     "(X / 8).expm1()", "X.cos()", "X.sin()", "X.erf()", "X.sign()", "torch.atan(X)",
     "X.relu().sqrt()", "(X.abs() + 0.5).rsqrt()", "(X.relu() + 1.0).log()", "X.relu().log1p()",
     "(X.relu() + 0.5).log2()", "(X.abs() + 1).log10()", "(X.relu() + 1).reciprocal()",
-    "1.0 / (X.abs() + 1.0)", "torch.sigmoid(X).logit(0.05)", "X.clamp(-1, 1).tan()",
+    "1.0 / (X.abs() + 1.0)", "torch.sigmoid(X).logit(0.05)", "X.clamp(-0.5, 0.5).tan()",
     "F.silu(X.clone(), inplace=True)", "X.clone().tanh_()", "X.clone().sigmoid_()",
     "F.leaky_relu(X.clone(), 0.3, inplace=True)", "F.elu(X.clone(), inplace=True)",
     "X.clone().abs_()", "X.clone().square_()", "F.softsign(X)", "F.mish(X)",
@@ -374,17 +375,19 @@ def _moved(d: _Draw, x: str, s: Shape) -> Made:
     order = [0, *(1 + d.rng.permutation(len(s)))]
     cut, at = d.upto(0, n - 1), d.upto(0, n - 1)
     before = ", ".join([":"] * axis)
+    doubled = ", ".join("2" if a == axis else "1" for a in range(1, len(s) + 1))
     index, setup = f"self.b{len(d.modules)}", []
     texts = [
-        f"{x}.flip({axis})", f"{x}.roll({d.upto(-2, 3)}, {axis})", f"{x}.transpose({axis}, {other})",
+        f"{x}.flip({axis})", f"{x}.roll({d.upto(-2, 3)}, {axis})",
+        f"{x}.transpose({axis}, {other})",
         f"{x}.permute({', '.join(map(str, order))})", f"{x}.movedim({axis}, {other})",
         f"{x}[{before}, {cut}:]", f"{x}[{before}, ::2]", f"{x}[{before}, {at}:{at + 1}]",
         f"{x}.narrow({axis}, {cut}, {n - cut})", f"{x}.select({axis}, {at})",
         f"{x}.chunk(2, {axis})[0]", f"{x}.split({d.upto(1, n)}, {axis})[-1]",
         f"{x}.unbind({axis})[{at}]", f"{x}.repeat_interleave(2, {axis})",
-        f"torch.tile({x}, (1, {', '.join('2' if a == axis else '1' for a in range(1, len(s) + 1))}))",
-        f"{x}.repeat(1, {', '.join('2' if a == axis else '1' for a in range(1, len(s) + 1))})",
-        f"{x}[{before}, [0, -1]]", f"{x}.swapaxes({axis}, {other})", f"{x}.rot90(1, ({axis}, {other}))",
+        f"torch.tile({x}, (1, {doubled}))", f"{x}.repeat(1, {doubled})",
+        f"{x}[{before}, [0, -1]]", f"{x}.swapaxes({axis}, {other})",
+        f"{x}.rot90(1, ({axis}, {other}))",
         f"{x}.unfold({axis}, {d.upto(1, n)}, 1)", f"{x}.tensor_split(2, {axis})[0]",
         f"{x}.index_select({axis}, {index})",
     ]  # fmt: skip
@@ -411,7 +414,7 @@ def _shaped(d: _Draw, x: str, s: Shape) -> Made:
 
 def _reduced(d: _Draw, x: str, s: Shape) -> Made:
     axes = sorted({d.upto(1, len(s)) for _ in range(d.upto(1, 2))})
-    name = d.pick(["mean", "sum", "amax", "amin", "mean"])
+    name = d.pick(["mean", "sum", "amax", "mean"])
     return f"{x}.{name}({tuple(axes)}, keepdim={d.chance(0.5) or len(axes) == len(s)})", ()
 
 
@@ -485,7 +488,8 @@ def _padded(d: _Draw, x: str, s: Shape) -> Made:
     zeros = tuple(d.upto(0, 2) for _ in range(2 * dims))
     most = tuple(min(1, n - 1) for n in s[:0:-1] for _ in range(2))
     texts = [
-        f"F.pad({x}, {sizes})", f"F.pad({x}, {zeros})", f"F.pad({x}, {zeros[:2]}, value={d.number()})",
+        f"F.pad({x}, {sizes})", f"F.pad({x}, {zeros})",
+        f"F.pad({x}, {zeros[:2]}, value={d.number()})",
         f"F.pad({x}, {most}, mode='reflect')", f"F.pad({x}, {zeros}, mode='replicate')",
         f"F.pad({x}, {most}, mode='circular')", f"nn.ZeroPad{dims}d({zeros})({x})",
     ]  # fmt: skip

@@ -6,26 +6,30 @@ configuration and the command that repeats it.
 
 from __future__ import annotations
 
-import re
+import copy
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
+from hwaccel import ops
 from hwaccel.api import Design, design_from
-from hwaccel.errors import ConfigError, FrontendError, MismatchError, ScheduleError
+from hwaccel.config import Config
+from hwaccel.errors import ConfigError, FrontendError, ScheduleError
 from hwaccel.frontend.export import export
-from hwaccel.frontend.torch_export import HANDLERS, trace
-from hwaccel.ir import interpret, verify
+from hwaccel.fxp import IntArray
+from hwaccel.ir import Op, verify
 from hwaccel.tools import find
 from hwaccel.verify.jobs import Bench, Stalls
 from hwaccel.verify.rtl import run_benches
-from tests.frontend.oracle import Checker, lowered, within
+from tests.frontend.oracle import Checker, Lowered, check_conversion
 from tests.frontend.random_networks import Network, network
+from tests.frontend.tools import Lambda, frames, readable
 from tests.verify.packing import pack
 
 COUNT = 40
@@ -35,11 +39,6 @@ SLOW_FROM, SLOW_COUNT = 10_000, 300
 _TOGETHER = 20
 _FRAMES, _CYCLES = 3, 4000
 _STALLS = (Stalls(), Stalls("bursts", "none", 2), Stalls("some", "heavy", 3))
-# Refusals that name a limit of fixed point, not of the converter.
-_WAY_OUT = re.compile(
-    r"(the model's forward|[mb]\d+|input \S+|output \S+|random_\d+\S*|\S+ \(\S*\)|layer \S+)"
-    r":? .+; .+|.+ is not enough: this network needs at least \d+, .+"
-)
 
 
 @dataclass
@@ -50,6 +49,8 @@ class Case:
     design: Design | None = None
     refusal: str = ""
     targets: frozenset[str] = field(default=frozenset())
+    # The largest bound, beside the largest output: above 1 it says little.
+    looseness: float = 0.0
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -94,45 +95,40 @@ def _converted(drawn: Network) -> Case:
     model, calibration = drawn.module(), drawn.frames(16, 0)
     program = export(model, [x[:1] for x in calibration])
     targets = frozenset(call.target for call in program.calls)
+    xs = drawn.frames(6, 1)
     try:
-        low = lowered(trace(program), calibration, drawn.config)
-        verify(low.graph)
+        low, checker = check_conversion(
+            model, calibration, drawn.config, xs, drawn.module(double=True)
+        )
         design = design_from(low.graph, drawn.config)
     except (FrontendError, ConfigError, ScheduleError) as error:
         return Case(drawn, refusal=str(error), targets=targets)
-    xs = drawn.frames(6, 1)
-    checker = Checker(low, xs)
-    with torch.no_grad():
-        answers = drawn.module(double=True)(*(torch.tensor(x).double() for x in xs))
-    wanted = answers if isinstance(answers, tuple) else (answers,)
-    noise = [1e-9 * (1 + want.abs().max().item()) for want in wanted]
-    for name, want, limit in zip(low.floats.outputs, wanted, noise, strict=True):
-        within((checker.floats[name] - want).abs(), limit, f"float graph, {name}")
-    checker.check_nodes()
-    ints = design.golden.quantize(*xs)
-    raw = design.golden.raw(*ints)
-    for found, same in zip(raw, interpret(low.graph, *ints), strict=True):
-        np.testing.assert_array_equal(found, same, err_msg="the optimized graph")
-    answer = design.golden.read(raw)
-    numbers = answer if isinstance(answer, tuple) else (answer,)
-    for found, want, bound, limit in zip(numbers, wanted, checker.bounds(), noise, strict=True):
-        within((torch.tensor(found) - want).abs(), bound + limit, "output")
-    return Case(drawn, design, targets=targets)
-
-
-def _readable(text: str) -> bool:
-    return "\n" not in text and bool(_WAY_OUT.fullmatch(text))
+    verify(low.graph)
+    # What the passes made of it is the same.
+    raw = design.golden.raw(*design.golden.quantize(*xs))
+    numbers = design.golden.read(raw)
+    optimized = numbers if isinstance(numbers, tuple) else (numbers,)
+    for found, want in zip(optimized, checker.outputs, strict=True):
+        np.testing.assert_array_equal(found, want.numpy(), err_msg="the optimized graph")
+    looseness = max(
+        float(bound.max() / (y.abs().max() + 1e-9))
+        for bound, y in zip(checker.bounds(), checker.outputs, strict=True)
+    )
+    return Case(drawn, design, targets=targets, looseness=looseness)
 
 
 def test_network_is_within_its_bound_or_refused_in_one_line(seed: int) -> None:
     case = _case(seed)
     if case.design is None:
-        assert _readable(case.refusal), f"{case.refusal}\n{case.network.reproducer()}"
+        assert readable(case.refusal), f"{case.refusal}\n{case.network.reproducer()}"
 
 
-def test_most_networks_convert(seeds: Sequence[int]) -> None:
-    refused = [case.refusal for case in map(_case, seeds) if case.design is None]
+def test_most_networks_convert_and_most_bounds_are_tight(seeds: Sequence[int]) -> None:
+    cases = [_case(seed) for seed in seeds]
+    refused = [case.refusal for case in cases if case.design is None]
     assert len(refused) <= len(seeds) // 3, refused
+    loose = [case.looseness for case in cases if case.design is not None]
+    assert len(loose) < _TOGETHER or np.quantile(loose, 0.3) < 0.2, sorted(loose)
 
 
 def _simulated(seeds: Sequence[int]) -> list[tuple[Case, Design]]:
@@ -176,6 +172,43 @@ def test_other_executors_are_exact(seeds: Sequence[int], what: str) -> None:
                 np.testing.assert_array_equal(y, want)
 
 
-def test_the_oracle_sees_a_wrong_bit() -> None:
-    """The bound is tight enough that one unit in one output is too much."""
-    assert MismatchError is not None and HANDLERS
+def _broken(low: Lowered, kind: type[Op], field: str, by: int) -> Lowered:
+    """Return the conversion with one field of one op off by a little."""
+    nodes = list(low.graph.nodes)
+    at = next(i for i, node in enumerate(nodes) if isinstance(node.op, kind))
+    old = getattr(nodes[at].op, field)
+    if field == "source":
+        new = IntArray((old.a + by) % (old.a.max() + 1))
+    else:
+        new = IntArray(old.a + by) if isinstance(old, IntArray) else old + by
+    nodes[at] = replace(nodes[at], op=replace(nodes[at].op, **{field: new}))
+    return replace(low, graph=low.graph.rebuilt(nodes))
+
+
+@pytest.mark.parametrize(
+    ("kind", "field", "by"),
+    [
+        (ops.Conv2d, "weight", 1),
+        (ops.Conv2d, "bias", 1),
+        (ops.Requant, "shift", 1),
+        (ops.Requant, "hi", -16),
+        (ops.Tabulate, "values", 2),
+        (ops.Gather, "source", 1),
+        (ops.Scale, "mult", 2),
+        (ops.Add, "b_shift", 1),
+    ],
+)
+def test_the_oracle_sees_a_wrong_number(kind: type[Op], field: str, by: int) -> None:
+    def forward(m, x):
+        y = m.conv(x)
+        return (torch.tanh(y.flip(3)) + y.mean((2, 3), keepdim=True) / 3) * 0.3
+
+    torch.manual_seed(0)
+    model = Lambda(forward, conv=nn.Conv2d(2, 3, 3)).eval()
+    xs = [frames(2, 5, 5, count=64)]
+    low, _ = check_conversion(model, xs, Config(weight_bits=6, activation_bits=6))
+    with torch.no_grad():
+        wanted = [copy.deepcopy(model).double()(torch.tensor(xs[0]).double())]
+    Checker(low, xs).check(wanted)
+    with pytest.raises(AssertionError):
+        Checker(_broken(low, kind, field, by), xs).check(wanted)
