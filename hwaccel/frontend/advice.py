@@ -58,3 +58,8 @@ def advice(name: str) -> str:
     """Return why the operator ``name`` is refused, and the way out."""
     way_out = _BY_NAME.get(name.rstrip("_"), "see docs/how-to/supported-models.md for what is")
     return f"is not supported; {way_out}"
+
+
+def ways_out() -> dict[str, tuple[str, ...]]:
+    """Return the operators that have advice, by the way out."""
+    return {text: tuple(names.split()) for text, names in _ADVICE.items()}

@@ -92,7 +92,7 @@ def _counts(
 
 
 def adaptive_avg_pool(i: Importer, call: Call) -> str:
-    """``adaptive_avg_pool`` to a size that divides the input's."""
+    """``adaptive_avg_pool``; where windows differ in size, a product along each axis."""
     x = i.image(call, i.value(call, "self"))
     _, height, width = i.shape(x)
     _, oh, ow = i.result_image(call)
@@ -103,17 +103,17 @@ def adaptive_avg_pool(i: Importer, call: Call) -> str:
 
 
 def mean(i: Importer, call: Call) -> str:
-    """``mean`` over all or some of the axes behind the channels."""
+    """``mean`` over all or some of the axes behind the batch."""
     return _over_axes(i, call, lambda kernel: _average(kernel, kernel[0] * kernel[1]))
 
 
 def total(i: Importer, call: Call) -> str:
-    """``sum`` over all or some of the axes behind the channels."""
+    """``sum`` over all or some of the axes behind the batch."""
     return _over_axes(i, call, lambda kernel: _average(kernel, 1))
 
 
 def maximum(i: Importer, call: Call) -> str:
-    """``amax`` over all or some of the axes behind the channels."""
+    """``amax`` over all or some of the axes behind the batch."""
     return _over_axes(i, call, lambda kernel: MaxPool2d(kernel, kernel, _NO_PADDING, (1, 1)))
 
 
