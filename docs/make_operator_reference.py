@@ -49,13 +49,15 @@ INTRODUCTION = """\
 
 ## PyTorch operators that are converted
 
-One row per handler. *Becomes* lists every op of [the graph](ir.md) that a call may end in.
+One row per handler. *Becomes* lists every op of [the graph](ir.md) that a call may end in. The
+columns behind it say which executors have all of these: the *golden* model (NumPy and torch),
+Verilog in *stream* and in *spatial* style, *HLS* C++, *CUDA*; *cost* is the estimate of area and
+cycles before synthesis.
+
 *Rounding* says what is lost: *exact* rounds nothing; *weights* are rounded to `weight_bits`, and
-the exact sum once to `activation_bits`; *sum* is exact, and rounded once; by *table* is at most half
-a step from the function of the rounded operand. *Refused where* holds what the handler itself refuses, one
-reason after the other; `…` stands for what it found. The columns between say which executors have
-all ops that a call may become: the *golden* model (NumPy and torch), Verilog in *stream* and in
-*spatial* style, *HLS* C++, *CUDA*; *cost* is the estimate of area and cycles before synthesis.
+the exact sum once to `activation_bits`; *sum* is exact, and rounded once; by *table* is at most
+half a step from the function of the rounded operand. *Refused where* holds what the handler itself
+refuses, one reason after the other; `…` stands for what it found.
 """
 
 GENERAL = """\
@@ -81,9 +83,9 @@ IR_OPS = """\
 
 *RTL* are the modules that an op uses over all its examples at all their foldings. *Folds* counts
 the foldings of the example that has most; an op that *follows* takes as many lanes as the one in
-front. *Laid out* says whether every element can have logic of its own, and how the pixel style feeds
-it: through a *line buffer*, or *pixel by pixel*; an op that moves elements *streams* instead. *Area*
-says what the estimate counts. *Illegal where* is what `verify` refuses.
+front. *Laid out* says whether every element can have logic of its own, and how the pixel style
+feeds it: through a *line buffer*, or *pixel by pixel*; an op that moves elements *streams*
+instead. *Area* says what the estimate counts. *Illegal where* is what `verify` refuses.
 
 | op | meaning | RTL | folds | laid out | HLS C++, CUDA | area | illegal where |
 |---|---|---|---|---|---|---|---|

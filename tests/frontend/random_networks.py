@@ -47,6 +47,8 @@ class Network:
     shapes: tuple[Shape, ...]
     config: Config
     grid: bool
+    # Spelled in core ATen, as ``run_decompositions`` does.
+    decomposed: bool
 
     def module(self, *, double: bool = False) -> nn.Module:
         """Return the network in eval mode; its parameters follow from the seed."""
@@ -56,6 +58,13 @@ class Network:
         torch.manual_seed(self.seed)
         model = initialized(space["Network"](), grid=self.grid).eval()
         return model.double() if double else model
+
+    def traced(self) -> nn.Module | torch.export.ExportedProgram:
+        """Return what is converted: the module, or its export in core ATen."""
+        if not self.decomposed:
+            return self.module()
+        example = tuple(torch.from_numpy(x) for x in self.frames(_BATCH, 0))
+        return torch.export.export(self.module(), example).run_decompositions()
 
     def frames(self, count: int, stream: int) -> list[np.ndarray]:
         """Return random frames, one array per input; the last ones are extreme."""
@@ -70,7 +79,8 @@ class Network:
         return (
             f"seed {self.seed}: pytest tests/frontend/test_random_networks.py "
             f"--first-seed {self.seed} --networks 1\n{self.config}\n"
-            f"inputs {self.shapes}, parameters on a grid: {self.grid}\n{self.source}"
+            f"inputs {self.shapes}, parameters on a grid: {self.grid}, "
+            f"decomposed: {self.decomposed}\n{self.source}"
         )
 
 
@@ -143,7 +153,8 @@ class _Draw:
             alive = {n for n in self.behind if self.behind[n] & set(inputs) <= set(used)}
         source = self.text(used, outputs, alive)
         kept = tuple(tuple(self.values[n].shape[1:]) for n in used)
-        return Network(seed, source, kept, self.config(seed), self.chance(0.4))
+        grid, decomposed = self.chance(0.4), self.chance(0.15)
+        return Network(seed, source, kept, self.config(seed), grid, decomposed)
 
     def text(self, inputs: Sequence[str], outputs: Sequence[str], alive: set[str]) -> str:
         lines = [line for line in self.lines if line.split(" = ")[0] in alive]
@@ -247,7 +258,10 @@ class _Draw:
         for line in self.modules:
             if " = nn.Linear" in line or " = nn.Conv" in line:
                 path = line.split(" = ")[0].removeprefix("self.")
-                layers[path] = LayerConfig(weight_bits=self.upto(2, 10))
+                layers[path] = LayerConfig(
+                    weight_bits=self.upto(2, 10),
+                    style=self.pick([None, None, "stream", "pixel", "spatial"]),
+                )
         bits = self.pick([(2, 10), (9, 12)])
         return Config(
             name=f"random_{seed}",
@@ -258,6 +272,7 @@ class _Draw:
             calibration=self.pick(["mse", "minmax"]),
             rounding=self.pick(["half_even", "half_up", "floor"]),
             multipliers=self.pick([1, 6, 12, 24, 64]) if style == "stream" else None,
+            target_interval=self.pick([None, 1, 30]) if style == "auto" else None,
             style=style,
             effort="fast",
             latency=self.pick([None, None, self.upto(0, 6)]) if style == "spatial" else None,
@@ -309,10 +324,16 @@ _function = _spelled(
     "1.0 / (X.abs() + 1.0)", "torch.sigmoid(X).logit(0.05)", "X.clamp(-0.5, 0.5).tan()",
     "F.silu(X.clone(), inplace=True)", "X.clone().tanh_()", "X.clone().sigmoid_()",
     "F.leaky_relu(X.clone(), 0.3, inplace=True)", "F.elu(X.clone(), inplace=True)",
-    "X.clone().abs_()", "X.clone().square_()", "F.softsign(X)", "F.mish(X)",
+    "X.clone().abs_()", "X.clone().square_()",
+    "F.selu(X.clone(), inplace=True)", "F.celu(X.clone(), inplace=True)", "(X / 4).exp_()",
+    "F.hardsigmoid(X.clone(), inplace=True)", "F.hardswish(X.clone(), inplace=True)",
+    "F.mish(X.clone(), inplace=True)", "X.relu().sqrt_()", "(X.relu() + 1).reciprocal_()",
+    "(X.relu() + 1).rsqrt_()", "F.threshold(X.clone(), 0.5, -1.0, inplace=True)", "F.softsign(X)", "F.mish(X)",
 )  # fmt: skip
 _nothing = _spelled(
-    "X.contiguous()", "X.clone()", "X.detach()", "X.float()", "X.double().float()",
+    "X.contiguous()", "X.clone()", "X.detach()", "X.float()", "X.double().float()", "X.contiguous(memory_format=torch.contiguous_format)",
+    "F.dropout(X.clone(), 0.5, False, inplace=True)", "F.alpha_dropout(X, 0.5, False)",
+    "F.feature_alpha_dropout(X, 0.5, False)",
     "F.dropout(X, 0.5, self.training)", "torch.cat([X], 1)",
 )  # fmt: skip
 
@@ -387,6 +408,8 @@ def _moved(d: _Draw, x: str, s: Shape) -> Made:
         f"{x}.unbind({axis})[{at}]", f"{x}.repeat_interleave(2, {axis})",
         f"torch.tile({x}, (1, {doubled}))", f"{x}.repeat(1, {doubled})",
         f"{x}[{before}, [0, -1]]", f"{x}.swapaxes({axis}, {other})",
+        f"{x}.swapdims({axis}, {other})", f"torch.fliplr({x})",
+        f"{x}.split([{cut}, {n - cut}], {axis})[1]", f"{x}.movedim(({axis}, {other}), (1, 2))",
         f"{x}.rot90(1, ({axis}, {other}))",
         f"{x}.unfold({axis}, {d.upto(1, n)}, 1)", f"{x}.tensor_split(2, {axis})[0]",
         f"{x}.index_select({axis}, {index})",

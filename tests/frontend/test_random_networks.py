@@ -21,7 +21,7 @@ from hwaccel import ops
 from hwaccel.api import Design, design_from
 from hwaccel.config import Config
 from hwaccel.errors import ConfigError, FrontendError, ScheduleError
-from hwaccel.frontend.export import export
+from hwaccel.frontend.export import export, read
 from hwaccel.fxp import IntArray
 from hwaccel.ir import Op, verify
 from hwaccel.tools import find
@@ -92,8 +92,9 @@ def _case(seed: int) -> Case:
 
 def _converted(drawn: Network) -> Case:
     """Convert and check against PyTorch; refusals must name a place and a way out."""
-    model, calibration = drawn.module(), drawn.frames(16, 0)
-    program = export(model, [x[:1] for x in calibration])
+    model, calibration = drawn.traced(), drawn.frames(16, 0)
+    exported = isinstance(model, torch.export.ExportedProgram)
+    program = read(model) if exported else export(model, [x[:1] for x in calibration])
     targets = frozenset(call.target for call in program.calls)
     xs = drawn.frames(6, 1)
     try:
