@@ -12,6 +12,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--update-golden", action="store_true", help="rewrite the files under tests/golden"
     )
+    parser.addoption("--networks", type=int, help="how many random networks to draw")
+    parser.addoption("--first-seed", type=int, default=0, help="the first random network")
 
 
 @pytest.hookimpl(wrapper=True)

@@ -173,7 +173,8 @@ def _call(node: torch.fx.Node) -> Iterator[Call]:
         return
     path = _path(node.meta.get("nn_module_stack"))
     if isinstance(value, tuple | list):
-        parts = {user.args[1]: user.name for user in node.users}
+        # Parts that nobody reads stay in the graph; they may be anything, empty too.
+        parts = {user.args[1]: user.name for user in node.users if user.users}
         results = tuple(parts.get(i, "") for i in range(len(value)))
         shapes = tuple(_shape(v) if isinstance(v, torch.Tensor) else () for v in value)
     else:

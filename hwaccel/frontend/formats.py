@@ -101,10 +101,9 @@ def quantize_weights(weight: Floats, bits: int, method: Method) -> QuantizedWeig
     exact = exact_frac(rows)
     is_exact = used & (exact <= fit)
     frac = fit if method == "minmax" else _least_error(rows, fit, low, high)
-    frac = np.where(is_exact, exact, frac)
-    coarsest = int(frac[used].min())
-    finest = coarsest + np.where(is_exact, MAX_SHIFT, bits)
-    frac = np.minimum(frac, finest)
+    # A channel of few bits, such as one of ones, is coarse without an error: it limits no other.
+    finest = np.where(is_exact, exact[used].min() + MAX_SHIFT, frac[used].min() + bits)
+    frac = np.minimum(np.where(is_exact, exact, frac), finest)
     common = int(frac[used].max())
     shift = np.where(used, common - frac, 0)
     scaled = np.rint(np.ldexp(rows, frac[:, None]))

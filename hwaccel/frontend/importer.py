@@ -72,7 +72,8 @@ class Importer:
         if not 1 <= len(inner) <= 3:
             raise FrontendError(
                 f"input {shown(name)}: shape {inner} without the batch axis has {len(inner)} axes, "
-                "expected 1 to 3: (features,), (channels, length) or (channels, height, width)"
+                "expected 1 to 3; make it (features,), (channels, length) or (channels, height, "
+                "width)"
             )
         unique = self._unique(identifier(name))
         self._inputs.append(FloatValue(unique, inner))

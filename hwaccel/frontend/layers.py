@@ -32,13 +32,13 @@ from hwaccel.frontend.program import Call
 
 
 def linear(i: Importer, call: Call) -> str:
-    """``linear(input, weight, bias)`` on vectors."""
+    """``linear(input, weight, bias)`` along the last axis."""
     x, weight = i.value(call, "input"), i.constant(call, "weight")
     return _dense(i, call, x, weight, i.vector(call, "bias", len(weight), 0.0))
 
 
 def matmul(i: Importer, call: Call) -> str:
-    """``x @ constant``."""
+    """``x @ constant``, a matrix, along the last axis."""
     weight = i.constant(call, "mat2" if "mat2" in call.args else "other").T
     return _dense(i, call, i.value(call, "self"), weight, np.zeros(weight.shape[:1]))
 
@@ -119,7 +119,7 @@ def relu(i: Importer, call: Call) -> str:
 
 
 def clamp(i: Importer, call: Call) -> str:
-    """``clamp``, ``hardtanh`` and ``relu6``: limits that are numbers, or one for all elements."""
+    """``clamp`` and ``hardtanh``: limits that are numbers, or one for all elements."""
     limits = []
     for names, default in ((("min", "min_val"), -math.inf), (("max", "max_val"), math.inf)):
         name = next((n for n in names if call.args.get(n) is not None), None)
@@ -137,7 +137,7 @@ def relu6(i: Importer, call: Call) -> str:
 
 
 def add(i: Importer, call: Call) -> str:
-    """Sum of two computed values, or of one and a constant per channel."""
+    """Sum of two computed values, or of one and a constant that broadcasts."""
     if call.args["alpha"] != 1:
         alpha = call.args["alpha"]
         raise i.refuse(call, f"alpha is {alpha}, expected 1; scale the weights instead")

@@ -33,6 +33,7 @@ replication_pad1d.default replication_pad2d.default roll.default rot90.default t
 upsample_nearest1d.default upsample_nearest1d.vec upsample_nearest2d.default
 upsample_nearest2d.vec _upsample_nearest_exact1d.vec _upsample_nearest_exact2d.vec
 _upsample_nearest_exact1d.default _upsample_nearest_exact2d.default _unsafe_index.Tensor
+native_channel_shuffle.default
 """
 # A gather keeps one number per element; beyond, tables grow past use.
 _MOST = 1 << 22

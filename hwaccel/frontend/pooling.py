@@ -88,7 +88,7 @@ def _counts(
 
 
 def adaptive_avg_pool(i: Importer, call: Call) -> str:
-    """``adaptive_avg_pool`` to a size that divides the input's."""
+    """``adaptive_avg_pool``; where windows differ in size, a product along each axis."""
     x = i.image(call, i.value(call, "self"))
     _, height, width = i.shape(x)
     _, oh, ow = i.result_image(call)

@@ -125,6 +125,9 @@ HANDLERS: dict[str, Handler] = {
     "aten.feature_dropout.default": pooling.dropout,
     "aten.feature_dropout_.default": pooling.dropout,
     "aten.alpha_dropout.default": pooling.dropout,
+    "aten.alpha_dropout_.default": pooling.dropout,
+    "aten.feature_alpha_dropout.default": pooling.dropout,
+    "aten.feature_alpha_dropout_.default": pooling.dropout,
 }
 
 

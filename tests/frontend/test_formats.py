@@ -131,6 +131,15 @@ def test_a_tiny_channel_does_not_widen_the_others():
     assert not made.ints[1].any()
 
 
+def test_an_exact_channel_of_few_bits_does_not_coarsen_the_others():
+    """Found by random networks: a channel of ones cost its neighbours two of four bits."""
+    weight = np.array([[1.0, -1.0], [0.06, 0.04], [1.0, 0.0]])
+    for method in ("minmax", "mse"):
+        made = quantize_weights(weight, 4, method)
+        np.testing.assert_array_equal(values(made)[[0, 2]], weight[[0, 2]])
+        assert np.abs(values(made)[1] - weight[1]).max() <= 2.0**-6 / 2
+
+
 def test_mse_is_no_worse_than_minmax():
     rng = np.random.default_rng(0)
     weight = rng.standard_t(3, size=(16, 128))

@@ -97,6 +97,11 @@ def test_in_place_does_not_reach_a_copy_but_a_view_is_refused():
         convert(Lambda(lambda m, x: (x[:, 1:], x.mul_(2))[0] * 2), [frames(3, 4)])
 
 
+def test_a_part_that_nobody_reads_may_be_empty():
+    """Found by random networks: ``tensor_split`` of one row has an empty second part."""
+    check_exact(Lambda(lambda m, x: x[:, :1].tensor_split(2, 1)[0] * 2), frames(3, 4))
+
+
 REFUSED = {
     "moves elements from one frame": lambda m, x: x.flip(0),
     "holds no element": lambda m, x: x[:, 4:],

@@ -132,6 +132,16 @@ FUNCTIONS = [
         lambda m, x: torch.fake_quantize_per_tensor_affine(x, 0.5, 3, 0, 255),
         "fake_quantize_per_tensor_affine: zero_point is 3, expected 0; use symmetric quantization",
     ),
+    (
+        lambda m, x: functional.rrelu_(x * 1),
+        "rrelu_: is not supported; use a LeakyReLU with a fixed slope",
+    ),
+    (lambda m, x: x.amin(1), "amin: is not supported; negate, and use amax"),
+    (
+        lambda m, x: functional.conv3d(x[:, None], torch.ones(1, 1, 2, 2, 2)),
+        "conv3d: is not supported; make the slices of a volume channels of 2d layers; for "
+        "LocalResponseNorm, use BatchNorm",
+    ),
     (lambda m, x: x / 0, "div: divides by zero; repair the constant"),
     (lambda m, x: x + float("inf"), "add: operand 'other' is inf; use a finite number"),
     (
@@ -227,8 +237,8 @@ def test_unused_input():
 
 def test_five_axes():
     assert refusal(nn.ReLU(), (1, 4, 4, 4)) == (
-        "input input: shape (1, 4, 4, 4) without the batch axis has 4 axes, expected 1 to 3: "
-        "(features,), (channels, length) or (channels, height, width)"
+        "input input: shape (1, 4, 4, 4) without the batch axis has 4 axes, expected 1 to 3; "
+        "make it (features,), (channels, length) or (channels, height, width)"
     )
 
 

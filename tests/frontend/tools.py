@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -89,6 +90,18 @@ def check_exact(model: nn.Module, *xs: np.ndarray, config: Config = EXACT) -> Gr
 def ops(graph: Graph) -> list[str]:
     """Return the op names in order."""
     return [node.op.name for node in graph.nodes]
+
+
+# A place, what is wrong with it, and behind a semicolon the way out.
+_PLACE = r"(the model's forward|[\w.-]+( \([\w.]*\))?|(input|output|layer|calibration) \S+)"
+_REFUSAL = re.compile(
+    rf"{_PLACE}:? .+; .+|.+ is not enough: this network needs at least \d+, one for each .+"
+)
+
+
+def readable(text: str) -> bool:
+    """Tell whether a refusal is one line with a place, a reason and a way out."""
+    return "\n" not in text and bool(_REFUSAL.fullmatch(text))
 
 
 class Bomb:
