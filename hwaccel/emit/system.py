@@ -177,7 +177,7 @@ class _Wrapper:
         core = self.core
         inputs = [(f"in{i}", edge) for i, edge in enumerate(core.inputs)]
         outputs = [(f"out{i}", edge) for i, edge in enumerate(core.outputs)]
-        names = ("rst", "enable", "restart", "resync", "opened", "frame_error")
+        names = ("rst", "enable", "restart", "resync", "called", "opened", "frame_error")
         wires = tuple(Wire(name, 1) for name in names)
         sections = [Section(("from and to the registers",), wires, (), (("rst", "!aresetn"),))]
         sections += [self._gate(net, edge) for net, edge in inputs]
@@ -234,11 +234,11 @@ class _Wrapper:
             ("BITS", _concat([f"32'd{edge.axis_bits}" for edge in streams])),
         )
         instance = Instance("hwa_regs", "u_regs", params, tuple(ports))
-        opens = " || ".join(f"{net}_opens" for net in ins)
-        return Section(("registers",), (), (instance,), (("opened", opens),))
+        some = [(s, " || ".join(f"{net}_{t}" for net in ins)) for s, t in _SHARED]
+        return Section(("registers",), (), (instance,), tuple(some))
 
     def _gate(self, net: str, edge: Edge) -> Section:
-        signals = ("begun", "opens", "finish", "skipping")
+        signals = ("begun", "calls", "opens", "finish", "skipping")
         instance = Instance(
             "hwa_gate",
             f"u_{net}",
@@ -246,7 +246,7 @@ class _Wrapper:
             (
                 ("clk", "aclk"),
                 ("rst", "rst"),
-                *((s, s) for s in ("restart", "resync", "enable", "opened")),
+                *((s, s) for s in ("restart", "resync", "enable", "called", "opened")),
                 *((s, f"{net}_{s}") for s in signals),
                 *((f"s_axis_{s}", f"{edge.prefix}_{s}") for s in ("tvalid", "tready", "tlast")),
                 *((f"m_axis_{s}", f"{net}_{s}") for s in ("tvalid", "tready")),
@@ -288,6 +288,8 @@ class _Wrapper:
         return Section((title,), (Wire(f"{net}_finish", 1),), (instance,))
 
 
+# What one input says and all hear.
+_SHARED = (("called", "calls"), ("opened", "opens"))
 _Nets = Sequence[tuple[str, Edge]]
 _BUS_PARAMETER = "PROTOCOL AXI4LITE, DATA_WIDTH 32"
 

@@ -1,6 +1,6 @@
 // hwa_gate: lets frames into a design while it is enabled, and only whole ones.
 //
-//   function  A frame may begin while enable is high, or after another input has begun its own.
+//   function  A frame may begin while enable is high, or when another input has begun its own.
 //             Once offered it passes to its last beat, whatever enable does. restart forgets the
 //             frame that is under way; with resync an input that was inside one then drops
 //             beats, to the next tlast and with it. Data do not come by here
@@ -8,8 +8,9 @@
 //   latency   0: wires
 //   interval  1
 //   tlast     in: the source's, only used by resync; frames are counted, BEATS beats each
-//   outputs   begun, the frame under way was offered; opens, the first beat passes of a frame
-//             that no other input has begun; finish, the last beat passes; skipping, beats drop
+//   outputs   begun, the frame under way was offered; calls, and no input has a beat of it through;
+//             opens, the first beat of any input of a frame passes; finish, the last beat passes;
+//             skipping, beats drop
 
 `resetall
 `timescale 1ns / 1ps
@@ -27,10 +28,12 @@ module hwa_gate #(
     input  wire restart,
     input  wire resync,
     input  wire enable,
-    // Some input opens a frame.
+    // Some input calls for a frame; some input opens one.
+    input  wire called,
     input  wire opened,
 
     output wire begun,
+    output wire calls,
     output wire opens,
     output wire finish,
     output wire skipping,
@@ -66,7 +69,8 @@ module hwa_gate #(
     wire [LAG_W-1:0]  lag;
 
     wire behind = lag != {LAG_W{1'b0}};
-    wire open = (enable || begun_q || behind) && !skip_q && !shut_q && !restart;
+    wire may  = enable || begun_q || behind || called;
+    wire open = may && !skip_q && !shut_q && !restart;
     wire take = s_axis_tvalid && s_axis_tready;
     wire pass = m_axis_tvalid && m_axis_tready;
     wire last = count_q == LAST[COUNT_W-1:0];
@@ -77,6 +81,7 @@ module hwa_gate #(
     wire first = pass && count_q == {COUNT_W{1'b0}};
 
     assign begun    = begun_q;
+    assign calls    = begun_q && count_q == {COUNT_W{1'b0}} && !behind;
     assign opens    = first && !behind;
     assign finish   = pass && last;
     assign skipping = skip_q;
@@ -174,12 +179,12 @@ module hwa_gate #(
         end
     end
 
-    // Who is in front opens; no design lets an input run ahead without end.
-    always @* assume (!opens || opened);
-    always @* assume (SHARED == 1 || opened == opens);
+    // Who is in front calls and opens; no design lets an input run ahead without end.
+    always @* assume ((!opens || opened) && (!calls || called));
+    always @* assume (SHARED == 1 || (opened == opens && called == calls));
     always @* assume (f_ahead_q != {LAG_W{1'b1}});
 
-    wire f_may = enable || f_left_q != BEATS || f_offered_q || f_ahead_q != {LAG_W{1'b0}};
+    wire f_may = enable || called || f_left_q != BEATS || f_offered_q || f_ahead_q != 0;
 
     initial assume (rst);
     always @* if (!rst) begin
@@ -191,6 +196,7 @@ module hwa_gate #(
         assert (m_axis_tvalid || !(s_axis_tvalid && f_may) || f_drop_q || restart || shut_q);
         // The strobes are those of the frames.
         assert (opens == (f_first && f_ahead_q == {LAG_W{1'b0}}));
+        assert (calls == (f_offered_q && f_left_q == BEATS && f_ahead_q == 0));
         assert (finish == (pass && f_left_q == 1));
         assert (skipping == f_drop_q);
         assert (begun == (f_left_q != BEATS || f_offered_q));

@@ -235,8 +235,8 @@ MUTANTS = [
     Mutant(
         "hwa_gate",
         "cuts a frame when it is stopped",
-        "(enable || begun_q || behind)",
-        "(enable || behind)",
+        "enable || begun_q || behind",
+        "enable || behind",
     ),
     Mutant("hwa_gate", "never stops", "begun_q <= !finish;", "begun_q <= 1'b1;"),
     Mutant(

@@ -1,0 +1,107 @@
+"""Designs behind registers: every register, every counter, starts, stops and resets."""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import pytest
+from proofs import missing
+
+from hwaccel.api import Design, design_from
+from hwaccel.config import Config
+from hwaccel.emit import registers
+from hwaccel.emit.registers import Access
+from hwaccel.verify.beats import to_beats
+from hwaccel.verify.rtl import run_bench
+from tests.verify.networks import cnn, two_ins_two_outs
+
+pytestmark = pytest.mark.rtl
+
+FRAMES = 6
+BANNER = ("made by a test",)
+DESIGNS = {
+    # A design of several frames in flight with long frames; two inputs and outputs; one frame
+    # per clock, with more frames in flight than beats in a frame.
+    "cnn": lambda: design_from(cnn(True, size=4, width=4), Config(multipliers=64)),
+    "two": lambda: design_from(two_ins_two_outs(), Config()),
+    "spatial": lambda: design_from(two_ins_two_outs(), Config(style="spatial")),
+}
+# Tests of the bench with all their parameters, but the last one.
+TESTS = 1 + 1 + 5 + 4 + 1 + 6 + 1 + 4 + 1 + 7
+
+
+@cache
+def made(name: str) -> Design:
+    return DESIGNS[name]()
+
+
+def beats(batch: np.ndarray, edge) -> list[list[int]]:
+    size = edge.axis_bits // 8
+    data = to_beats(batch, edge).tobytes()
+    words = [int.from_bytes(data[i : i + size], "little") for i in range(0, len(data), size)]
+    return [words[i : i + edge.beats] for i in range(0, len(words), edge.beats)]
+
+
+def job(design: Design, folder: Path, seed: int) -> dict:
+    """What the bench needs to know, from the netlist and the register map."""
+    rng = np.random.default_rng(seed)
+    types = [value.type for value in design.graph.inputs]
+    xs = [rng.integers(t.lo, t.hi + 1, (FRAMES, *t.shape)) for t in types]
+    system = design.system
+    values = {
+        "ID": registers.IDENTITY,
+        "VERSION": registers.MAP_VERSION,
+        "HASH_LO": int(design.hash, 16) & 0xFFFF_FFFF,
+        "HASH_HI": int(design.hash, 16) >> 32,
+        "STREAMS": len(system.outputs) << 16 | len(system.inputs),
+    }
+    for stream in system.streams:
+        values[f"{stream.label}_BEATS"] = stream.edge.beats
+        values[f"{stream.label}_BITS"] = stream.edge.axis_bits
+    ends = {
+        side: [
+            {
+                "port": stream.edge.prefix,
+                "beats": stream.edge.beats,
+                "bits": stream.edge.axis_bits,
+                "frames": beats(batch, stream.edge),
+            }
+            for stream, batch in zip(streams, batches, strict=True)
+        ]
+        for side, streams, batches in (
+            ("inputs", system.inputs, xs),
+            ("outputs", system.outputs, design.golden.raw(*xs)),
+        )
+    }
+    return {
+        "result": str(folder / "result.json"),
+        "seed": seed,
+        "tests": TESTS,
+        "registers": {register.name: register.offset for register in system.registers},
+        "counters": [r.name for r in system.registers if r.access is Access.COUNTER],
+        "address_bits": system.address_bits,
+        "values": values,
+        **ends,
+    }
+
+
+def files(design: Design) -> dict[str, str]:
+    """The Verilog of a design and of what stands around it."""
+    around = design.system.files(BANNER).items()
+    wrapper = {path.removeprefix("rtl/"): text for path, text in around if path.startswith("rtl/")}
+    return {**design.verilog(), **wrapper}
+
+
+@pytest.mark.parametrize("simulator", ["icarus", "verilator"])
+@pytest.mark.parametrize("name", DESIGNS)
+def test_a_design_behind_registers(name: str, simulator: str, tmp_path: Path) -> None:
+    program = {"icarus": "iverilog"}.get(simulator, simulator)
+    if missing(program):
+        pytest.skip(missing(program))
+    design = made(name)
+    (tmp_path / "job.json").write_text(json.dumps(job(design, tmp_path, 5)))
+    top = design.system.netlist.name
+    run_bench(files(design), top, "bench_system", tmp_path, simulator=simulator)
