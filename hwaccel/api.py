@@ -270,7 +270,7 @@ class Design:
         )
 
     def check_structure(self) -> None:
-        """Parse the emitted top with an independent parser and compare it with the plan.
+        """Parse top and wrapper with an independent parser and compare them with the plan.
 
         Raises:
             MismatchError: a port, wire, instance, parameter or connection differs.
@@ -279,6 +279,7 @@ class Design:
         from hwaccel.verify.structure import check_structure
 
         check_structure(self.verilog()[f"{self.name}.v"], self.netlist)
+        check_structure(self.system.wrapper(self.banner), self.system.netlist)
 
     def execute(self, what: str, xs: Sequence[Ints]) -> tuple[Ints, ...]:
         """Return the integer outputs of another executor for integer frames.

@@ -55,7 +55,9 @@ REGISTERS = (
     Register(0x04, "VERSION", Access.READ, "of this map: major in the upper half, minor below"),
     Register(0x08, "HASH_LO", Access.READ, "lower half of the design hash"),
     Register(0x0C, "HASH_HI", Access.READ, "upper half of the design hash"),
-    Register(0x10, "STREAMS", Access.READ, "number of inputs, in the upper half of outputs"),
+    Register(
+        0x10, "STREAMS", Access.READ, "number of inputs in the lower half, of outputs in the upper"
+    ),
     Register(0x14, "SCRATCH", Access.WRITE, "nothing depends on it"),
     Register(
         0x18,

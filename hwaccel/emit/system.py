@@ -120,6 +120,10 @@ class System:
             ),
         )
 
+    def wrapper(self, banner: tuple[str, ...]) -> str:
+        """Return the Verilog of the wrapper."""
+        return render("verilog/top.v.j2", net=self.netlist, lines=banner)
+
     def files(self, banner: tuple[str, ...]) -> dict[str, str]:
         """Return the wrapper and its library under ``rtl/``, the rest under ``system/``."""
         name = self.core.name
@@ -138,8 +142,7 @@ class System:
             f"system/{file}": render(f"system/{template}.j2", system=self, lines=banner)
             for file, template in templates.items()
         }
-        wrapper = render("verilog/top.v.j2", net=self.netlist, lines=banner)
-        return {f"rtl/{self.netlist.name}.v": wrapper, **library, **texts}
+        return {f"rtl/{self.netlist.name}.v": self.wrapper(banner), **library, **texts}
 
 
 def build_system(core: Netlist, design_hash: str) -> System:
@@ -184,9 +187,7 @@ class _Wrapper:
         sections.append(self._core(inputs, outputs))
         sections += [self._seal(net, edge) for net, edge in outputs]
         sections.append(self._registers(inputs, outputs))
-        return Netlist(
-            self.name, self._ports(), tuple(sections), (), {}, core.inputs, core.outputs
-        )
+        return Netlist(self.name, self._ports(), tuple(sections), (), {}, core.inputs, core.outputs)
 
     # --- ports ---------------------------------------------------------------------------------
 
