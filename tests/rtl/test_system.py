@@ -8,12 +8,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from proofs import missing
+from proofs import Mutant, missing
 
 from hwaccel.api import Design, design_from
 from hwaccel.config import Config
 from hwaccel.emit import registers
 from hwaccel.emit.registers import Access
+from hwaccel.errors import ToolError
 from hwaccel.verify.beats import to_beats
 from hwaccel.verify.rtl import run_bench
 from tests.verify.networks import cnn, two_ins_two_outs
@@ -105,3 +106,75 @@ def test_a_design_behind_registers(name: str, simulator: str, tmp_path: Path) ->
     (tmp_path / "job.json").write_text(json.dumps(job(design, tmp_path, 5)))
     top = design.system.netlist.name
     run_bench(files(design), top, "bench_system", tmp_path, simulator=simulator)
+
+
+# What the proofs do not reach: registers, counters, and how they are wired. One defect each.
+MUTANTS = [
+    Mutant(
+        "hwa_regs",
+        "clears what was not named",
+        "~(set_pending ? write_data[1:0]",
+        "~(set_pending ? 2'd3",
+    ),
+    Mutant(
+        "hwa_regs",
+        "loses an event",
+        ": 2'd0)) | events;",
+        ": 2'd0) | (set_pending ? 2'd0 : events));",
+    ),
+    Mutant("hwa_regs", "ignores strobes", "if (set_scratch && write_strb[k])", "if (set_scratch)"),
+    Mutant(
+        "hwa_regs",
+        "ignores the strobe of bits",
+        "write && w_first && write_strb[0];",
+        "write && w_first;",
+    ),
+    Mutant(
+        "hwa_regs",
+        "one stream too many",
+        "w_stream <= MOST[PAGE_W+3:0]",
+        "w_stream <= STREAMS[PAGE_W+3:0]",
+    ),
+    Mutant(
+        "hwa_regs",
+        "maps what is not there",
+        "read_addr[7:2] <= LAST",
+        "read_addr[7:2] <= LAST + 6'd1",
+    ),
+    Mutant("hwa_regs", "interrupts unasked", "|(irq_enable_q & irq_pending_q)", "|irq_pending_q"),
+    Mutant("hwa_regs", "reports while the error lasts", "frame_error && !error_q", "frame_error"),
+    Mutant(
+        "hwa_regs", "not busy before the first beat", "held != 32'd0 || |begun", "held != 32'd0"
+    ),
+    Mutant("hwa_regs", "forgets to resync", "resync_q  <= write_data[2];", "resync_q  <= 1'b0;"),
+    Mutant("hwa_tally", "counts stalls that end", "tvalid[k] && !tready[k]", "tvalid[k]"),
+    Mutant(
+        "hwa_tally",
+        "one output is enough",
+        ".each    (finish[STREAMS-1:INPUTS])",
+        ".each    ({OUTPUTS{|finish[STREAMS-1:INPUTS]}})",
+    ),
+    Mutant("hwa_meet", "all is any", "assign all = &up;", "assign all = |up;"),
+    Mutant("hwa_meet", "forgets who is ahead", "if (each[k] && !all) lead_q <= lead_q + 1'b1;", ""),
+    Mutant("hwa_pace", "measures another frame", "held_q - {31'd0, done};", "32'd0;"),
+    Mutant("hwa_pace", "one cycle more", "since_q <= 32'd1;", "since_q <= 32'd2;"),
+    Mutant(
+        "hwa_pace",
+        "forgets what began meanwhile",
+        "opened && (!measuring_q || ends)",
+        "opened && !measuring_q",
+    ),
+]
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(missing("iverilog") != "", reason=missing("iverilog"))
+@pytest.mark.parametrize("mutant", MUTANTS, ids=str)
+def test_the_bench_catches(mutant: Mutant, tmp_path: Path) -> None:
+    design = made("spatial" if mutant.module == "hwa_pace" else "two")
+    broken = files(design)
+    broken[f"{mutant.module}.v"] = mutant.apply(broken[f"{mutant.module}.v"])
+    (tmp_path / "job.json").write_text(json.dumps(job(design, tmp_path, 5)))
+    top = design.system.netlist.name
+    with pytest.raises(ToolError, match="the bench failed"):
+        run_bench(broken, top, "bench_system", tmp_path, simulator="icarus")
