@@ -206,9 +206,12 @@ module hwa_gate #(
         assert (inside_q == f_inside_q && skip_q == f_drop_q);
         assert (lag == f_ahead_q);
 
-        // Stories: a frame passes that was stopped inside; one passes after a cut one was dropped.
+        // Stories: a frame passes that was stopped inside; one passes after a cut one was dropped;
+        // while all is stopped, one begins that others have begun, or that others only offer.
         cover (f_stopped_q && finish);
         cover (f_dropped_q && finish);
+        cover (SHARED == 0 || (f_first && !enable && f_ahead_q != 0));
+        cover (SHARED == 0 || (f_first && !enable && f_ahead_q == 0 && called && !calls));
     end
 `endif
 

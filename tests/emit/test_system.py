@@ -16,6 +16,7 @@ from types import ModuleType, SimpleNamespace
 
 import pytest
 
+import hwaccel
 from hwaccel import resources, tools
 from hwaccel.config import Config
 from hwaccel.emit import registers
@@ -111,6 +112,14 @@ def test_the_hash_is_the_designs() -> None:
     design = made("dense")
     assert design.system.hash == design.hash
     assert f".HASH    (64'h{design.hash})" in design.files()["rtl/dense_axi.v"]
+
+
+def test_a_project_read_back_has_the_same_files(tmp_path: Path) -> None:
+    design = made("dense")
+    folder = design.write(tmp_path / "p")
+    for file, text in design.system.files(design.banner).items():
+        assert (folder / file).read_text(encoding="ascii") == text
+    assert hwaccel.load(folder).files() == design.files()
 
 
 # --- names ---------------------------------------------------------------------------------------

@@ -68,9 +68,9 @@ CASES = [
     Case("hwa_frame_out", {"DATA_W": 2, "BEATS": 1}),
     Case("hwa_skid", {"DATA_W": 4}),
     Case("hwa_axil", {"ADDR_W": 4}),
+    Case("hwa_gate", {"BEATS": 3, "SHARED": 1}),
     Case("hwa_gate", {"BEATS": 3}),
     Case("hwa_gate", {"BEATS": 1}, no_cover="a frame of one beat is never stopped inside"),
-    Case("hwa_gate", {"BEATS": 3, "SHARED": 1}),
     Case("hwa_gate", {"BEATS": 2, "SHARED": 1}),
     Case("hwa_seal", {"DATA_W": 2, "BEATS": 3}),
     Case("hwa_seal", {"DATA_W": 2, "BEATS": 4}),
@@ -238,6 +238,7 @@ MUTANTS = [
         "enable || begun_q || behind",
         "enable || behind",
     ),
+    Mutant("hwa_gate", "leaves others half a frame", "|| behind || called;", "|| behind;"),
     Mutant("hwa_gate", "never stops", "begun_q <= !finish;", "begun_q <= 1'b1;"),
     Mutant(
         "hwa_gate",

@@ -15,6 +15,9 @@ from hwaccel.config import Config
 from hwaccel.emit import registers
 from hwaccel.emit.registers import Access
 from hwaccel.errors import ToolError
+from hwaccel.fxp import FixedType, IntArray
+from hwaccel.ir import Graph, GraphBuilder, TensorType
+from hwaccel.ops import Add, Dense
 from hwaccel.verify.beats import to_beats
 from hwaccel.verify.rtl import run_bench
 from tests.verify.networks import cnn, two_ins_two_outs
@@ -22,8 +25,22 @@ from tests.verify.networks import cnn, two_ins_two_outs
 pytestmark = pytest.mark.rtl
 
 FRAMES = 6
+
+
+def ahead() -> Graph:
+    """A dense layer of one input, and another input added."""
+    b = GraphBuilder("ahead")
+    x = b.input("x", TensorType.full((6,), FixedType.parse("s4.2")))
+    bias = b.input("bias", TensorType.full((4,), FixedType.parse("u3.1")))
+    weight, zeros = IntArray(np.arange(24).reshape(4, 6) % 7 - 3), IntArray([0] * 4)
+    y = b.add("fc", Dense(weight, zeros, zeros, 2), x)
+    return b.build(b.add("sum", Add.of(b.type(y), b.type(bias)), y, bias))
+
+
 BANNER = ("made by a test",)
 DESIGNS = {
+    # One input is kept whole before the other is needed, and runs ahead of it.
+    "ahead": lambda: design_from(ahead(), Config(multipliers=4)),
     # A design of several frames in flight with long frames; two inputs and outputs; one frame
     # per clock, with more frames in flight than beats in a frame.
     "cnn": lambda: design_from(cnn(True, size=4, width=4), Config(multipliers=64)),
@@ -97,7 +114,9 @@ def files(design: Design) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("simulator", ["icarus", "verilator"])
-@pytest.mark.parametrize("name", DESIGNS)
+@pytest.mark.parametrize(
+    "name", [pytest.param(n, marks=[] if n == "two" else pytest.mark.slow) for n in DESIGNS]
+)
 def test_a_design_behind_registers(name: str, simulator: str, tmp_path: Path) -> None:
     program = {"icarus": "iverilog"}.get(simulator, simulator)
     if missing(program):
