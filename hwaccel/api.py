@@ -20,6 +20,7 @@ from hwaccel.emit.design import build_netlist
 from hwaccel.emit.hls import emit_hls
 from hwaccel.emit.netlist import Netlist
 from hwaccel.emit.project import read_project, write_project
+from hwaccel.emit.system import System, build_system
 from hwaccel.emit.verilog import emit_verilog
 from hwaccel.errors import ConfigError, EmitError
 from hwaccel.golden import Floats, Golden, Ints
@@ -155,6 +156,11 @@ class Design:
             "Do not edit: change the model or the configuration and run hwaccel convert again.",
         )
 
+    @cached_property
+    def system(self) -> System:
+        """The design behind AXI4-Lite registers, and what others read to use it."""
+        return build_system(self.netlist, self.hash)
+
     def verilog(self) -> dict[str, str]:
         """Return the Verilog files by name: top, library modules, memory images."""
         return emit_verilog(self.netlist, self.banner)
@@ -184,7 +190,7 @@ class Design:
             "sim": self.testbench(),
         }
         nested = {f"{d}/{name}": text for d, files in parts.items() for name, text in files.items()}
-        return {**root, **nested}
+        return {**root, **nested, **self.system.files(self.banner)}
 
     def testbench(self, frames: int = 4, seed: int = 1) -> dict[str, str | bytes]:
         """Return a cocotb bench with random frames and expected results, run by ``make``."""
@@ -264,7 +270,7 @@ class Design:
         )
 
     def check_structure(self) -> None:
-        """Parse the emitted top with an independent parser and compare it with the plan.
+        """Parse top and wrapper with an independent parser and compare them with the plan.
 
         Raises:
             MismatchError: a port, wire, instance, parameter or connection differs.
@@ -273,6 +279,7 @@ class Design:
         from hwaccel.verify.structure import check_structure
 
         check_structure(self.verilog()[f"{self.name}.v"], self.netlist)
+        check_structure(self.system.wrapper(self.banner), self.system.netlist)
 
     def execute(self, what: str, xs: Sequence[Ints]) -> tuple[Ints, ...]:
         """Return the integer outputs of another executor for integer frames.

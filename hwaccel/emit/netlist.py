@@ -19,6 +19,12 @@ class Port:
     name: str
     width: int
     comment: str = ""
+    attributes: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def attribute_lines(self) -> tuple[str, ...]:
+        """One Verilog attribute per line."""
+        return tuple(f'(* {key} = "{value}" *)' for key, value in self.attributes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,21 +124,22 @@ class Netlist:
 
     @property
     def port_lines(self) -> tuple[str, ...]:
-        """One aligned declaration per port, its comment on the line above."""
+        """One aligned declaration per port, its comment and attributes on lines above."""
         last = len(self.ports) - 1
         lines = []
         for i, port in enumerate(self.ports):
             bits = _range(port.width) if port.width > 1 else ""
             if port.comment:
                 lines.append(f"// {port.comment}")
+            lines += port.attribute_lines
             lines.append(f"{port.direction:6} wire {bits:9}{port.name}{',' if i < last else ''}")
         return tuple(lines)
 
     def modules(self) -> tuple[str, ...]:
         """Return the library modules needed, instantiated ones and those they use."""
-        made = {unit.name for unit in self.units}
-        used = {i.module for section in self.sections for i in section.instances} - made
-        return library_closure(used)
+        used = {i.module for section in self.sections for i in section.instances}
+        # No module that is made here has a name like those of the library.
+        return library_closure(module for module in used if module.startswith("hwa_"))
 
 
 def library_closure(modules: Iterable[str]) -> tuple[str, ...]:

@@ -121,6 +121,28 @@ def run_benches(
     return outcomes
 
 
+def run_bench(
+    files: Mapping[str, str],
+    top: str,
+    bench: str,
+    folder: Path,
+    *,
+    simulator: Simulator,
+    seed: int = 1,
+    waves: Path | None = None,
+    timeout_s: float = TIMEOUT_S,
+) -> None:
+    """Run the cocotb module ``bench`` of ``sim/`` on the job in ``folder``, see that all is well.
+
+    The job is ``job.json``; the bench leaves ``result.json`` where it has passed.
+
+    Raises:
+        ToolError: a tool is missing or fails, time runs out, or the bench failed.
+    """
+    (folder / "result.json").unlink(missing_ok=True)
+    _Simulation(files, top, simulator, folder, seed, waves, bench).run(timeout_s)
+
+
 @dataclass(frozen=True, slots=True)
 class _Simulation:
     """One run of a simulator: what to compile, and the folder in which to run it."""
@@ -131,6 +153,7 @@ class _Simulation:
     folder: Path
     seed: int
     waves: Path | None
+    bench: str = "bench_design"
 
     def run(self, timeout_s: float) -> None:
         """Compile and simulate; see that the bench got to its end."""
@@ -139,7 +162,7 @@ class _Simulation:
         common = {
             "simulator": self.simulator,
             "benches": str(resources.sim()),
-            "module": "bench_design",
+            "module": self.bench,
             "top": self.top,
             "test_dir": str(self.folder),
             "waves": self.waves is not None,

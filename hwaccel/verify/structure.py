@@ -10,6 +10,7 @@ import contextlib
 import importlib
 import importlib.util
 import io
+import re
 import tempfile
 from collections.abc import Iterator
 from functools import cache
@@ -20,6 +21,9 @@ from hwaccel.emit.netlist import Instance, Netlist
 from hwaccel.errors import MismatchError, ToolError
 
 Fact = tuple[str, str]
+
+_ATTRIBUTE = re.compile(r'\(\*\s*(\w+)\s*=\s*("[^"]*")\s*\*\)')
+_PORT_BEHIND = re.compile(r"\s*(?:input|output)\s+wire\s*(?:\[[^\]]*\]\s*)?(\w+)")
 
 
 def check_structure(rtl: Path | str, netlist: Netlist) -> None:
@@ -33,8 +37,9 @@ def check_structure(rtl: Path | str, netlist: Netlist) -> None:
         ToolError: pyverilog is not installed.
     """
     text = rtl.read_text(encoding="ascii") if isinstance(rtl, Path) else rtl
+    bare, attributes = _without_attributes(text)
     found: dict[str, str] = {}
-    for name, value in _parsed_facts(text, netlist.name):
+    for name, value in (*attributes, *_parsed_facts(bare, netlist.name)):
         if name in found:
             raise MismatchError(f"{netlist.name}.v: {name} is there twice, expected once")
         found[name] = value
@@ -55,6 +60,8 @@ def _netlist_facts(netlist: Netlist) -> Iterator[Fact]:
     yield "module", netlist.name
     for at, port in enumerate(netlist.ports):
         yield f"port {at}", f"{port.direction} {_range(port.width)} {port.name}"
+        for key, value in port.attributes:
+            yield f"attribute {key} of {port.name}", f'"{value}"'
     for section in netlist.sections:
         for wire in section.wires:
             yield f"wire {wire.name}", _range(wire.width)
@@ -80,13 +87,23 @@ def _range(width: int) -> str:
 
 
 def _squeezed(expression: str) -> str:
-    """Drop the spaces outside of strings."""
+    """Drop the white space outside of strings."""
     parts = expression.split('"')
-    parts[::2] = [part.replace(" ", "") for part in parts[::2]]
+    parts[::2] = ["".join(part.split()) for part in parts[::2]]
     return '"'.join(parts)
 
 
 # --- what is there -------------------------------------------------------------------------------
+
+
+def _without_attributes(text: str) -> tuple[str, tuple[Fact, ...]]:
+    """Take out the attributes, which pyverilog 1.3.0 does not read, each with its port."""
+    bare = _ATTRIBUTE.sub(lambda found: " " * len(found[0]), text)
+    facts = []
+    for found in _ATTRIBUTE.finditer(text):
+        port = _PORT_BEHIND.match(bare, found.end())
+        facts.append((f"attribute {found[1]} of {port[1] if port else 'no port'}", found[2]))
+    return bare, tuple(facts)
 
 
 def _parsed_facts(text: str, name: str) -> Iterator[Fact]:

@@ -33,7 +33,7 @@ def test_all_files_are_in_the_project(folder: Path) -> None:
 
 def test_code_is_plain_ascii(folder: Path) -> None:
     for name, data in content(folder).items():
-        if name.startswith(("rtl/", "hls/", "cuda/", "constraints/")):
+        if name.startswith(("rtl/", "hls/", "cuda/", "constraints/", "system/")):
             assert data.isascii(), name
             assert not set(data) & (set(range(32)) - {10}), name
 

@@ -61,6 +61,12 @@ class Mutant:
         return circuit.replace(self.old, self.new) + directive + properties
 
 
+def source_of(module: str) -> str:
+    """The text of a module of the library."""
+    (path,) = RTL.glob(f"*/{module}.v")
+    return path.read_text()
+
+
 def write_smt2(case: Case, folder: Path, source: str | None = None) -> Path:
     """Compile a case, or a changed `source` of its module, to one SMT2 file."""
     # All in one folder and by relative names: the WebAssembly Yosys has a /tmp of its own.
@@ -70,7 +76,7 @@ def write_smt2(case: Case, folder: Path, source: str | None = None) -> Path:
         shutil.copy(path, folder)
     module = folder / f"{case.module}.v"
     if source is None:
-        source = (RTL / "stream" / module.name).read_text()
+        source = source_of(case.module)
     module.write_text(source)
     smt2 = module.with_suffix(".smt2")
     sources = " ".join(path.name for path in (*LIBRARY, module))

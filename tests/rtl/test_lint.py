@@ -16,6 +16,7 @@ WAIVERS = [str(path) for path in [RTL / "waivers.vlt"] if path.exists()]
 # What a header must speak of, by folder.
 CONTRACT = {
     "stream": ("function", "order", "latency", "interval", "tlast"),
+    "system": ("function", "latency", "interval", "tlast"),
     "formal": ("function",),
     "pipe": ("function", "latency", "interval", "tlast"),
 }
@@ -26,7 +27,13 @@ PARAMETERS = {
     "hwa_fork": [{"OUTPUTS": 1}, {"OUTPUTS": 3}],
     "hwa_frame_in": [{"BEATS": 1}, {"BEATS": 5}],
     "hwa_frame_out": [{"BEATS": 1}, {"BEATS": 5}],
+    "hwa_axil": [{"ADDR_W": 3}, {"ADDR_W": 32}],
+    "hwa_gate": [{"BEATS": 1}, {"BEATS": 5, "SHARED": 1}, {"BEATS": 1, "SHARED": 1}],
     "hwa_issue": [{"DATA_W": 1}],
+    "hwa_meet": [{"COUNT": 2}, {"COUNT": 5}],
+    "hwa_regs": [{"ADDR_W": 9}, {"INPUTS": 2}, {"INPUTS": 3, "OUTPUTS": 5, "ADDR_W": 16}],
+    "hwa_seal": [{"BEATS": 1}, {"BEATS": 5, "DATA_W": 1}],
+    "hwa_tally": [{"INPUTS": 3, "OUTPUTS": 2}],
     "hwa_join": [{"A_W": 1, "B_W": 7}],
     "hwa_pack": [{"RATIO": 1}, {"RATIO": 3}, {"RATIO": 8, "DATA_W": 1}],
     "hwa_reorder": [
@@ -189,6 +196,9 @@ def test_yosys_reads_the_properties(path, folder):
         ("hwa_fork", "DATA_W", "DATA_W=0, must be 1 or more"),
         ("hwa_frame_in", "BEATS", "BEATS=0, must be 1 or more"),
         ("hwa_frame_out", "BEATS", "BEATS=0, must be 1 or more"),
+        ("hwa_gate", "BEATS", "BEATS=0, must be 1 or more"),
+        ("hwa_meet", "COUNT", "COUNT=0, must be 1 or more"),
+        ("hwa_seal", "BEATS", "BEATS=0, must be 1 or more"),
         ("hwa_issue", "DATA_W", "DATA_W=0, must be 1 or more"),
         ("hwa_join", "B_W", "B_W=0, must be 1 or more"),
         ("hwa_pack", "DATA_W", "DATA_W=0, must be 1 or more"),
@@ -235,6 +245,9 @@ CONE = "%ci*:-$dff,$dffe,$sdff,$sdffe,$sdffce i:* %i"
         ("hwa_unpack", {"RATIO": 3}, "o:m_axis_*"),
         ("hwa_reorder", {"LENGTH": 5, "OUT_LENGTH": 5, "ORDER": "words.hex"}, "o:*"),
         ("hwa_frame_out", {"BEATS": 5}, "o:m_axis_tlast"),
+        ("hwa_axil", {}, "o:s_axi_*"),
+        ("hwa_regs", {"INPUTS": 2}, "o:s_axi_* o:irq %u o:enable %u o:restart %u"),
+        ("hwa_seal", {"BEATS": 5}, "o:m_axis_*"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )

@@ -5,7 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from proofs import RTL, Case, Mutant, bounded, cover, induction, missing, write_smt2
+from proofs import (
+    RTL,
+    Case,
+    Mutant,
+    bounded,
+    cover,
+    induction,
+    missing,
+    source_of,
+    write_smt2,
+)
 
 LACKING = missing("yosys", "yosys-smtbmc", "z3")
 
@@ -57,6 +67,14 @@ CASES = [
     Case("hwa_frame_out", {"DATA_W": 2, "BEATS": 3}),
     Case("hwa_frame_out", {"DATA_W": 2, "BEATS": 1}),
     Case("hwa_skid", {"DATA_W": 4}),
+    Case("hwa_axil", {"ADDR_W": 4}),
+    Case("hwa_gate", {"BEATS": 3, "SHARED": 1}),
+    Case("hwa_gate", {"BEATS": 3}),
+    Case("hwa_gate", {"BEATS": 1}, no_cover="a frame of one beat is never stopped inside"),
+    Case("hwa_gate", {"BEATS": 2, "SHARED": 1}),
+    Case("hwa_seal", {"DATA_W": 2, "BEATS": 3}),
+    Case("hwa_seal", {"DATA_W": 2, "BEATS": 4}),
+    Case("hwa_seal", {"DATA_W": 2, "BEATS": 1}, no_cover="a frame of one beat is never cut"),
 ]
 
 MUTANTS = [
@@ -184,6 +202,91 @@ MUTANTS = [
         "ready_q <= 1'b1;\n        end else",
         "ready_q <= !ready_q;\n        end else",
     ),
+    Mutant(
+        "hwa_axil",
+        "writes before the data is there",
+        "write = !aw_ready_q && !w_ready_q &&",
+        "write = !aw_ready_q &&",
+    ),
+    Mutant(
+        "hwa_axil",
+        "writes over a response that waits",
+        "!w_ready_q && (!b_valid_q || s_axi_bready);",
+        "!w_ready_q;",
+    ),
+    Mutant(
+        "hwa_axil",
+        "reads over a response that waits",
+        "!ar_ready_q && (!r_valid_q || s_axi_rready);",
+        "!ar_ready_q;",
+    ),
+    Mutant("hwa_axil", "takes back an answer", "else if (s_axi_bready) begin", "else begin"),
+    Mutant("hwa_axil", "takes back what was read", "else if (s_axi_rready) begin", "else begin"),
+    Mutant("hwa_axil", "answers no write", "b_valid_q <= 1'b1;", "b_valid_q <= 1'b0;"),
+    Mutant("hwa_axil", "hides an error", "b_error_q <= write_error;", "b_error_q <= 1'b0;"),
+    Mutant("hwa_axil", "mistakes its strobes", "w_strb_q  <= s_axi_wstrb;", "w_strb_q  <= 4'hf;"),
+    Mutant(
+        "hwa_axil",
+        "an address overtakes the one that waits",
+        "if (s_axi_awvalid && aw_ready_q) begin",
+        "if (s_axi_awvalid) begin",
+    ),
+    Mutant("hwa_axil", "reads twice", "if (read) ar_ready_q <= 1'b1;", ""),
+    Mutant(
+        "hwa_gate",
+        "cuts a frame when it is stopped",
+        "enable || begun_q || behind",
+        "enable || behind",
+    ),
+    Mutant("hwa_gate", "leaves others half a frame", "|| behind || called;", "|| behind;"),
+    Mutant("hwa_gate", "never stops", "begun_q <= !finish;", "begun_q <= 1'b1;"),
+    Mutant(
+        "hwa_gate",
+        "takes back an offer",
+        "if (m_axis_tvalid) begun_q",
+        "if (pass) begun_q",
+    ),
+    Mutant("hwa_gate", "one beat short", "LAST = BEATS - 1;", "LAST = BEATS - 2;"),
+    Mutant(
+        "hwa_gate",
+        "passes what is to be dropped",
+        "&& !skip_q && !shut_q && !restart;",
+        "&& !shut_q && !restart;",
+    ),
+    Mutant(
+        "hwa_gate",
+        "drops one beat only",
+        "if (s_axis_tlast) skip_q <= 1'b0;",
+        "skip_q <= 1'b0;",
+    ),
+    Mutant("hwa_gate", "drops unasked", "skip_q   <= inside_q && resync;", "skip_q <= inside_q;"),
+    Mutant(
+        "hwa_gate",
+        "offers while what is behind is reset",
+        "&& !shut_q && !restart;",
+        "&& !shut_q;",
+    ),
+    Mutant("hwa_seal", "drops the beat on offer", "if (room) valid_q <= load;", "valid_q <= load;"),
+    Mutant(
+        "hwa_seal",
+        "leaves a frame cut",
+        "fill_q  <= count_q != {COUNT_W{1'b0}};",
+        "fill_q  <= 1'b0;",
+    ),
+    Mutant("hwa_seal", "fills for ever", "if (last) fill_q <= 1'b0;", ""),
+    Mutant(
+        "hwa_seal",
+        "counts a cut frame",
+        "whole_q <= !fill_q;",
+        "whole_q <= 1'b1;",
+    ),
+    Mutant(
+        "hwa_seal",
+        "loses what comes while it fills",
+        "room && !restart && !fill_q;",
+        "room && !restart;",
+    ),
+    Mutant("hwa_seal", "fill too long", "LAST = BEATS - 1;", "LAST = BEATS;"),
 ]
 
 
@@ -221,12 +324,14 @@ def test_story_can_happen(case, compiled):
 @pytest.mark.parametrize("mutant", MUTANTS, ids=str)
 def test_broken_twin_is_caught(mutant, tmp_path):
     case = next(case for case in CASES if case.module == mutant.module)
-    source = (RTL / "stream" / f"{mutant.module}.v").read_text()
-    holds, text = bounded(write_smt2(case, tmp_path, mutant.apply(source)), case.cycles)
+    source = mutant.apply(source_of(mutant.module))
+    holds, text = bounded(write_smt2(case, tmp_path, source), case.cycles)
     assert not holds, text
     assert "Assert failed in" in text
 
 
-def test_every_stream_module_with_a_proof_has_a_case_and_a_mutant():
-    proved = {p.stem for p in (RTL / "stream").glob("*.v") if "`ifdef FORMAL" in p.read_text()}
+def test_every_module_with_a_proof_has_a_case_and_a_mutant():
+    folders = [RTL / "stream", RTL / "system"]
+    files = [path for folder in folders for path in folder.glob("*.v")]
+    proved = {path.stem for path in files if "`ifdef FORMAL" in path.read_text()}
     assert proved == {case.module for case in CASES} == {mutant.module for mutant in MUTANTS}
