@@ -181,7 +181,7 @@ EITHER: dict[str, Row] = {
     "MultiheadAttention": _row(Attention, SEQUENCE[::-1]),
     "PReLU": _row(lambda: nn.PReLU(4), IMAGE),
     "PairwiseDistance": _row(lambda: nn.PairwiseDistance(keepdim=True), VECTOR, VECTOR),
-    "RMSNorm": _row(lambda: nn.RMSNorm(6), VECTOR),
+    "RMSNorm": _row(lambda: nn.RMSNorm(6, eps=1e-5), VECTOR),
     "RNN": _row(lambda: First(nn.RNN(6, 3, batch_first=True)), SEQUENCE),
     "RNNCell": _row(lambda: nn.RNNCell(6, 3), VECTOR),
     "RReLU": _row(nn.RReLU, VECTOR),
@@ -374,7 +374,7 @@ FUNCTIONS_EITHER: dict[str, tuple[Function, tuple[Shape, ...]]] = {
     "one_hot": (lambda x: F.one_hot(_index(x), 5).float(), (VECTOR,)),
     "pairwise_distance": (lambda a, b: F.pairwise_distance(a, b, keepdim=True), (VECTOR, VECTOR)),
     "prelu": (lambda x: F.prelu(x, torch.ones(4) / 4), (IMAGE,)),
-    "rms_norm": (lambda x: F.rms_norm(x, (6,)), (SEQUENCE,)),
+    "rms_norm": (lambda x: F.rms_norm(x, (6,), eps=1e-5), (SEQUENCE,)),
     "rrelu": (F.rrelu, (VECTOR,)),
     "rrelu_": (lambda x: F.rrelu_(x * 1), (VECTOR,)),
     "scaled_dot_product_attention": (
