@@ -116,6 +116,21 @@ def calibrate(
     return {name: collector.observed() for name, collector in collectors.items()}
 
 
+def pooled(graph: FloatGraph, seen: dict[str, Observed]) -> dict[str, Observed]:
+    """Return ``seen`` with the nodes of one group as if they were one value."""
+    groups: dict[str, list[str]] = {}
+    for node in graph.nodes:
+        if node.group and node.name in seen:
+            groups.setdefault(node.group, []).append(node.name)
+    for names in groups.values():
+        parts = [seen[name] for name in names]
+        sample = np.concatenate([part.sample for part in parts])
+        sample = sample[:: max(1, len(sample) // _SAMPLE) | 1]
+        lo, hi = min(part.lo for part in parts), max(part.hi for part in parts)
+        seen |= dict.fromkeys(names, Observed(lo, hi, np.append(sample, [lo, hi])))
+    return seen
+
+
 def _run(
     graph: FloatGraph, chunk: Sequence[torch.Tensor], collectors: dict[str, _Collector]
 ) -> None:

@@ -299,6 +299,18 @@ class Gather(FloatOp):
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Round(FloatOp):
+    """The same numbers, rounded where a requant stands behind it."""
+
+    kind: ClassVar[str] = "round"
+    role: ClassVar[Role] = Role.SUM
+
+    def run(self, *xs: torch.Tensor) -> torch.Tensor:
+        """Change nothing."""
+        return xs[0]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class FakeQuant(FloatOp):
     """``clip(round_half_even(x * 2^frac), lo, hi) * 2^-frac``."""
 
@@ -327,7 +339,8 @@ class FloatNode:
     """One op applied to named values. ``path`` is the PyTorch module it came from, as written.
 
     ``guard`` counts the bits beyond ``activation_bits`` that its result keeps when it is rounded:
-    a step inside a layer of several keeps some.
+    a step inside a layer of several keeps some. Nodes of one ``group``, if it has a name, are
+    the same step of a layer at different times: calibration gives them one format.
     """
 
     output: FloatValue
@@ -335,6 +348,7 @@ class FloatNode:
     inputs: tuple[str, ...]
     path: str
     guard: int = 0
+    group: str = ""
 
     @property
     def name(self) -> str:

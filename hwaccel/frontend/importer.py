@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 
 import numpy as np
@@ -19,17 +18,24 @@ from hwaccel.frontend.floatgraph import (
     Reshape,
 )
 from hwaccel.frontend.fold import fold, is_constant
-from hwaccel.frontend.program import Arg, Call, Constant, Program, Ref, reason, short, shown, where
+from hwaccel.frontend.program import (
+    Arg,
+    Call,
+    Constant,
+    Program,
+    Ref,
+    Turned,
+    finite,
+    identifier,
+    reason,
+    short,
+    shown,
+    where,
+)
 
-_MAX_NAME = 60
-# Returns the value of the call, or one for each of its results.
-Handler = Callable[["Importer", Call], str | tuple[str, ...]]
-
-
-def identifier(text: str) -> str:
-    """Return ``text`` as ``[a-z][a-z0-9_]*``; other characters become single underscores."""
-    name = re.sub(r"[^a-z0-9]+", "_", text.lower()[: 4 * _MAX_NAME])[:_MAX_NAME].strip("_")
-    return name if name[:1].isalpha() else f"n_{name}".rstrip("_")
+# A result is a value, or one whose batch is not in front; a handler returns it, or several.
+Result = str | Turned
+Handler = Callable[["Importer", Call], Result | tuple[Result, ...]]
 
 
 class Importer:
@@ -46,11 +52,13 @@ class Importer:
         self.batch = next(iter(program.inputs[0].shape), 0)
         self._shapes: dict[str, tuple[int, ...]] = {}
         self._values: dict[str, str] = {}
+        self._turned: dict[str, Turned] = {}
         # The value of which another is a reshape, and the one whose memory it shares.
         self._reshaped: dict[str, str] = {}
         self._roots: dict[str, str] = {}
         # Copies and what they are copies of: names apart for in-place calls, no nodes.
         self._copies: dict[str, str] = {}
+        self._notes: dict[str, tuple[str, ...]] = {}
         # What names that cannot be read stand for, and the way out.
         self._unreadable: dict[str, str] = {}
         self._constants = dict(program.constants)
@@ -102,6 +110,9 @@ class Importer:
             raise self.refuse(call, f"reads {self._unreadable[arg.name]}")
         if isinstance(arg, Ref) and arg.name in self._values:
             return self._values[arg.name]
+        turned = self.turned(arg)
+        if turned is not None:
+            raise self.refuse(call, f"operand {name!r} {_turned(turned)}")
         raise self.refuse(
             call,
             f"operand {name!r} must depend on the model's input, found {self._kind_of(arg)}; "
@@ -111,6 +122,15 @@ class Importer:
     def first(self, call: Call) -> str:
         """Return the float value that the first argument is."""
         return self.value(call, next(iter(call.args)))
+
+    def turned(self, arg: Arg) -> Turned | None:
+        """Return what ``arg`` is when its batch is not in front."""
+        return self._turned.get(arg.name) if isinstance(arg, Ref) else None
+
+    def ref(self, value: str) -> Ref:
+        """Return a reference to a value, to hand to another handler."""
+        self._values[f"<{value}>"] = value
+        return Ref(f"<{value}>")
 
     def _kind_of(self, arg: Arg) -> str:
         if isinstance(arg, Ref):
@@ -128,7 +148,7 @@ class Importer:
                 f"operand {name!r} must be a parameter or a constant, found "
                 f"{self._kind_of(arg)}; products of two computed values are not supported",
             )
-        return self._finite(call, known)
+        return finite(call, known)
 
     def vector(self, call: Call, name: str, size: int, default: float) -> Floats:
         """Return argument ``name`` as an array of ``size``; ``default`` where it is ``None``."""
@@ -138,19 +158,6 @@ class Importer:
         if array.shape != (size,):
             raise self.refuse(
                 call, f"{name} has shape {array.shape}, expected ({size},); repair the model"
-            )
-        return array
-
-    def _finite(self, call: Call, known: Constant) -> Floats:
-        if known.tensor.is_complex():
-            raise self.refuse(call, f"{shown(known.name)} is complex; use a real type")
-        array: Floats = known.tensor.detach().to(torch.float64).cpu().numpy().copy()
-        bad = ~np.isfinite(array)
-        if bad.any():
-            at = tuple(int(i) for i in np.argwhere(bad)[0])
-            raise FrontendError(
-                f"{where(call.path)}: {shown(known.name)} holds {array[at]} at index {at}; "
-                "retrain or repair the weights"
             )
         return array
 
@@ -187,15 +194,18 @@ class Importer:
         *inputs: str,
         shape: tuple[int, ...] = (),
         guard: int = 0,
+        group: str = "",
     ) -> str:
         """Add a node and return its value; ``shape`` where it is not that of the call's result.
 
-        ``guard`` counts the bits that a rounded result has beyond ``activation_bits``.
+        ``guard`` counts the bits that a rounded result has beyond ``activation_bits``; nodes of
+        one ``group`` get one format.
         """
         shape = shape or self.inner(call)
         name = self._unique(identifier(f"{call.path}_{op.kind}"))
         operands = tuple(self._original(value) for value in inputs)
-        self._nodes.append(FloatNode(FloatValue(name, shape), op, operands, call.path, guard))
+        output = FloatValue(name, shape)
+        self._nodes.append(FloatNode(output, op, operands, call.path, guard, group))
         self._shapes[name] = shape
         return name
 
@@ -221,6 +231,14 @@ class Importer:
                 call, f"{name} depends on the model's input; use indices that are constants"
             )
         return known.tensor.detach().cpu()
+
+    def note(self, value: str, parts: tuple[str, ...]) -> None:
+        """Remember what ``value`` was made of, for handlers that can use its parts."""
+        self._notes[value] = parts
+
+    def noted(self, value: str) -> tuple[str, ...]:
+        """Return what ``note`` was told about ``value``."""
+        return self._notes.get(self._original(value), ())
 
     def copy(self, call: Call, value: str) -> str:
         """Return a value equal to ``value`` that in-place calls change apart from it."""
@@ -293,16 +311,15 @@ class Importer:
     # --- the walk ---------------------------------------------------------------------------
 
     def run(self, handlers: dict[str, Handler]) -> FloatGraph:
-        """Import every call and return the graph of what the outputs need."""
+        """Import every call and return the graph, whatever the outputs need of it."""
         for call in self._program.calls:
             self._call(call, handlers)
         outputs = tuple(self._output(name) for name in self._program.outputs)
         if not outputs:
             raise FrontendError("the model returns no tensor; return at least one")
-        nodes = _needed(self._nodes, outputs)
         program = self._program
         name = identifier(program.name)
-        return FloatGraph(name, tuple(self._inputs), nodes, outputs, program.modules)
+        return FloatGraph(name, tuple(self._inputs), tuple(self._nodes), outputs, program.modules)
 
     def _call(self, call: Call, handlers: dict[str, Handler]) -> None:
         if is_constant(call, self._constants):
@@ -325,16 +342,23 @@ class Importer:
                 call, f"arguments do not fit together ({reason(error)}); export the model again"
             ) from None
         if isinstance(result, tuple):
-            self._values |= {n: v for n, v in zip(call.results, result, strict=True) if n}
+            for name, value in zip(call.results, result, strict=True):
+                self._bind(name, value)
             return
-        if in_place:
+        if in_place and isinstance(result, str):
             self._rebind(call, result)
-        self._values[call.results[0]] = result
+        self._bind(call.results[0], result)
         for name in filter(None, call.results[1:]):
             self._unreadable[name] = (
                 f"a further result of {short(call.target)}, of which only the first is supported; "
                 "leave the others out"
             )
+
+    def _bind(self, name: str, result: Result) -> None:
+        if isinstance(result, Turned):
+            self._turned[name] = result
+        elif name:
+            self._values[name] = result
 
     def _rebind(self, call: Call, result: str) -> None:
         old = self.first(call)
@@ -351,6 +375,8 @@ class Importer:
     def _output(self, name: str) -> str:
         if name in self._unreadable:
             raise FrontendError(f"output {shown(name)} is {self._unreadable[name]}")
+        if name in self._turned:
+            raise FrontendError(f"output {shown(name)} {_turned(self._turned[name])}")
         if name not in self._values:
             raise FrontendError(
                 f"output {shown(name)} does not depend on the model's input; return computed values"
@@ -374,14 +400,12 @@ def as_image(shape: tuple[int, ...]) -> tuple[int, int, int]:
     return shape[0], (1, *shape[1:])[-2], shape[-1]
 
 
+def _turned(found: Turned) -> str:
+    return (
+        f"has the batch on axis {found.axis}, expected in front; bring it there, for example with "
+        f"x.transpose(0, {found.axis}) or x[-1]"
+    )
+
+
 def _is_number(arg: Arg) -> bool:
     return isinstance(arg, int | float)
-
-
-def _needed(nodes: list[FloatNode], outputs: tuple[str, ...]) -> tuple[FloatNode, ...]:
-    wanted, kept = set(outputs), []
-    for node in reversed(nodes):
-        if node.name in wanted:
-            wanted.update(node.inputs)
-            kept.append(node)
-    return tuple(reversed(kept))

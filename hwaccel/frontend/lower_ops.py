@@ -26,6 +26,7 @@ from hwaccel.frontend.floatgraph import (
     Multiply,
     Relu,
     Reshape,
+    Round,
     Subtract,
     ZeroPad2d,
 )
@@ -88,6 +89,10 @@ def _function(low: Lowering, node: FloatNode, op: Function, x: str) -> str:
     scaled = np.nan_to_num(np.rint(np.ldexp(found, fixed.frac)), posinf=fixed.hi, neginf=fixed.lo)
     entries = np.clip(scaled, fixed.lo, fixed.hi).astype(np.int64)
     return low.add(node, ops.Tabulate(IntArray(entries), type.lo, fixed.frac), x)
+
+
+def _rounded(low: Lowering, node: FloatNode, op: Round, x: str) -> str:
+    return x
 
 
 def _minmax(low: Lowering, node: FloatNode, op: MinMax, a: str, b: str) -> str:
@@ -170,6 +175,7 @@ LOWER: dict[type[FloatOp], Lower] = {
     Relu: _relu,
     Clip: _clip,
     Reshape: _reshape,
+    Round: _rounded,
     Gather: _gather,
     FakeQuant: _fake_quant,
 }

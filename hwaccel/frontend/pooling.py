@@ -17,7 +17,7 @@ from hwaccel.frontend.floatgraph import (
     Pair,
     ZeroPad2d,
 )
-from hwaccel.frontend.importer import Importer
+from hwaccel.frontend.importer import Importer, Result
 from hwaccel.frontend.program import Call
 
 _NO_PADDING: Padding = (0, 0, 0, 0)
@@ -159,8 +159,14 @@ def pad(i: Importer, call: Call) -> str | tuple[str, ...]:
     return i.add_image(call, ZeroPad2d((top, left, bottom, right)), x)
 
 
-def reshape(i: Importer, call: Call) -> str:
-    """Flatten, view, reshape, squeeze, unsqueeze: whatever keeps the batch axis and the order."""
+def reshape(i: Importer, call: Call) -> Result | tuple[Result, ...]:
+    """Flatten, view, reshape, squeeze, unsqueeze: whatever keeps the order."""
+    shape = call.shapes[0]
+    turned = i.turned(next(iter(call.args.values()))) is not None
+    # One frame alone does not show that the axis in front of it is a new one.
+    alone = i.batch == 1 and call.target.startswith("aten.unsqueeze.")
+    if turned or alone or shape[:1] != (i.batch,):
+        return moves.view(i, call)
     return i.reshape(call, i.first(call), i.inner(call))
 
 

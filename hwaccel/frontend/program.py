@@ -7,13 +7,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from hwaccel.errors import FrontendError
 
 _TARGET = re.compile(r"aten\.([A-Za-z_][A-Za-z0-9_]*)\.([A-Za-z_][A-Za-z0-9_]*)")
 _MAX_NAME = 80
 _MAX_REASON = 200
+_MAX_IDENTIFIER = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +84,17 @@ class Call:
 
 
 @dataclass(frozen=True, slots=True)
+class Turned:
+    """A value whose batch stands on another axis than the first: on ``axis``, counted with it.
+
+    ``value`` names the value with the batch in front.
+    """
+
+    value: str
+    axis: int
+
+
+@dataclass(frozen=True, slots=True)
 class Program:
     """A model: calls in order, on inputs and constants."""
 
@@ -115,6 +129,34 @@ def short(target: str) -> str:
     """Return the name users know: ``conv2d`` for ``aten.conv2d.default``."""
     parts = target.split(".")
     return shown(parts[1] if len(parts) == 3 and parts[0] == "aten" else target)
+
+
+def identifier(text: str) -> str:
+    """Return ``text`` as ``[a-z][a-z0-9_]*``; other characters become single underscores."""
+    name = re.sub(r"[^a-z0-9]+", "_", text.lower()[: 4 * _MAX_IDENTIFIER])[:_MAX_IDENTIFIER].strip("_")
+    return name if name[:1].isalpha() else f"n_{name}".rstrip("_")
+
+
+def finite(call: Call, known: Constant) -> NDArray[np.float64]:
+    """Return a constant that ``call`` uses in float64.
+
+    Raises:
+        FrontendError: it holds numbers that are complex, infinite or NaN.
+    """
+    if known.tensor.is_complex():
+        raise FrontendError(
+            f"{where(call.path)}: {short(call.target)}: {shown(known.name)} is complex; use a real "
+            "type"
+        )
+    array: NDArray[np.float64] = known.tensor.detach().to(torch.float64).cpu().numpy().copy()
+    bad = ~np.isfinite(array)
+    if bad.any():
+        at = tuple(int(i) for i in np.argwhere(bad)[0])
+        raise FrontendError(
+            f"{where(call.path)}: {shown(known.name)} holds {array[at]} at index {at}; "
+            "retrain or repair the weights"
+        )
+    return array
 
 
 def references(arg: Arg) -> list[str]:

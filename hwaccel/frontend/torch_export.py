@@ -5,16 +5,18 @@ from __future__ import annotations
 import torch
 
 from hwaccel.errors import FrontendError
-from hwaccel.frontend import functions, layers, moves, pooling, resize
+from hwaccel.frontend import functions, layers, moves, pooling, recurrent, resize, turned
 from hwaccel.frontend.export import Example, export, read
 from hwaccel.frontend.floatgraph import FloatGraph
 from hwaccel.frontend.importer import Handler, Importer
+from hwaccel.frontend.pieces import needed
 from hwaccel.frontend.program import Program
 
 HANDLERS: dict[str, Handler] = {
     **{f"aten.{name}": moves.view for name in moves.VIEWS.split()},
     **dict.fromkeys(functions.targets(), functions.tabled),
     **{f"aten.{name}": moves.copy for name in moves.COPIES.split()},
+    **recurrent.HANDLERS,
     "aten.linear.default": layers.linear,
     "aten.matmul.default": layers.matmul,
     "aten.mm.default": layers.matmul,
@@ -136,4 +138,4 @@ def trace(
         program = model
     else:
         program = read(model)
-    return Importer(program).run(HANDLERS)
+    return needed(Importer(program).run(turned.wrapped(HANDLERS)))
