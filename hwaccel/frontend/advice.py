@@ -9,8 +9,7 @@ _ADVICE = {
     "use a LeakyReLU with a fixed slope": "prelu rrelu",
     "use BatchNorm, which becomes constants": "layer_norm group_norm instance_norm rms_norm",
     "use convolutions and linear layers": (
-        "scaled_dot_product_attention embedding bmm einsum conv3d "
-        "_native_multi_head_attention"
+        "scaled_dot_product_attention embedding bmm einsum conv3d _native_multi_head_attention"
     ),
     "use bilinear or nearest upsampling": "upsample_bicubic2d grid_sampler",
     "use torch.stack or torch.cat along an axis behind the batch": "column_stack vstack dstack",

@@ -21,12 +21,14 @@ from hwaccel.frontend.fold import fold, is_constant
 from hwaccel.frontend.program import (
     Arg,
     Call,
-    Constant,
     Program,
     Ref,
     Turned,
+    as_image,
     finite,
+    frame_shape,
     identifier,
+    is_turned,
     reason,
     short,
     shown,
@@ -68,18 +70,7 @@ class Importer:
             self._input(placeholder.name, placeholder.shape)
 
     def _input(self, name: str, shape: tuple[int, ...]) -> None:
-        inner = shape[1:]
-        if not shape or shape[0] != self.batch:
-            raise FrontendError(
-                f"input {shown(name)}: shape {shape} has another batch size than the first input"
-            )
-        if 0 in inner:
-            raise FrontendError(f"input {shown(name)}: shape {shape} has an empty axis")
-        if not 1 <= len(inner) <= 3:
-            raise FrontendError(
-                f"input {shown(name)}: shape {inner} without the batch axis has {len(inner)} axes, "
-                "expected 1 to 3: (features,), (channels, length) or (channels, height, width)"
-            )
+        inner = frame_shape(name, shape, self.batch)
         unique = self._unique(identifier(name))
         self._inputs.append(FloatValue(unique, inner))
         self._values[name] = unique
@@ -112,7 +103,7 @@ class Importer:
             return self._values[arg.name]
         turned = self.turned(arg)
         if turned is not None:
-            raise self.refuse(call, f"operand {name!r} {_turned(turned)}")
+            raise self.refuse(call, f"operand {name!r} {is_turned(turned)}")
         raise self.refuse(
             call,
             f"operand {name!r} must depend on the model's input, found {self._kind_of(arg)}; "
@@ -172,6 +163,8 @@ class Importer:
         array = np.array(arg, np.float64) if _is_number(arg) else self.constant(call, name)
         if not np.isfinite(array).all():
             raise self.refuse(call, f"operand {name!r} is {arg}; use a finite number")
+        if array.ndim == rank + 1 and (array == array[:1]).all():
+            array = array[:1]  # made for the batch, but for all frames alike
         shape = (1,) * (rank + 1 - array.ndim) + array.shape
         if len(shape) != rank + 1 or shape[0] != 1:
             raise self.refuse(
@@ -376,7 +369,7 @@ class Importer:
         if name in self._unreadable:
             raise FrontendError(f"output {shown(name)} is {self._unreadable[name]}")
         if name in self._turned:
-            raise FrontendError(f"output {shown(name)} {_turned(self._turned[name])}")
+            raise FrontendError(f"output {shown(name)} {is_turned(self._turned[name])}")
         if name not in self._values:
             raise FrontendError(
                 f"output {shown(name)} does not depend on the model's input; return computed values"
@@ -393,18 +386,6 @@ class Importer:
                 f"output {shown(name)} is an input of the model, unchanged; leave it out"
             )
         return value
-
-
-def as_image(shape: tuple[int, ...]) -> tuple[int, int, int]:
-    """Return ``(C, L)`` as ``(C, 1, L)``, and images as they are."""
-    return shape[0], (1, *shape[1:])[-2], shape[-1]
-
-
-def _turned(found: Turned) -> str:
-    return (
-        f"has the batch on axis {found.axis}, expected in front; bring it there, for example with "
-        f"x.transpose(0, {found.axis}) or x[-1]"
-    )
 
 
 def _is_number(arg: Arg) -> bool:

@@ -146,7 +146,7 @@ def _over_axes(i: Importer, call: Call, make: Callable[[Pair], FloatOp]) -> str:
     return i.reshape(call, i.add(call, make(kernel), image, shape=result), i.inner(call))
 
 
-def pad(i: Importer, call: Call) -> str | tuple[str, ...]:
+def pad(i: Importer, call: Call) -> Result | tuple[Result, ...]:
     """Padding with zeros at the borders of an image; any other moves elements."""
     sizes = call.integers("pad")
     mode, value = call.args.get("mode", "constant"), call.args.get("value") or 0

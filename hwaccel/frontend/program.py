@@ -133,7 +133,9 @@ def short(target: str) -> str:
 
 def identifier(text: str) -> str:
     """Return ``text`` as ``[a-z][a-z0-9_]*``; other characters become single underscores."""
-    name = re.sub(r"[^a-z0-9]+", "_", text.lower()[: 4 * _MAX_IDENTIFIER])[:_MAX_IDENTIFIER].strip("_")
+    name = re.sub(r"[^a-z0-9]+", "_", text.lower()[: 4 * _MAX_IDENTIFIER])[:_MAX_IDENTIFIER].strip(
+        "_"
+    )
     return name if name[:1].isalpha() else f"n_{name}".rstrip("_")
 
 
@@ -170,3 +172,37 @@ def reason(error: Exception) -> str:
     """Return the first line of what an error says."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return shown(lines[0].rstrip("."), _MAX_REASON) if lines else type(error).__name__
+
+
+def frame_shape(name: str, shape: tuple[int, ...], batch: int) -> tuple[int, ...]:
+    """Return the shape of an input without the batch.
+
+    Raises:
+        FrontendError: it has another batch than ``batch``, or a rank that no stream has.
+    """
+    inner = shape[1:]
+    if not shape or shape[0] != batch:
+        raise FrontendError(
+            f"input {shown(name)}: shape {shape} has another batch size than the first input"
+        )
+    if 0 in inner:
+        raise FrontendError(f"input {shown(name)}: shape {shape} has an empty axis")
+    if not 1 <= len(inner) <= 3:
+        raise FrontendError(
+            f"input {shown(name)}: shape {inner} without the batch axis has {len(inner)} axes, "
+            "expected 1 to 3: (features,), (channels, length) or (channels, height, width)"
+        )
+    return inner
+
+
+def is_turned(found: Turned) -> str:
+    """Return what is wrong with a value whose batch is not in front, and the way out."""
+    return (
+        f"has the batch on axis {found.axis}, expected in front; bring it there, for example with "
+        f"x.transpose(0, {found.axis}) or x[-1]"
+    )
+
+
+def as_image(shape: tuple[int, ...]) -> tuple[int, int, int]:
+    """Return ``(C, L)`` as ``(C, 1, L)``, and images as they are."""
+    return shape[0], (1, *shape[1:])[-2], shape[-1]

@@ -19,7 +19,7 @@ from hwaccel.frontend.program import Arg, Call, Turned
 from hwaccel.frontend.steps import GUARD, Steps, Term
 
 # Steps of all layers and directions together. Each is hardware of its own.
-MOST_STEPS = 512
+MOST_STEPS = 256
 
 # The states after a step, the one that is put out first.
 States = tuple[Term, ...]
@@ -94,7 +94,8 @@ class Gru(Kind):
     def biases(self, w: Weights) -> Floats:
         """Leave out the bias that the reset gate multiplies."""
         rows = 2 * len(w.b_hh) // 3
-        return w.b_ih + np.concatenate([w.b_hh[:rows], np.zeros(rows // 2)])
+        bias: Floats = w.b_ih + np.concatenate([w.b_hh[:rows], np.zeros(rows // 2)])
+        return bias
 
     def step(self, s: Steps, w: Weights, x: Term, states: States) -> tuple[Term, States]:
         """Return ``h`` rounded, and with guard bits as the state."""
@@ -130,7 +131,9 @@ def _cell(kind: Kind, i: Importer, call: Call) -> str | tuple[str, ...]:
     b_ih, b_hh = (i.vector(call, name, len(ih), 0.0) for name in ("b_ih", "b_hh"))
     w = Weights(ih, hh, b_ih, b_hh, None).turned(kind.order)
     args = call.args["hx"]
-    states = tuple(_vector(i, call, "hx", a) for a in (args if isinstance(args, tuple) else (args,)))
+    states = tuple(
+        _vector(i, call, "hx", a) for a in (args if isinstance(args, tuple) else (args,))
+    )
     steps = Steps(i, call, call.path)
     x = steps.dense("input", _vector(i, call, "input", call.args["input"]), w.ih, kind.biases(w))
     y, after = kind.step(steps, w, x, states)
@@ -156,7 +159,7 @@ def _layer(kind: Kind, i: Importer, call: Call) -> tuple[Result, ...]:
     if call.args["train"] and call.args["dropout"]:
         raise i.refuse(call, "has active dropout; convert in eval mode")
     batch_axis = 0 if call.args["batch_first"] else 1
-    xs = _sequence(i, call, batch_axis)
+    xs: str | list[Term] = _sequence(i, call, batch_axis)
     weights = _weights(i, call, kind)
     length = call.shapes[0][1 - batch_axis]
     if length * len(weights) > MOST_STEPS:
@@ -166,8 +169,7 @@ def _layer(kind: Kind, i: Importer, call: Call) -> tuple[Result, ...]:
             f"own, and at most {MOST_STEPS} in all fit; shorten the sequence, or use convolutions "
             "over time",
         )
-    hx = call.args["hx"]
-    states = [_initial(i, call, a, len(weights)) for a in (hx if isinstance(hx, tuple) else (hx,))]
+    states = [_initial(i, call, arg, len(weights)) for arg in _each(call.args["hx"])]
     directions = 2 if call.args["bidirectional"] else 1
     finals: list[States] = []
     for first in range(0, len(weights), directions):
@@ -178,13 +180,15 @@ def _layer(kind: Kind, i: Importer, call: Call) -> tuple[Result, ...]:
             out, final = _direction(kind, steps, weights[place], xs, begin, place - first == 1)
             sides.append(out)
             finals.append(final)
-        xs = sides[0]
+        one, other = sides[0], sides[-1]
         if directions == 2:
-            xs = [steps.join("both", a, b) for a, b in zip(*sides, strict=True)]
-    out = _stacked(i, call, xs)
-    i.note(out, tuple(x for x in xs if isinstance(x, str)))
+            one = [steps.join("both", a, b) for a, b in zip(one, other, strict=True)]
+        xs = one
+    assert isinstance(xs, list)
+    all_steps = _stacked(i, call, xs)
+    i.note(all_steps, tuple(x for x in xs if isinstance(x, str)))
     ends = [_stacked(i, call, [f[k] for f in finals]) for k in range(kind.states)]
-    return (Turned(out, 1) if batch_axis else out, *(Turned(end, 1) for end in ends))
+    return (Turned(all_steps, 1) if batch_axis else all_steps, *(Turned(end, 1) for end in ends))
 
 
 def _sequence(i: Importer, call: Call, batch_axis: int) -> str | list[Term]:
@@ -230,8 +234,21 @@ def _projected(s: Steps, xs: str, weight: Floats, bias: Floats) -> list[Term]:
     op = Conv2d(weight[:, :, None, None], bias, (1, 1), (0, 0, 0, 0), (1, 1), 1)
     rows = len(bias)
     y = s.i.add(s.call, op, image, shape=(rows, 1, length), guard=GUARD, group=f"{s.group}:input")
-    places = np.arange(rows) * length
-    return [moves.gather(s.i, s.call, y, places + t, (rows,)) for t in range(length)]
+    return _halved(s, y)
+
+
+def _halved(s: Steps, y: str) -> list[Term]:
+    """Cut ``(rows, 1, T)`` into its steps by halves, so that no buffer holds much for a step."""
+    rows, _, length = s.i.shape(y)
+    if length == 1:
+        return [s.i.reshape(s.call, y, (rows,))]
+    places = np.arange(rows * length).reshape(rows, 1, length)
+    halves = (places[:, :, : length // 2], places[:, :, length // 2 :])
+    return [
+        step
+        for half in halves
+        for step in _halved(s, moves.gather(s.i, s.call, y, half.ravel(), half.shape))
+    ]
 
 
 def _stacked(i: Importer, call: Call, terms: Sequence[Term]) -> str:
@@ -283,6 +300,10 @@ def _initial(i: Importer, call: Call, arg: Arg, count: int) -> list[Term]:
     size = i.shape(turned.value)[-1]
     flat = i.reshape(call, turned.value, (count * size,))
     return [steps.part(flat, k * size, (k + 1) * size) for k in range(count)]
+
+
+def _each(arg: Arg) -> tuple[Arg, ...]:
+    return arg if isinstance(arg, tuple) else (arg,)
 
 
 def _packed(i: Importer, call: Call) -> str:

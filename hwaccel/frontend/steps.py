@@ -88,7 +88,8 @@ class Steps:
             return self._node(Multiply(), role, a, b, size=self.size(a), guard=guard)
         if isinstance(a, str) or isinstance(b, str):
             x, scale = (a, b) if isinstance(a, str) else (b, a)
-            return self._affine(role, x, scale, 0.0, guard) if np.any(scale) else 0.0 * scale
+            assert not isinstance(scale, str)
+            return self._affine(role, x, scale, 0.0, guard) if scale.any() else 0.0 * scale
         return a * b
 
     def _affine(
