@@ -16,8 +16,8 @@ _ADVICE = {
     "use AvgPool2d, or MaxPool2d with a fixed kernel": (
         "adaptive_max_pool1d adaptive_max_pool2d max lp_pool2d fractional_max_pool2d"
     ),
-    "compare and select outside the model": "where gt lt ge le eq",
-    "switch observers off and keep no state between frames": "copy_ fill_ zero_",
+    "compare and select outside the model": "gt lt ge le eq",
+    "use fixed numbers, stored in the model": "rand randn randint rand_like randn_like bernoulli",
 }
 _BY_NAME = {name: text for text, names in _ADVICE.items() for name in names.split()}
 

@@ -13,12 +13,15 @@ from typing import Any, TypeAlias
 import torch
 from numpy.typing import NDArray
 from torch.export.graph_signature import InputKind, OutputKind, OutputSpec, TensorArgument
+from torch.utils._pytree import tree_leaves
 
 from hwaccel.errors import FrontendError
 from hwaccel.frontend.program import Arg, Call, Constant, Placeholder, Program, Ref, reason, shown
 
 # Fake tensors cost nothing, and a batch of this size shows which calls touch the batch axis.
 _BATCH = 7
+# Another size, to see what depends on it.
+_FEWER = 5
 _RESULTS = (torch.Tensor, tuple, list)
 
 Example: TypeAlias = "NDArray[Any] | torch.Tensor | Sequence[NDArray[Any] | torch.Tensor]"
@@ -43,6 +46,30 @@ def export(model: torch.nn.Module, example: Example) -> Program:
             raise _failure(model, inputs, error) from None
     modules = tuple(path for path, _ in model.named_modules(remove_duplicate=False))
     return read(exported, type(model).__name__, modules)
+
+
+def check_frames(model: torch.nn.Module, program: Program) -> None:
+    """Refuse a model whose result for a frame depends on how many frames come with it.
+
+    The program holds the size of the batch it was exported with wherever ``forward`` reads it, so
+    this asks the model itself: two batches that begin alike must give results that do.
+    """
+    like = next((p for p in model.parameters() if p.is_floating_point()), torch.zeros(0))
+    rng = torch.Generator().manual_seed(0)
+    xs = [torch.randn(value.shape, generator=rng).to(like) for value in program.inputs]
+    with _evaluating(model), _quiet(), torch.no_grad():
+        try:
+            many = tree_leaves(model(*(x.clone() for x in xs)))
+            few = tree_leaves(model(*(x[:_FEWER].clone() for x in xs)))
+        except Exception:  # what cannot be run cannot be asked
+            return
+    for a, b in zip(many, few, strict=False):
+        start = a[: len(b)] if a.shape[:1] == (_BATCH,) else a
+        if start.shape != b.shape or not torch.allclose(start, b, 1e-2, 1e-4, equal_nan=True):
+            raise FrontendError(
+                f"{type(model).__name__}: the result for a frame depends on the size of the batch; "
+                "let forward read no more of it than shapes need"
+            )
 
 
 def read(

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from hwaccel.errors import FrontendError, HwaccelError
 from hwaccel.frontend.advice import advice
@@ -55,9 +56,10 @@ class Importer:
         self._shapes: dict[str, tuple[int, ...]] = {}
         self._values: dict[str, str] = {}
         self._turned: dict[str, Turned] = {}
-        # The value of which another is a reshape, and the one whose memory it shares.
+        # The value of which another is a reshape, and the one whose memory it shares, with the
+        # places of its elements there; None where these are all in their order.
         self._reshaped: dict[str, str] = {}
-        self._roots: dict[str, str] = {}
+        self._roots: dict[str, tuple[str, NDArray[np.int64] | None]] = {}
         # Copies and what they are copies of: names apart for in-place calls, no nodes.
         self._copies: dict[str, str] = {}
         self._notes: dict[str, tuple[str, ...]] = {}
@@ -209,12 +211,17 @@ class Importer:
             return value if shape == self._shapes[value] else source
         result = self.add(call, Reshape(shape), source, shape=shape)
         self._reshaped[result] = source
-        self._roots[result] = self._root(source)
+        self._roots[result] = self.view_of(source)
         return result
 
-    def share(self, value: str, source: str) -> None:
-        """Note that ``value`` shares memory with ``source``."""
-        self._roots[value] = self._root(source)
+    def share(self, value: str, source: str, places: NDArray[np.int64]) -> None:
+        """Note that ``value`` shares memory with ``source``: the elements at ``places`` there."""
+        root, inner = self.view_of(source)
+        self._roots[value] = root, places if inner is None else inner[places]
+
+    def view_of(self, value: str) -> tuple[str, NDArray[np.int64] | None]:
+        """Return the value of whose memory ``value`` is a view, and the places there."""
+        return self._roots.get(value, (value, None))
 
     def tensor(self, call: Call, name: str, ref: Ref) -> torch.Tensor:
         """Return the constant tensor ``ref`` in argument ``name``, such as an index."""
@@ -291,9 +298,6 @@ class Importer:
             value = self._copies[value]
         return value
 
-    def _root(self, value: str) -> str:
-        return self._roots.get(value, value)
-
     def _unique(self, name: str) -> str:
         candidate, number = name, 1
         while candidate in self._shapes:
@@ -336,34 +340,25 @@ class Importer:
             ) from None
         if isinstance(result, tuple):
             for name, value in zip(call.results, result, strict=True):
-                self._bind(name, value)
+                self.bind(name, value)
             return
-        if in_place and isinstance(result, str):
-            self._rebind(call, result)
-        self._bind(call.results[0], result)
+        self.bind(call.results[0], result)
         for name in filter(None, call.results[1:]):
             self._unreadable[name] = (
                 f"a further result of {short(call.target)}, of which only the first is supported; "
                 "leave the others out"
             )
 
-    def _bind(self, name: str, result: Result) -> None:
+    def bound(self) -> dict[str, Result]:
+        """Return what names of the program stand for."""
+        return {**self._values, **self._turned}
+
+    def bind(self, name: str, result: Result) -> None:
+        """Let ``name`` stand for ``result``."""
         if isinstance(result, Turned):
             self._turned[name] = result
         elif name:
             self._values[name] = result
-
-    def _rebind(self, call: Call, result: str) -> None:
-        old = self.first(call)
-        self._roots[result] = self._root(old)
-        for name, value in self._values.items():
-            if value == old:
-                self._values[name] = result
-            elif self._root(value) == self._root(old):
-                self._unreadable[name] = (
-                    f"a view of a tensor that {short(call.target)} has changed in place; "
-                    "use the version that is not in place"
-                )
 
     def _output(self, name: str) -> str:
         if name in self._unreadable:
@@ -376,6 +371,11 @@ class Importer:
             )
         value = self._original(self._values[name])
         rank = len(self._shapes[value])
+        if rank == 0:
+            raise FrontendError(
+                f"output {shown(name)} has shape () besides the batch, which is no tensor of one "
+                "element or more; keep an axis, for example with x[:, 0:1] or keepdim=True"
+            )
         if rank > 3:
             raise FrontendError(
                 f"output {shown(name)} has {rank} axes besides the batch, expected 1 to 3; reshape "

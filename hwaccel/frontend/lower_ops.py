@@ -147,8 +147,8 @@ def _gather(low: Lowering, node: FloatNode, op: Gather, x: str) -> str:
 
 
 def _wired(shape: tuple[int, ...]) -> tuple[int, ...]:
-    """Return a shape of at most three axes with the same elements in the same order."""
-    return shape if len(shape) <= 3 else (*shape[:2], prod(shape[2:]))
+    """Return a shape of one to three axes with the same elements in the same order."""
+    return (shape or (1,)) if len(shape) <= 3 else (*shape[:2], prod(shape[2:]))
 
 
 def _fake_quant(low: Lowering, node: FloatNode, op: FakeQuant, x: str) -> str:

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from hwaccel.frontend.floatgraph import Gather
 from hwaccel.frontend.importer import Importer, Result
@@ -34,6 +35,8 @@ upsample_nearest1d.default upsample_nearest1d.vec upsample_nearest2d.default
 upsample_nearest2d.vec _upsample_nearest_exact1d.vec _upsample_nearest_exact2d.vec
 _upsample_nearest_exact1d.default _upsample_nearest_exact2d.default _unsafe_index.Tensor
 """
+Places = NDArray[np.int64]
+
 # A gather keeps one number per element; beyond, tables grow past use.
 _MOST = 1 << 22
 _MIXED = "moves elements from one frame of the batch to another"
@@ -66,7 +69,7 @@ def _moved(i: Importer, call: Call, *, shares: bool) -> Result | tuple[Result, .
         if not call.results[place]:
             values.append("")
             continue
-        if not axis:
+        if not axis and rows.shape != (i.batch,):
             i.inner(call, place)
         if axis is None or rows.shape != call.shapes[place]:
             raise i.refuse(call, _MIXED)
@@ -76,9 +79,7 @@ def _moved(i: Importer, call: Call, *, shares: bool) -> Result | tuple[Result, .
     return tuple(values) if len(call.results) > 1 else values[0]
 
 
-def _run(
-    i: Importer, call: Call, args: dict[str, Arg], x: Turned, batch: int
-) -> list[np.ndarray[Any, Any]]:
+def _run(i: Importer, call: Call, args: dict[str, Arg], x: Turned, batch: int) -> list[Places]:
     """Return the results of the call on ``batch`` frames that hold the places of elements."""
     first = next(iter(call.args))
     shape = (batch, *i.shape(x.value))
@@ -130,7 +131,7 @@ def _axes(
     call: Call,
     args: dict[str, Arg],
     x: Turned,
-    found: list[np.ndarray[Any, Any]],
+    found: list[Places],
 ) -> list[int | None]:
     """Return where the batch of every result is; ``None`` where frames are mixed.
 
@@ -151,7 +152,15 @@ def _axes(
     return axes
 
 
-def _batch_axis(rows: np.ndarray[Any, Any], batch: int, size: int) -> int | None:
+def frame(i: Importer, call: Call, rows: Places, size: int) -> Places:
+    """Return what the first frame of a result holds; refuse one that mixes frames."""
+    if rows.shape[0] != i.batch or not _own(rows.reshape(i.batch, -1), size):
+        raise i.refuse(call, _MIXED)
+    first: Places = rows[0]
+    return first
+
+
+def _batch_axis(rows: Places, batch: int, size: int) -> int | None:
     """Return the axis along which every frame holds the same places, each of its own frame."""
     for axis, length in enumerate(rows.shape):
         frames = np.moveaxis(rows, axis, 0)
@@ -160,7 +169,7 @@ def _batch_axis(rows: np.ndarray[Any, Any], batch: int, size: int) -> int | None
     return None
 
 
-def _own(rows: np.ndarray[Any, Any], size: int) -> bool:
+def _own(rows: Places, size: int) -> bool:
     """Tell whether every frame holds the same places, each of its own frame, or padding."""
     offset = np.arange(len(rows))[:, None] * size
     local = np.where(rows < 0, -1, rows - offset)
@@ -172,7 +181,7 @@ def gather(
     i: Importer,
     call: Call,
     x: str,
-    source: np.ndarray[Any, Any],
+    source: Places,
     shape: tuple[int, ...],
     fill: float = 0.0,
     *,
@@ -184,7 +193,7 @@ def gather(
         return same if shares else i.copy(call, same)
     result = i.add(call, Gather(IntArray(source), shape, fill), x, shape=shape)
     if shares:
-        i.share(result, x)
+        i.share(result, x, source)
     return result
 
 

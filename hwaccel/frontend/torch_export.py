@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 
 from hwaccel.errors import FrontendError
-from hwaccel.frontend import functions, layers, moves, pooling, recurrent, resize, turned
-from hwaccel.frontend.export import Example, export, read
+from hwaccel.frontend import functions, layers, moves, pooling, recurrent, resize, turned, writes
+from hwaccel.frontend.export import Example, check_frames, export, read
 from hwaccel.frontend.floatgraph import FloatGraph
 from hwaccel.frontend.importer import Handler, Importer
 from hwaccel.frontend.pieces import needed
@@ -138,4 +138,7 @@ def trace(
         program = model
     else:
         program = read(model)
-    return needed(Importer(program).run(turned.wrapped(HANDLERS)))
+    graph = needed(Importer(program).run(turned.wrapped(writes.wrapped(HANDLERS))))
+    if isinstance(model, torch.nn.Module):
+        check_frames(model, program)
+    return graph
