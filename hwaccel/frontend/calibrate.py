@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -57,8 +58,7 @@ def batches(
     """
     if calibration is None:
         raise FrontendError("calibration data is needed; give an array (N, ...) per input")
-    single = hasattr(calibration, "shape")
-    arrays = [calibration] if single else list(calibration)  # type: ignore[arg-type]
+    arrays = _flat(graph, calibration)
     if len(arrays) != len(graph.inputs):
         raise FrontendError(
             f"calibration: found {len(arrays)} arrays, expected {len(graph.inputs)}, "
@@ -93,6 +93,29 @@ def batches(
         lengths = ", ".join(str(len(t)) for t in tensors)
         raise FrontendError(f"calibration: inputs have {lengths} frames, expected equally many")
     return tensors
+
+
+def _flat(graph: FloatGraph, given: Any) -> list[Any]:
+    """Return arrays in the order of the inputs; they may be named, and nested as ``forward`` does.
+
+    Lists of numbers are arrays, lists of arrays are not.
+    """
+    if isinstance(given, Mapping):
+        inputs = [value.name for value in graph.inputs]
+        first = {
+            key: next((n for n, name in enumerate(inputs) if f"{name}_".startswith(f"{key}_")), 0)
+            for key in given
+        }
+        return _flat(graph, [given[key] for key in sorted(given, key=first.__getitem__)])
+    if hasattr(given, "shape"):
+        return [given]
+    parts = []
+    for item in given:
+        nested = isinstance(item, tuple | Mapping) or (
+            isinstance(item, list) and all(hasattr(x, "shape") for x in item)
+        )
+        parts += _flat(graph, item) if nested else [item]
+    return parts
 
 
 def calibrate(

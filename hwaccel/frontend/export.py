@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import io
 import logging
 import re
@@ -13,7 +14,7 @@ from typing import Any, TypeAlias
 import torch
 from numpy.typing import NDArray
 from torch.export.graph_signature import InputKind, OutputKind, OutputSpec, TensorArgument
-from torch.utils._pytree import tree_leaves
+from torch.utils._pytree import tree_flatten, tree_leaves, tree_unflatten
 
 from hwaccel.errors import FrontendError
 from hwaccel.frontend.program import Arg, Call, Constant, Placeholder, Program, Ref, reason, shown
@@ -24,24 +25,28 @@ _BATCH = 7
 _FEWER = 5
 _RESULTS = (torch.Tensor, tuple, list)
 
-Example: TypeAlias = "NDArray[Any] | torch.Tensor | Sequence[NDArray[Any] | torch.Tensor]"
+Example: TypeAlias = "NDArray[Any] | torch.Tensor | Sequence[Any] | Mapping[str, Any]"
 
 
 def export(model: torch.nn.Module, example: Example) -> Program:
     """Export ``model`` in eval mode and leave it as it was.
 
     ``example`` is one array per input of ``forward``, each with a leading batch axis; only its
-    shape matters.
+    shape matters. A mapping gives inputs by name; tuples, lists and mappings inside are passed on
+    as they are.
 
     Raises:
         FrontendError: the example does not fit, or ``torch.export`` cannot trace the model.
     """
-    arrays = _examples(example)
+    given = example if isinstance(example, Mapping) else _listed(example)
+    leaves, spec = tree_flatten(_by_parameter(model, given))
     like = next((p for p in model.parameters() if p.is_floating_point()), torch.zeros(0))
-    inputs = tuple(like.new_zeros(_BATCH, *array.shape[1:]) for array in arrays)
+    inputs = tuple(like.new_zeros(_BATCH, *array.shape[1:]) for array in _examples(leaves))
+    made = tree_unflatten(inputs, spec)
+    args, keywords = ((), made) if isinstance(given, Mapping) else (made, {})
     with _evaluating(model), _quiet():
         try:
-            exported = torch.export.export(model, inputs)
+            exported = torch.export.export(model, args, keywords)
         except Exception as error:
             raise _failure(model, inputs, error) from None
     modules = tuple(path for path, _ in model.named_modules(remove_duplicate=False))
@@ -93,8 +98,25 @@ def read(
     return Program(name, tuple(inputs), constants, calls, outputs, modules)
 
 
-def _examples(example: Example) -> tuple[Any, ...]:
-    arrays: tuple[Any, ...] = (example,) if hasattr(example, "shape") else tuple(example)
+def _listed(example: Example) -> tuple[Any, ...]:
+    return (example,) if hasattr(example, "shape") else tuple(example)
+
+
+def _by_parameter(model: torch.nn.Module, given: Any) -> Any:
+    """Return inputs given by name in the order of the parameters of ``forward``."""
+    if not isinstance(given, Mapping):
+        return given
+    parameters = list(inspect.signature(model.forward).parameters)
+    unknown = [name for name in given if name not in parameters]
+    if unknown:
+        raise FrontendError(
+            f"{type(model).__name__}: forward has no parameter {shown(str(unknown[0]))}; it has "
+            f"{', '.join(map(shown, parameters))}"
+        )
+    return {name: given[name] for name in parameters if name in given}
+
+
+def _examples(arrays: Sequence[Any]) -> tuple[Any, ...]:
     for i, array in enumerate(arrays):
         if not hasattr(array, "shape"):
             raise FrontendError(
@@ -109,7 +131,7 @@ def _examples(example: Example) -> tuple[Any, ...]:
             raise FrontendError(f"example {i} has shape {tuple(array.shape)}; no axis may be empty")
     if not arrays:
         raise FrontendError("the example is empty; give one array or tensor per input")
-    return arrays
+    return tuple(arrays)
 
 
 @contextmanager

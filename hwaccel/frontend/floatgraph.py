@@ -293,7 +293,7 @@ class Gather(FloatOp):
     def run(self, *xs: torch.Tensor) -> torch.Tensor:
         """Index."""
         source = torch.tensor(self.source.a)
-        y = xs[0].flatten(1)[:, source.clamp(min=0)]
+        y = xs[0].reshape(len(xs[0]), -1)[:, source.clamp(min=0)]
         y = torch.where(source < 0, torch.tensor(self.fill, dtype=y.dtype), y)
         return y.reshape(len(y), *self.shape)
 

@@ -24,15 +24,17 @@ from hwaccel.frontend.program import (
 # is a list of what may run, not of what may not; nothing here allocates more than broadcasting.
 _NAMES = """
 _to_copy _weight_norm abs add alias amax amin argmax bitwise_and bitwise_not bitwise_or cat ceil
-clamp clamp_max clamp_min clone concat concatenate contiguous cos cumsum detach detach_ div eq erf
-exp exp2 expand fake_quantize_per_channel_affine fake_quantize_per_tensor_affine flatten flip floor
-floor_divide ge gt index_select le lift_fresh_copy linalg_norm linalg_vector_norm log log2
-logical_and logical_not logical_or lt masked_fill max maximum mean min minimum mul ne neg norm
-numpy_T permute pow prod reciprocal relu remainder reshape roll round rsqrt rsub select sigmoid sign
-sin slice softmax sqrt squeeze stack std sub sum t tan tanh to transpose tril triu trunc unflatten
-unsqueeze var view where
+clamp clamp_max clamp_min clone concat concatenate contiguous cos cumsum detach detach_ div
+embedding eq erf exp exp2 expand fake_quantize_per_channel_affine fake_quantize_per_tensor_affine
+flatten flip floor floor_divide ge gt index index_select le lift_fresh_copy linalg_norm
+linalg_vector_norm log log2 logical_and logical_not logical_or lt masked_fill max maximum mean min
+minimum mul ne neg norm numpy_T permute pow prod reciprocal relu remainder reshape roll round rsqrt
+rsub select sigmoid sign sin slice softmax sqrt squeeze stack std sub sum t tan tanh to transpose
+tril triu trunc unflatten unsqueeze var view where
 """
 _PURE = frozenset(_NAMES.split())
+# Of these, what repeats rows; what they would allocate is asked first, too.
+_REPEATING = frozenset(["embedding", "index", "index_select"])
 # Functions of sizes and numbers; what they would allocate is asked first.
 _FACTORIES = frozenset("arange eye full linspace logspace ones scalar_tensor zeros".split())
 # The same for the size of an operand, whose numbers do not matter; what fills them, if no argument.
@@ -76,7 +78,8 @@ def fold(call: Call, constants: Mapping[str, Constant]) -> Constant:
                 keywords[argument.name] = value
             else:
                 positional.append(value)
-        if not names and _elements(op, positional, keywords) > _MAX_ELEMENTS:
+        asked = short(call.target) in _REPEATING or not names
+        if asked and _elements(op, positional, keywords) > _MAX_ELEMENTS:
             raise MemoryError(f"more than {_MAX_ELEMENTS} elements")
         with torch.no_grad():
             result = op(*positional, **keywords)  # type: ignore[misc]
@@ -95,8 +98,16 @@ def _filled(call: Call) -> torch.Tensor:
 
 
 def _elements(op: Any, positional: list[Any], keywords: dict[str, Any]) -> int:
-    """Return the size of what a factory would make, without making it."""
-    return int(op(*positional, **{**keywords, "device": "meta"}).numel())
+    """Return the size of what a call would make, without making it."""
+    if "device" in keywords:
+        keywords = {**keywords, "device": "meta"}
+    return int(op(*map(_meta, positional), **keywords).numel())
+
+
+def _meta(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_meta(v) for v in value]
+    return value.to("meta") if isinstance(value, torch.Tensor) else value
 
 
 def _bound(arg: Arg, constants: Mapping[str, Constant], names: list[str]) -> Any:

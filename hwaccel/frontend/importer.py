@@ -30,6 +30,7 @@ from hwaccel.frontend.program import (
     frame_shape,
     identifier,
     is_turned,
+    live,
     reason,
     short,
     shown,
@@ -187,7 +188,7 @@ class Importer:
         call: Call,
         op: FloatOp,
         *inputs: str,
-        shape: tuple[int, ...] = (),
+        shape: tuple[int, ...] | None = None,
         guard: int = 0,
         group: str = "",
     ) -> str:
@@ -196,7 +197,7 @@ class Importer:
         ``guard`` counts the bits that a rounded result has beyond ``activation_bits``; nodes of
         one ``group`` get one format.
         """
-        shape = shape or self.inner(call)
+        shape = self.inner(call) if shape is None else shape
         name = self._unique(identifier(f"{call.path}_{op.kind}"))
         operands = tuple(self._original(value) for value in inputs)
         output = FloatValue(name, shape)
@@ -309,7 +310,7 @@ class Importer:
 
     def run(self, handlers: dict[str, Handler]) -> FloatGraph:
         """Import every call and return the graph, whatever the outputs need of it."""
-        for call in self._program.calls:
+        for call in live(self._program):
             self._call(call, handlers)
         outputs = tuple(self._output(name) for name in self._program.outputs)
         if not outputs:

@@ -168,6 +168,16 @@ def references(arg: Arg) -> list[str]:
     return [name for a in arg for name in references(a)] if isinstance(arg, tuple) else []
 
 
+def live(program: Program) -> list[Call]:
+    """Return the calls on which an output depends, and those that change something in place."""
+    used, kept = set(program.outputs), []
+    for call in reversed(program.calls):
+        if short(call.target).endswith("_") or used.intersection(call.results):
+            used.update(name for arg in call.args.values() for name in references(arg))
+            kept.append(call)
+    return kept[::-1]
+
+
 def reason(error: Exception) -> str:
     """Return the first line of what an error says."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]

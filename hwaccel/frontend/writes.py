@@ -184,8 +184,6 @@ def _number(i: Importer, call: Call, name: str, arg: Arg) -> tuple[float, Any]:
 
 def _constant(i: Importer, call: Call, name: str, arg: Arg) -> Any:
     if isinstance(arg, Ref):
-        if not i.is_constant(call, name):
-            raise i.refuse(call, f"{name} depends on the model's input; use a constant one")
         return i.tensor(call, name, arg)
     return [_constant(i, call, name, a) for a in arg] if isinstance(arg, tuple) else arg
 
