@@ -71,6 +71,8 @@ def _section(command: Callable[..., Any], parser: Any) -> str:
 def _kind(kind: Any) -> str:
     if isinstance(kind, UnionType):
         (kind,) = (part for part in get_args(kind) if part is not NoneType)
+    if get_args(kind):
+        return f"{_kind(get_args(kind)[0])}, repeatable"
     names = {str: "text", int: "integer", float: "number", bool: "", Path: "path"}
     return names.get(kind, kind.__name__)
 

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.console import Console
@@ -37,6 +37,10 @@ err = Console(stderr=True, emoji=False, markup=False, soft_wrap=True)
 
 Project = Annotated[Path, typer.Argument(help="Folder written by hwaccel convert.")]
 Frames = Annotated[int, typer.Option(min=1, help="Random frames to run.")]
+Data = Annotated[
+    list[Path] | None,
+    typer.Option(help=".npy file of numbers, once for each input, or one .npz file."),
+]
 Seed = Annotated[int, typer.Option(min=0, help="Seed of frames and stalls.")]
 
 
@@ -98,10 +102,16 @@ def convert(
         Path | None, typer.Option(help="State dict for a factory (.pt, .safetensors).")
     ] = None,
     example: Annotated[
-        str | None, typer.Option(help="Input shape with batch, like 1x3x32x32, or a .npy file.")
+        list[str] | None,
+        typer.Option(
+            help="Input shape with batch, like 1x3x32x32, or a .npy file; once for each input."
+        ),
     ] = None,
     calibration: Annotated[
-        Path | None, typer.Option(help=".npy file with representative inputs.")
+        list[Path] | None,
+        typer.Option(
+            help=".npy file with representative inputs, once for each input, or one .npz file."
+        ),
     ] = None,
     config: Annotated[Path | None, typer.Option(help="TOML file of options.")] = None,
     name: Annotated[str | None, typer.Option(help="Name of the top module.")] = None,
@@ -154,10 +164,10 @@ def convert(
     check_folder(output)
     with _steps("reading the model") as step:
         loaded = inputs.read_model(model, weights)
-        shown = inputs.read_example(example) if example is not None else None
-        data: Any = inputs.read_array(calibration) if calibration else None
-        if data is None:
-            data = inputs.stand_in(loaded, shown)
+        shown = inputs.read_examples(example) if example else None
+        given = tuple(array for _, array in inputs.read_arrays(calibration or ()))
+        data = given or inputs.stand_in(loaded, shown)
+        if not given:
             err.print(
                 "no --calibration: formats follow 64 random frames, so accuracy will suffer",
                 style="yellow",
@@ -200,7 +210,7 @@ def sim(
         str, typer.Option(help="verilator, icarus, fast (compiled, no Python in the loop) or all.")
     ] = "all",
     frames: Frames = 16,
-    data: Annotated[Path | None, typer.Option(help=".npy file of inputs (numbers).")] = None,
+    data: Data = None,
     idle: Annotated[str, typer.Option(help="Source pauses: none, some, heavy, bursts.")] = "none",
     backpressure: Annotated[
         str, typer.Option(help="Sink pauses: none, some, heavy, bursts.")
@@ -214,7 +224,7 @@ def sim(
     names = ("fast", "verilator", "icarus") if simulator == "all" else (simulator,)
     with _steps("reading the project") as step:
         design = load(project)
-        xs = stages.frames(design, frames, seed, data)
+        xs = stages.frames(design, frames, seed, data or ())
         if simulator == "all":
             step("parsing the top module")
             design.check_structure()
@@ -241,7 +251,7 @@ def csim(
         str, typer.Option(help="hls, cuda (its arithmetic on the host) or all.")
     ] = "all",
     frames: Frames = 16,
-    data: Annotated[Path | None, typer.Option(help=".npy file of inputs (numbers).")] = None,
+    data: Data = None,
     seed: Seed = 1,
 ) -> None:
     """Compile the emitted C++ with g++, run it, compare every bit with the golden model."""
@@ -250,7 +260,7 @@ def csim(
     names = ("hls", "cuda-host") if what == "all" else ("cuda-host" if what == "cuda" else what,)
     with _steps("reading the project") as step:
         design = load(project)
-        xs = stages.frames(design, frames, seed, data)
+        xs = stages.frames(design, frames, seed, data or ())
         for one in names:
             step(f"{one}: compiling and running {len(xs[0])} frames")
             record = stages.csim(design, project, xs, one)

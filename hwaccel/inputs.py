@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import re
+import zlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hwaccel.errors import ConfigError, HwaccelError
+
+Floats = NDArray[np.float64]
 
 _SHAPE = re.compile(r"[1-9][0-9]{0,8}(x[1-9][0-9]{0,8}){0,4}")
 _STAND_IN_FRAMES = 64
@@ -32,65 +37,85 @@ def read_model(source: str, weights: Path | None) -> Any:
     return load_model(source, weights)
 
 
-def read_array(path: Path) -> NDArray[np.float64]:
-    """Read numbers from a ``.npy`` file; pickled objects are refused.
+def read_arrays(paths: Sequence[Path]) -> tuple[tuple[str, Floats], ...]:
+    """Read numbers, one array per input of a design, and say where each came from.
+
+    A ``.npy`` file holds one array, an ``.npz`` file those of several inputs in their order.
+    Pickled objects are refused.
 
     Raises:
-        ConfigError: the file is missing, damaged, or does not hold numbers.
+        ConfigError: a file is missing, damaged, or does not hold numbers.
     """
+    return tuple(found for path in paths for found in _read(path))
+
+
+def _read(path: Path) -> list[tuple[str, Floats]]:
     try:
-        array = np.load(path, allow_pickle=False)
+        found = np.load(path, allow_pickle=False)
+        if isinstance(found, np.lib.npyio.NpzFile):
+            if path.suffix != ".npz":
+                raise ConfigError(f"{path}: holds an archive, expected numbers; call it .npz")
+            with found:
+                named = [(f"{path} ({name})", found[name]) for name in found.files]
+        else:
+            named = [(str(path), found)]
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read ({error.strerror or error})") from None
-    except (ValueError, EOFError, MemoryError, SyntaxError) as error:
-        raise ConfigError(f"{path}: is not a .npy file of numbers ({error})") from None
-    if not isinstance(array, np.ndarray) or array.dtype.kind not in "biuf":
-        raise ConfigError(
-            f"{path}: holds {getattr(array, 'dtype', 'an archive')}, expected numbers"
-        )
-    return array.astype(np.float64)
+    except (ValueError, EOFError, MemoryError, SyntaxError, BadZipFile, zlib.error) as error:
+        kind = ".npz" if path.suffix == ".npz" else ".npy"
+        raise ConfigError(f"{path}: is not a {kind} file of numbers ({error})") from None
+    if not named:
+        raise ConfigError(f"{path}: holds no arrays; save one for each input")
+    for label, array in named:
+        if not isinstance(array, np.ndarray) or array.dtype.kind not in "biuf":
+            held = getattr(array, "dtype", "no array")
+            raise ConfigError(f"{label}: holds {held}, expected numbers")
+    return [(label, array.astype(np.float64)) for label, array in named]
 
 
-def read_example(text: str) -> NDArray[np.float32]:
-    """Return a batch of inputs: zeros of a shape like ``1x3x32x32``, or a ``.npy`` file.
+def read_examples(texts: Sequence[str]) -> tuple[NDArray[np.float32], ...]:
+    """Return one batch per text: zeros of a shape like ``1x3x32x32``, or what a file holds.
 
     Raises:
-        ConfigError: the text is neither.
+        ConfigError: a text is neither.
     """
+    return tuple(array for text in texts for array in _example(text))
+
+
+def _example(text: str) -> list[NDArray[np.float32]]:
     if _SHAPE.fullmatch(text):
         shape = tuple(int(n) for n in text.split("x"))
         if np.prod(shape, dtype=np.float64) > 1e8:
             raise ConfigError(f"--example {text}: is more than 100 million numbers")
-        return np.zeros(shape, dtype=np.float32)
-    if text.endswith(".npy"):
-        return read_array(Path(text)).astype(np.float32)
+        return [np.zeros(shape, dtype=np.float32)]
+    if text.endswith((".npy", ".npz")):
+        return [array.astype(np.float32) for _, array in _read(Path(text))]
     raise ConfigError(
-        f"--example {text}: is neither a shape with batch like 1x3x32x32 nor a .npy file"
+        f"--example {text}: is neither a shape with batch like 1x3x32x32 nor a .npy or .npz file"
     )
 
 
-def stand_in(model: Any, example: NDArray[np.float32] | None) -> NDArray[np.float32]:
-    """Return random frames of the model's input shape, for want of calibration data.
+def stand_in(
+    model: Any, examples: Sequence[NDArray[np.float32]] | None
+) -> tuple[NDArray[np.float32], ...]:
+    """Return random frames of the shapes of the model's inputs, for want of calibration data.
 
     Raises:
-        ConfigError: neither the model nor the example tells the shape.
+        ConfigError: neither the model nor the examples tell the shapes.
     """
-    shape = tuple(example.shape) if example is not None else _input_shape(model)
+    shapes = [tuple(x.shape) for x in examples] if examples else _input_shapes(model)
     rng = np.random.default_rng(0)
-    return rng.standard_normal((_STAND_IN_FRAMES, *shape[1:])).astype(np.float32)
+    return tuple(
+        rng.standard_normal((_STAND_IN_FRAMES, *shape[1:])).astype(np.float32) for shape in shapes
+    )
 
 
-def _input_shape(model: Any) -> tuple[int, ...]:
+def _input_shapes(model: Any) -> list[tuple[int, ...]]:
     from hwaccel.frontend.program import Program
 
     if not isinstance(model, Program):
         raise ConfigError(
             f"{type(model).__name__}: its input shape is not known; give --example with batch, "
-            "like 1x3x32x32"
+            "like 1x3x32x32, once for each input"
         )
-    if len(model.inputs) != 1:
-        raise ConfigError(
-            f"{model.name}: has {len(model.inputs)} inputs, and the command line has data for one; "
-            "call hwaccel.convert from Python"
-        )
-    return tuple(model.inputs[0].shape)
+    return [tuple(value.shape) for value in model.inputs]

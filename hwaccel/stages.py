@@ -14,7 +14,7 @@ from hwaccel._version import __version__
 from hwaccel.api import Design
 from hwaccel.errors import ConfigError, EmitError
 from hwaccel.gpu.torch_path import Throughput, throughput
-from hwaccel.inputs import read_array
+from hwaccel.inputs import read_arrays
 from hwaccel.report.model import Report, build_report
 from hwaccel.report.render import render_html
 from hwaccel.report.results import (
@@ -30,27 +30,34 @@ Ints = NDArray[np.int64]
 Progress = Callable[[str], None]
 
 
-def frames(design: Design, count: int, seed: int, data: Path | None) -> tuple[Ints, ...]:
+def frames(design: Design, count: int, seed: int, data: Sequence[Path]) -> tuple[Ints, ...]:
     """Return input integers: quantized from ``data``, or random over the whole input range.
 
     Raises:
-        ConfigError: the file's shape does not fit, or it holds no frames.
+        ConfigError: the arrays do not fit the inputs, or hold no frames.
     """
-    types = [value.type for value in design.graph.inputs]
-    if data is not None:
-        array = read_array(data)
-        if len(types) != 1:
+    inputs = design.graph.inputs
+    types = [value.type for value in inputs]
+    if not data:
+        rng = np.random.default_rng(seed)
+        return tuple(rng.integers(t.lo, t.hi + 1, (count, *t.shape)) for t in types)
+    arrays = read_arrays(data)
+    if len(arrays) != len(types):
+        names = ", ".join(value.name for value in inputs)
+        raise ConfigError(
+            f"--data: found {len(arrays)} arrays, expected {len(types)}; give a .npy file for each "
+            f"input, in this order: {names}; or all of them in one .npz file"
+        )
+    for (label, array), type in zip(arrays, types, strict=True):
+        if array.ndim == 0 or array.shape[1:] != type.shape or not len(array):
+            wanted = ", ".join(str(n) for n in type.shape)
             raise ConfigError(
-                f"{data}: is data for one input, and the design has {len(types)}; leave it out"
+                f"{label}: expected frames of shape (N, {wanted}), found {array.shape}"
             )
-        if array.ndim == 0 or array.shape[1:] != types[0].shape or not len(array):
-            wanted = ", ".join(str(n) for n in types[0].shape)
-            raise ConfigError(
-                f"{data}: expected frames of shape (N, {wanted}), found {array.shape}"
-            )
-        return design.golden.quantize(array[:count])
-    rng = np.random.default_rng(seed)
-    return tuple(rng.integers(t.lo, t.hi + 1, (count, *t.shape)) for t in types)
+    if len({len(array) for _, array in arrays}) > 1:
+        lengths = ", ".join(str(len(array)) for _, array in arrays)
+        raise ConfigError(f"--data: inputs have {lengths} frames, expected equally many")
+    return design.golden.quantize(*(array[:count] for _, array in arrays))
 
 
 def simulate(
@@ -196,7 +203,7 @@ def synth_line(record: SynthRecord) -> str:
 
 def gpu(design: Design, project: Path, batch: int, seed: int) -> tuple[CsimRecord, Throughput]:
     """Run the golden model on torch, compare, measure; save the record."""
-    record = csim(design, project, frames(design, batch, seed, None), "torch")
+    record = csim(design, project, frames(design, batch, seed, ()), "torch")
     return record, throughput(design.graph, batch)
 
 

@@ -10,8 +10,7 @@ _ADVICE = {
         "sort argsort msort kthvalue median nanmedian mode cummax cummin"
     ),
     "use convolutions and linear layers": (
-        "lstm gru rnn_tanh rnn_relu scaled_dot_product_attention embedding bmm einsum "
-        "_native_multi_head_attention"
+        "scaled_dot_product_attention embedding bmm einsum _native_multi_head_attention"
     ),
     "use bilinear or nearest upsampling": "upsample_bicubic2d grid_sampler",
     "use torch.stack or torch.cat along an axis behind the batch": "column_stack vstack dstack",
@@ -25,18 +24,12 @@ _ADVICE = {
     "let + and * stretch the operands": "broadcast_tensors",
     "use conv1d on (N, C, L)": "conv_tbc",
     "compute the grid outside the model": "affine_grid_generator",
-    "write the cell out with linear layers, sigmoid and tanh": (
-        "gru_cell lstm_cell rnn_tanh_cell rnn_relu_cell"
-    ),
     "use a convolution, which slides its window itself": "im2col",
     "use ConvTranspose2d, which adds overlapping windows up": "col2im",
     "use Upsample or ConvTranspose2d, which need no indices": (
         "max_unpool2d max_unpool3d max_pool1d_with_indices max_pool3d_with_indices"
     ),
-    "keep nothing random in eval mode": (
-        "rand randn rand_like randn_like bernoulli normal multinomial exponential uniform "
-        "empty_like"
-    ),
+    "keep nothing random in eval mode": ("normal multinomial exponential uniform empty_like"),
     "make the slices of a volume channels of 2d layers; for LocalResponseNorm, use BatchNorm": (
         "conv3d conv_transpose3d avg_pool3d max_pool3d adaptive_avg_pool3d adaptive_max_pool3d "
         "upsample_nearest3d upsample_trilinear3d empty"
@@ -47,6 +40,7 @@ _ADVICE = {
         "margin_ranking_loss hinge_embedding_loss cosine_embedding_loss triplet_margin_loss "
         "multi_margin_loss multilabel_margin_loss poisson_nll_loss"
     ),
+    "use fixed numbers, stored in the model": "rand randn randint rand_like randn_like bernoulli",
 }
 _BY_NAME = {name: text for text, names in _ADVICE.items() for name in names.split()}
 

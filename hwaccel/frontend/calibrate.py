@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -57,8 +58,7 @@ def batches(
     """
     if calibration is None:
         raise FrontendError("calibration data is needed; give an array (N, ...) per input")
-    single = hasattr(calibration, "shape")
-    arrays = [calibration] if single else list(calibration)  # type: ignore[arg-type]
+    arrays = _flat(graph, calibration)
     if len(arrays) != len(graph.inputs):
         raise FrontendError(
             f"calibration: found {len(arrays)} arrays, expected {len(graph.inputs)}, "
@@ -95,6 +95,29 @@ def batches(
     return tensors
 
 
+def _flat(graph: FloatGraph, given: Any) -> list[Any]:
+    """Return arrays in the order of the inputs; they may be named, and nested as ``forward`` does.
+
+    Lists of numbers are arrays, lists of arrays are not.
+    """
+    if isinstance(given, Mapping):
+        inputs = [value.name for value in graph.inputs]
+        first = {
+            key: next((n for n, name in enumerate(inputs) if f"{name}_".startswith(f"{key}_")), 0)
+            for key in given
+        }
+        return _flat(graph, [given[key] for key in sorted(given, key=first.__getitem__)])
+    if hasattr(given, "shape"):
+        return [given]
+    parts = []
+    for item in given:
+        nested = isinstance(item, tuple | Mapping) or (
+            isinstance(item, list) and all(hasattr(x, "shape") for x in item)
+        )
+        parts += _flat(graph, item) if nested else [item]
+    return parts
+
+
 def calibrate(
     graph: FloatGraph, data: Sequence[torch.Tensor], wanted: set[str], progress: Progress | None
 ) -> dict[str, Observed]:
@@ -114,6 +137,21 @@ def calibrate(
     if progress is not None:
         progress(count, count, "calibrating")
     return {name: collector.observed() for name, collector in collectors.items()}
+
+
+def pooled(graph: FloatGraph, seen: dict[str, Observed]) -> dict[str, Observed]:
+    """Return ``seen`` with the nodes of one group as if they were one value."""
+    groups: dict[str, list[str]] = {}
+    for node in graph.nodes:
+        if node.group and node.name in seen:
+            groups.setdefault(node.group, []).append(node.name)
+    for names in groups.values():
+        parts = [seen[name] for name in names]
+        sample = np.concatenate([part.sample for part in parts])
+        sample = sample[:: max(1, len(sample) // _SAMPLE) | 1]
+        lo, hi = min(part.lo for part in parts), max(part.hi for part in parts)
+        seen |= dict.fromkeys(names, Observed(lo, hi, np.append(sample, [lo, hi])))
+    return seen
 
 
 def _run(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import io
 import logging
 import re
@@ -13,36 +14,67 @@ from typing import Any, TypeAlias
 import torch
 from numpy.typing import NDArray
 from torch.export.graph_signature import InputKind, OutputKind, OutputSpec, TensorArgument
+from torch.utils._pytree import tree_flatten, tree_leaves, tree_unflatten
 
 from hwaccel.errors import FrontendError
 from hwaccel.frontend.program import Arg, Call, Constant, Placeholder, Program, Ref, reason, shown
 
 # Fake tensors cost nothing, and a batch of this size shows which calls touch the batch axis.
 _BATCH = 7
+# Another size, to see what depends on it.
+_FEWER = 5
 _RESULTS = (torch.Tensor, tuple, list)
 
-Example: TypeAlias = "NDArray[Any] | torch.Tensor | Sequence[NDArray[Any] | torch.Tensor]"
+Example: TypeAlias = "NDArray[Any] | torch.Tensor | Sequence[Any] | Mapping[str, Any]"
 
 
 def export(model: torch.nn.Module, example: Example) -> Program:
     """Export ``model`` in eval mode and leave it as it was.
 
     ``example`` is one array per input of ``forward``, each with a leading batch axis; only its
-    shape matters.
+    shape matters. A mapping gives inputs by name; tuples, lists and mappings inside are passed on
+    as they are.
 
     Raises:
         FrontendError: the example does not fit, or ``torch.export`` cannot trace the model.
     """
-    arrays = _examples(example)
+    given = example if isinstance(example, Mapping) else _listed(example)
+    leaves, spec = tree_flatten(_by_parameter(model, given))
     like = next((p for p in model.parameters() if p.is_floating_point()), torch.zeros(0))
-    inputs = tuple(like.new_zeros(_BATCH, *array.shape[1:]) for array in arrays)
+    inputs = tuple(like.new_zeros(_BATCH, *array.shape[1:]) for array in _examples(leaves))
+    made = tree_unflatten(inputs, spec)
+    args, keywords = ((), made) if isinstance(given, Mapping) else (made, {})
     with _evaluating(model), _quiet():
         try:
-            exported = torch.export.export(model, inputs)
+            exported = torch.export.export(model, args, keywords)
         except Exception as error:
             raise _failure(model, inputs, error) from None
     modules = tuple(path for path, _ in model.named_modules(remove_duplicate=False))
     return read(exported, type(model).__name__, modules)
+
+
+def check_frames(model: torch.nn.Module, program: Program) -> None:
+    """Refuse a model whose result for a frame depends on how many frames come with it.
+
+    The program holds the size of the batch it was exported with wherever ``forward`` reads it, so
+    this asks the model itself: two batches that begin alike must give results that do.
+    """
+    like = next((p for p in model.parameters() if p.is_floating_point()), torch.zeros(0))
+    rng = torch.Generator().manual_seed(0)
+    xs = [torch.randn(value.shape, generator=rng).to(like) for value in program.inputs]
+    with _evaluating(model), _quiet(), torch.no_grad():
+        try:
+            many = tree_leaves(model(*(x.clone() for x in xs)))
+            few = tree_leaves(model(*(x[:_FEWER].clone() for x in xs)))
+        except Exception:  # what cannot be run cannot be asked
+            return
+    for a, b in zip(many, few, strict=False):
+        start = a[: len(b)] if a.shape[:1] == (_BATCH,) else a
+        if start.shape != b.shape or not torch.allclose(start, b, 1e-2, 1e-4, equal_nan=True):
+            raise FrontendError(
+                f"{type(model).__name__}: the result for a frame depends on the size of the batch; "
+                "let forward read no more of it than shapes need"
+            )
 
 
 def read(
@@ -66,8 +98,25 @@ def read(
     return Program(name, tuple(inputs), constants, calls, outputs, modules)
 
 
-def _examples(example: Example) -> tuple[Any, ...]:
-    arrays: tuple[Any, ...] = (example,) if hasattr(example, "shape") else tuple(example)
+def _listed(example: Example) -> tuple[Any, ...]:
+    return (example,) if hasattr(example, "shape") else tuple(example)
+
+
+def _by_parameter(model: torch.nn.Module, given: Any) -> Any:
+    """Return inputs given by name in the order of the parameters of ``forward``."""
+    if not isinstance(given, Mapping):
+        return given
+    parameters = list(inspect.signature(model.forward).parameters)
+    unknown = [name for name in given if name not in parameters]
+    if unknown:
+        raise FrontendError(
+            f"{type(model).__name__}: forward has no parameter {shown(str(unknown[0]))}; it has "
+            f"{', '.join(map(shown, parameters))}"
+        )
+    return {name: given[name] for name in parameters if name in given}
+
+
+def _examples(arrays: Sequence[Any]) -> tuple[Any, ...]:
     for i, array in enumerate(arrays):
         if not hasattr(array, "shape"):
             raise FrontendError(
@@ -82,7 +131,7 @@ def _examples(example: Example) -> tuple[Any, ...]:
             raise FrontendError(f"example {i} has shape {tuple(array.shape)}; no axis may be empty")
     if not arrays:
         raise FrontendError("the example is empty; give one array or tensor per input")
-    return arrays
+    return tuple(arrays)
 
 
 @contextmanager

@@ -300,9 +300,21 @@ class Gather(FloatOp):
     def run(self, *xs: torch.Tensor) -> torch.Tensor:
         """Index."""
         source = torch.tensor(self.source.a)
-        y = xs[0].flatten(1)[:, source.clamp(min=0)]
+        y = xs[0].reshape(len(xs[0]), -1)[:, source.clamp(min=0)]
         y = torch.where(source < 0, torch.tensor(self.fill, dtype=y.dtype), y)
         return y.reshape(len(y), *self.shape)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Round(FloatOp):
+    """The same numbers, rounded where a requant stands behind it."""
+
+    kind: ClassVar[str] = "round"
+    role: ClassVar[Role] = Role.SUM
+
+    def run(self, *xs: torch.Tensor) -> torch.Tensor:
+        """Change nothing."""
+        return xs[0]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -334,7 +346,8 @@ class FloatNode:
     """One op applied to named values. ``path`` is the PyTorch module it came from, as written.
 
     ``guard`` counts the bits beyond ``activation_bits`` that its result keeps when it is rounded:
-    a step inside a layer of several keeps some.
+    a step inside a layer of several keeps some. Nodes of one ``group``, if it has a name, are
+    the same step of a layer at different times: calibration gives them one format.
     """
 
     output: FloatValue
@@ -342,6 +355,7 @@ class FloatNode:
     inputs: tuple[str, ...]
     path: str
     guard: int = 0
+    group: str = ""
 
     @property
     def name(self) -> str:

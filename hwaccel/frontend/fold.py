@@ -23,17 +23,23 @@ from hwaccel.frontend.program import (
 # Functions of their operands and nothing else. Programs may come from untrusted files, so this
 # is a list of what may run, not of what may not; nothing here allocates more than broadcasting.
 _NAMES = """
-_to_copy _weight_norm abs add alias amax amin argmax bitwise_not cat ceil clamp clamp_max clamp_min
-clone concat concatenate contiguous cos detach detach_ div eq erf exp exp2 expand
-fake_quantize_per_channel_affine fake_quantize_per_tensor_affine flatten floor floor_divide ge gt
-index_select le lift_fresh_copy linalg_norm linalg_vector_norm log log2 logical_and logical_not
-logical_or lt max maximum mean min minimum mul ne neg norm numpy_T permute pow prod reciprocal relu
-remainder reshape round rsqrt rsub select sigmoid sign sin slice softmax sqrt squeeze stack std sub
-sum t tanh to transpose trunc unsqueeze var view where
+_to_copy _weight_norm abs add alias amax amin argmax bitwise_and bitwise_not bitwise_or cat ceil
+clamp clamp_max clamp_min clone concat concatenate contiguous cos cumsum detach detach_ div
+embedding eq erf exp exp2 expand fake_quantize_per_channel_affine fake_quantize_per_tensor_affine
+flatten flip floor floor_divide ge gt index index_select le lift_fresh_copy linalg_norm
+linalg_vector_norm log log2 logical_and logical_not logical_or lt masked_fill max maximum mean min
+minimum mul ne neg norm numpy_T permute pow prod reciprocal relu remainder reshape roll round rsqrt
+rsub select sigmoid sign sin slice softmax sqrt squeeze stack std sub sum t tan tanh to transpose
+tril triu trunc unflatten unsqueeze var view where
 """
-_PURE = frozenset([*_NAMES.split(), "zeros_like", "ones_like", "full_like"])
+_PURE = frozenset(_NAMES.split())
+# Of these, what repeats rows; what they would allocate is asked first, too.
+_REPEATING = frozenset(["embedding", "index", "index_select"])
 # Functions of sizes and numbers; what they would allocate is asked first.
-_FACTORIES = frozenset(["arange", "full", "ones", "scalar_tensor", "zeros"])
+_FACTORIES = frozenset("arange eye full linspace logspace ones scalar_tensor zeros".split())
+# The same for the size of an operand, whose numbers do not matter; what fills them, if no argument.
+_LIKE = {"zeros_like": 0.0, "ones_like": 1.0, "new_zeros": 0.0, "new_ones": 1.0}
+_FILLED = frozenset(["full_like", "new_full"])
 _MAX_ELEMENTS = 1 << 26
 
 
@@ -42,7 +48,11 @@ def is_constant(call: Call, constants: Mapping[str, Constant]) -> bool:
     name = short(call.target)
     if not call.target.startswith("aten.") or call.target.endswith("out"):
         return False
-    names = [n for arg in call.args.values() for n in references(arg)]
+    if name in _LIKE or name in _FILLED:
+        return isinstance(call.args.get("fill_value", 0), bool | int | float)
+    # Sizes of results are known, also where they follow from the size of the batch.
+    read = {key: arg for key, arg in call.args.items() if key != "size"}
+    names = [n for arg in read.values() for n in references(arg)]
     return all(n in constants for n in names) and name in (_PURE if names else _FACTORIES)
 
 
@@ -56,14 +66,20 @@ def fold(call: Call, constants: Mapping[str, Constant]) -> Constant:
     positional: list[Any] = []
     keywords: dict[str, Any] = {}
     names: list[str] = []
+    args = dict(call.args)
+    if references(args.get("size")):
+        args["size"] = call.shapes[0]
     try:
+        if short(call.target) in _LIKE or short(call.target) in _FILLED:
+            return Constant(short(call.target), _filled(call))
         for argument in op._schema.arguments:  # type: ignore[union-attr]
-            value = _bound(call.args.get(argument.name), constants, names)
+            value = _bound(args.get(argument.name), constants, names)
             if argument.kwarg_only:
                 keywords[argument.name] = value
             else:
                 positional.append(value)
-        if not names and _elements(op, positional, keywords) > _MAX_ELEMENTS:
+        asked = short(call.target) in _REPEATING or not names
+        if asked and _elements(op, positional, keywords) > _MAX_ELEMENTS:
             raise MemoryError(f"more than {_MAX_ELEMENTS} elements")
         with torch.no_grad():
             result = op(*positional, **keywords)  # type: ignore[misc]
@@ -75,9 +91,23 @@ def fold(call: Call, constants: Mapping[str, Constant]) -> Constant:
     return Constant(names[0] if names else short(call.target), result)
 
 
+def _filled(call: Call) -> torch.Tensor:
+    """Return equal numbers in the shape of the result; they take the memory of one."""
+    value = _LIKE.get(short(call.target), call.args.get("fill_value"))
+    return torch.tensor(value, dtype=torch.float64).expand(call.shapes[0])
+
+
 def _elements(op: Any, positional: list[Any], keywords: dict[str, Any]) -> int:
-    """Return the size of what a factory would make, without making it."""
-    return int(op(*positional, **{**keywords, "device": "meta"}).numel())
+    """Return the size of what a call would make, without making it."""
+    if "device" in keywords:
+        keywords = {**keywords, "device": "meta"}
+    return int(op(*map(_meta, positional), **keywords).numel())
+
+
+def _meta(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_meta(v) for v in value]
+    return value.to("meta") if isinstance(value, torch.Tensor) else value
 
 
 def _bound(arg: Arg, constants: Mapping[str, Constant], names: list[str]) -> Any:

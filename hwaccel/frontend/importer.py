@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from hwaccel.errors import FrontendError, HwaccelError
 from hwaccel.frontend.advice import advice
@@ -20,17 +20,27 @@ from hwaccel.frontend.floatgraph import (
     Reshape,
 )
 from hwaccel.frontend.fold import fold, is_constant
-from hwaccel.frontend.program import Arg, Call, Constant, Program, Ref, reason, short, shown, where
+from hwaccel.frontend.program import (
+    Arg,
+    Call,
+    Program,
+    Ref,
+    Turned,
+    as_image,
+    finite,
+    frame_shape,
+    identifier,
+    is_turned,
+    live,
+    reason,
+    short,
+    shown,
+    where,
+)
 
-_MAX_NAME = 60
-# Returns the value of the call, or one for each of its results.
-Handler = Callable[["Importer", Call], str | tuple[str, ...]]
-
-
-def identifier(text: str) -> str:
-    """Return ``text`` as ``[a-z][a-z0-9_]*``; other characters become single underscores."""
-    name = re.sub(r"[^a-z0-9]+", "_", text.lower()[: 4 * _MAX_NAME])[:_MAX_NAME].strip("_")
-    return name if name[:1].isalpha() else f"n_{name}".rstrip("_")
+# A result is a value, or one whose batch is not in front; a handler returns it, or several.
+Result = str | Turned
+Handler = Callable[["Importer", Call], Result | tuple[Result, ...]]
 
 
 class Importer:
@@ -47,11 +57,14 @@ class Importer:
         self.batch = next(iter(program.inputs[0].shape), 0)
         self._shapes: dict[str, tuple[int, ...]] = {}
         self._values: dict[str, str] = {}
-        # The value of which another is a reshape, and the one whose memory it shares.
+        self._turned: dict[str, Turned] = {}
+        # The value of which another is a reshape, and the one whose memory it shares, with the
+        # places of its elements there; None where these are all in their order.
         self._reshaped: dict[str, str] = {}
-        self._roots: dict[str, str] = {}
+        self._roots: dict[str, tuple[str, NDArray[np.int64] | None]] = {}
         # Copies and what they are copies of: names apart for in-place calls, no nodes.
         self._copies: dict[str, str] = {}
+        self._notes: dict[str, tuple[str, ...]] = {}
         # What names that cannot be read stand for, and the way out.
         self._unreadable: dict[str, str] = {}
         self._constants = dict(program.constants)
@@ -62,19 +75,7 @@ class Importer:
             self._input(placeholder.name, placeholder.shape)
 
     def _input(self, name: str, shape: tuple[int, ...]) -> None:
-        inner = shape[1:]
-        if not shape or shape[0] != self.batch:
-            raise FrontendError(
-                f"input {shown(name)}: shape {shape} has another batch size than the first input"
-            )
-        if 0 in inner:
-            raise FrontendError(f"input {shown(name)}: shape {shape} has an empty axis")
-        if not 1 <= len(inner) <= 3:
-            raise FrontendError(
-                f"input {shown(name)}: shape {inner} without the batch axis has {len(inner)} axes, "
-                "expected 1 to 3; make it (features,), (channels, length) or (channels, height, "
-                "width)"
-            )
+        inner = frame_shape(name, shape, self.batch)
         unique = self._unique(identifier(name))
         self._inputs.append(FloatValue(unique, inner))
         self._values[name] = unique
@@ -105,6 +106,9 @@ class Importer:
             raise self.refuse(call, f"reads {self._unreadable[arg.name]}")
         if isinstance(arg, Ref) and arg.name in self._values:
             return self._values[arg.name]
+        turned = self.turned(arg)
+        if turned is not None:
+            raise self.refuse(call, f"operand {name!r} {is_turned(turned)}")
         raise self.refuse(
             call,
             f"operand {name!r} must depend on the model's input, found {self._kind_of(arg)}; "
@@ -114,6 +118,15 @@ class Importer:
     def first(self, call: Call) -> str:
         """Return the float value that the first argument is."""
         return self.value(call, next(iter(call.args)))
+
+    def turned(self, arg: Arg) -> Turned | None:
+        """Return what ``arg`` is when its batch is not in front."""
+        return self._turned.get(arg.name) if isinstance(arg, Ref) else None
+
+    def ref(self, value: str) -> Ref:
+        """Return a reference to a value, to hand to another handler."""
+        self._values[f"<{value}>"] = value
+        return Ref(f"<{value}>")
 
     def _kind_of(self, arg: Arg) -> str:
         if isinstance(arg, Ref):
@@ -131,7 +144,7 @@ class Importer:
                 f"operand {name!r} must be a parameter or a constant, found "
                 f"{self._kind_of(arg)}; products of two computed values are not supported",
             )
-        return self._finite(call, known)
+        return finite(call, known)
 
     def vector(self, call: Call, name: str, size: int, default: float) -> Floats:
         """Return argument ``name`` as an array of ``size``; ``default`` where it is ``None``."""
@@ -141,19 +154,6 @@ class Importer:
         if array.shape != (size,):
             raise self.refuse(
                 call, f"{name} has shape {array.shape}, expected ({size},); repair the model"
-            )
-        return array
-
-    def _finite(self, call: Call, known: Constant) -> Floats:
-        if known.tensor.is_complex():
-            raise self.refuse(call, f"{shown(known.name)} is complex; use a real type")
-        array: Floats = known.tensor.detach().to(torch.float64).cpu().numpy().copy()
-        bad = ~np.isfinite(array)
-        if bad.any():
-            at = tuple(int(i) for i in np.argwhere(bad)[0])
-            raise FrontendError(
-                f"{where(call.path)}: {shown(known.name)} holds {array[at]} at index {at}; "
-                "retrain or repair the weights"
             )
         return array
 
@@ -168,6 +168,8 @@ class Importer:
         array = np.array(arg, np.float64) if _is_number(arg) else self.constant(call, name)
         if not np.isfinite(array).all():
             raise self.refuse(call, f"operand {name!r} is {arg}; use a finite number")
+        if array.ndim == rank + 1 and (array == array[:1]).all():
+            array = array[:1]  # made for the batch, but for all frames alike
         shape = (1,) * (rank + 1 - array.ndim) + array.shape
         if len(shape) != rank + 1 or shape[0] != 1:
             raise self.refuse(
@@ -188,17 +190,20 @@ class Importer:
         call: Call,
         op: FloatOp,
         *inputs: str,
-        shape: tuple[int, ...] = (),
+        shape: tuple[int, ...] | None = None,
         guard: int = 0,
+        group: str = "",
     ) -> str:
         """Add a node and return its value; ``shape`` where it is not that of the call's result.
 
-        ``guard`` counts the bits that a rounded result has beyond ``activation_bits``.
+        ``guard`` counts the bits that a rounded result has beyond ``activation_bits``; nodes of
+        one ``group`` get one format.
         """
-        shape = shape or self.inner(call)
+        shape = self.inner(call) if shape is None else shape
         name = self._unique(identifier(f"{call.path}_{op.kind}"))
         operands = tuple(self._original(value) for value in inputs)
-        self._nodes.append(FloatNode(FloatValue(name, shape), op, operands, call.path, guard))
+        output = FloatValue(name, shape)
+        self._nodes.append(FloatNode(output, op, operands, call.path, guard, group))
         self._shapes[name] = shape
         return name
 
@@ -209,12 +214,17 @@ class Importer:
             return value if shape == self._shapes[value] else source
         result = self.add(call, Reshape(shape), source, shape=shape)
         self._reshaped[result] = source
-        self._roots[result] = self._root(source)
+        self._roots[result] = self.view_of(source)
         return result
 
-    def share(self, value: str, source: str) -> None:
-        """Note that ``value`` shares memory with ``source``."""
-        self._roots[value] = self._root(source)
+    def share(self, value: str, source: str, places: NDArray[np.int64]) -> None:
+        """Note that ``value`` shares memory with ``source``: the elements at ``places`` there."""
+        root, inner = self.view_of(source)
+        self._roots[value] = root, places if inner is None else inner[places]
+
+    def view_of(self, value: str) -> tuple[str, NDArray[np.int64] | None]:
+        """Return the value of whose memory ``value`` is a view, and the places there."""
+        return self._roots.get(value, (value, None))
 
     def tensor(self, call: Call, name: str, ref: Ref) -> torch.Tensor:
         """Return the constant tensor ``ref`` in argument ``name``, such as an index."""
@@ -224,6 +234,14 @@ class Importer:
                 call, f"{name} depends on the model's input; use indices that are constants"
             )
         return known.tensor.detach().cpu()
+
+    def note(self, value: str, parts: tuple[str, ...]) -> None:
+        """Remember what ``value`` was made of, for handlers that can use its parts."""
+        self._notes[value] = parts
+
+    def noted(self, value: str) -> tuple[str, ...]:
+        """Return what ``note`` was told about ``value``."""
+        return self._notes.get(self._original(value), ())
 
     def copy(self, call: Call, value: str) -> str:
         """Return a value equal to ``value`` that in-place calls change apart from it."""
@@ -286,9 +304,6 @@ class Importer:
             value = self._copies[value]
         return value
 
-    def _root(self, value: str) -> str:
-        return self._roots.get(value, value)
-
     def _unique(self, name: str) -> str:
         candidate, number = name, 1
         while candidate in self._shapes:
@@ -299,16 +314,15 @@ class Importer:
     # --- the walk ---------------------------------------------------------------------------
 
     def run(self, handlers: dict[str, Handler]) -> FloatGraph:
-        """Import every call and return the graph of what the outputs need."""
-        for call in self._program.calls:
+        """Import every call and return the graph, whatever the outputs need of it."""
+        for call in live(self._program):
             self._call(call, handlers)
         outputs = tuple(self._output(name) for name in self._program.outputs)
         if not outputs:
             raise FrontendError("the model returns no tensor; return at least one")
-        nodes = _needed(self._nodes, outputs)
         program = self._program
         name = identifier(program.name)
-        return FloatGraph(name, tuple(self._inputs), nodes, outputs, program.modules)
+        return FloatGraph(name, tuple(self._inputs), tuple(self._nodes), outputs, program.modules)
 
     def _call(self, call: Call, handlers: dict[str, Handler]) -> None:
         if is_constant(call, self._constants):
@@ -334,38 +348,43 @@ class Importer:
             ) from None
         self._bare.note(call)
         if isinstance(result, tuple):
-            self._values |= {n: v for n, v in zip(call.results, result, strict=True) if n}
+            for name, value in zip(call.results, result, strict=True):
+                self.bind(name, value)
             return
-        if in_place:
-            self._rebind(call, result)
-        self._values[call.results[0]] = result
+        self.bind(call.results[0], result)
         for name in filter(None, call.results[1:]):
             self._unreadable[name] = (
                 f"a further result of {short(call.target)}, of which only the first is supported; "
                 "leave the others out"
             )
 
-    def _rebind(self, call: Call, result: str) -> None:
-        old = self.first(call)
-        self._roots[result] = self._root(old)
-        for name, value in self._values.items():
-            if value == old:
-                self._values[name] = result
-            elif self._root(value) == self._root(old):
-                self._unreadable[name] = (
-                    f"a view of a tensor that {short(call.target)} has changed in place; "
-                    "use the version that is not in place"
-                )
+    def bound(self) -> dict[str, Result]:
+        """Return what names of the program stand for."""
+        return {**self._values, **self._turned}
+
+    def bind(self, name: str, result: Result) -> None:
+        """Let ``name`` stand for ``result``."""
+        if isinstance(result, Turned):
+            self._turned[name] = result
+        elif name:
+            self._values[name] = result
 
     def _output(self, name: str) -> str:
         if name in self._unreadable:
             raise FrontendError(f"output {shown(name)} is {self._unreadable[name]}")
+        if name in self._turned:
+            raise FrontendError(f"output {shown(name)} {is_turned(self._turned[name])}")
         if name not in self._values:
             raise FrontendError(
                 f"output {shown(name)} does not depend on the model's input; return computed values"
             )
         value = self._original(self._values[name])
         rank = len(self._shapes[value])
+        if rank == 0:
+            raise FrontendError(
+                f"output {shown(name)} has shape () besides the batch, which is no tensor of one "
+                "element or more; keep an axis, for example with x[:, 0:1] or keepdim=True"
+            )
         if rank > 3:
             raise FrontendError(
                 f"output {shown(name)} has {rank} axes besides the batch, expected 1 to 3; reshape "
@@ -378,19 +397,5 @@ class Importer:
         return value
 
 
-def as_image(shape: tuple[int, ...]) -> tuple[int, int, int]:
-    """Return ``(C, L)`` as ``(C, 1, L)``, and images as they are."""
-    return shape[0], (1, *shape[1:])[-2], shape[-1]
-
-
 def _is_number(arg: Arg) -> bool:
     return isinstance(arg, int | float)
-
-
-def _needed(nodes: list[FloatNode], outputs: tuple[str, ...]) -> tuple[FloatNode, ...]:
-    wanted, kept = set(outputs), []
-    for node in reversed(nodes):
-        if node.name in wanted:
-            wanted.update(node.inputs)
-            kept.append(node)
-    return tuple(reversed(kept))

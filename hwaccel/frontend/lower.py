@@ -26,9 +26,8 @@ from hwaccel.frontend.formats import (
     exact_frac,
     quantize_weights,
 )
-from hwaccel.frontend.importer import identifier
 from hwaccel.frontend.placement import Placement
-from hwaccel.frontend.program import where
+from hwaccel.frontend.program import identifier, where
 from hwaccel.fxp import MAX_WIDTH, FixedType, IntArray, Rounding
 from hwaccel.ir import Graph, GraphBuilder, Op, TensorType
 

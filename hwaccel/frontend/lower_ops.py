@@ -27,6 +27,7 @@ from hwaccel.frontend.floatgraph import (
     Multiply,
     Relu,
     Reshape,
+    Round,
     Subtract,
     ZeroPad2d,
 )
@@ -91,6 +92,10 @@ def _function(low: Lowering, node: FloatNode, op: Function, x: str) -> str:
     return low.add(node, ops.Tabulate(IntArray(entries), type.lo, fixed.frac), x)
 
 
+def _rounded(low: Lowering, node: FloatNode, op: Round, x: str) -> str:
+    return x
+
+
 def _minmax(low: Lowering, node: FloatNode, op: MinMax, a: str, b: str) -> str:
     return low.add(node, ops.MinMax.of(low.type(a), low.type(b), op.largest), a, b)
 
@@ -143,8 +148,8 @@ def _gather(low: Lowering, node: FloatNode, op: Gather, x: str) -> str:
 
 
 def _wired(shape: tuple[int, ...]) -> tuple[int, ...]:
-    """Return a shape of at most three axes with the same elements in the same order."""
-    return shape if len(shape) <= 3 else (*shape[:2], prod(shape[2:]))
+    """Return a shape of one to three axes with the same elements in the same order."""
+    return (shape or (1,)) if len(shape) <= 3 else (*shape[:2], prod(shape[2:]))
 
 
 def _fake_quant(low: Lowering, node: FloatNode, op: FakeQuant, x: str) -> str:
@@ -175,6 +180,7 @@ LOWER: dict[type[FloatOp], Lower] = {
     Relu: _relu,
     Clip: _clip,
     Reshape: _reshape,
+    Round: _rounded,
     Gather: _gather,
     FakeQuant: _fake_quant,
 }

@@ -12,10 +12,11 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from hwaccel.frontend.floatgraph import Gather
-from hwaccel.frontend.importer import Importer
-from hwaccel.frontend.program import Arg, Call, Ref, overload, reason
+from hwaccel.frontend.importer import Importer, Result
+from hwaccel.frontend.program import Arg, Call, Ref, Turned, overload, reason
 from hwaccel.fxp import IntArray
 
 # Calls whose result shares memory with the operand: in-place calls reach through.
@@ -35,22 +36,26 @@ upsample_nearest2d.vec _upsample_nearest_exact1d.vec _upsample_nearest_exact2d.v
 _upsample_nearest_exact1d.default _upsample_nearest_exact2d.default _unsafe_index.Tensor
 native_channel_shuffle.default
 """
+Places = NDArray[np.int64]
+
 # A gather keeps one number per element; beyond, tables grow past use.
 _MOST = 1 << 22
+_MIXED = "moves elements from one frame of the batch to another"
 
 
-def view(i: Importer, call: Call) -> str | tuple[str, ...]:
+def view(i: Importer, call: Call) -> Result | tuple[Result, ...]:
     """Calls whose result is another view of the operand."""
     return _moved(i, call, shares=True)
 
 
-def copy(i: Importer, call: Call) -> str | tuple[str, ...]:
+def copy(i: Importer, call: Call) -> Result | tuple[Result, ...]:
     """Calls whose result is a tensor of its own."""
     return _moved(i, call, shares=False)
 
 
-def _moved(i: Importer, call: Call, *, shares: bool) -> str | tuple[str, ...]:
-    x = i.first(call)
+def _moved(i: Importer, call: Call, *, shares: bool) -> Result | tuple[Result, ...]:
+    turned = i.turned(next(iter(call.args.values())))
+    x = Turned(i.first(call), 0) if turned is None else turned
     if sum(prod(shape) for shape in call.shapes) > _MOST:
         raise i.refuse(call, f"gives more than {_MOST} elements; make the tensor smaller")
     fill = 0.0
@@ -58,31 +63,33 @@ def _moved(i: Importer, call: Call, *, shares: bool) -> str | tuple[str, ...]:
     if call.args.get("mode", "constant") == "constant" and "pad" in call.args:
         fill = float(call.args.get("value") or 0.0)  # type: ignore[arg-type]
         args["value"] = -1.0
-    results = _run(i, call, args, i.batch)
-    _check_frames(i, call, args)
-    size = prod(i.shape(x))
-    values = []
-    for place, (found, shape) in enumerate(zip(results, call.shapes, strict=False)):
+    found = _run(i, call, args, x, i.batch)
+    axes = _axes(i, call, args, x, found)
+    values: list[Result] = []
+    for place, (rows, axis) in enumerate(zip(found, axes, strict=True)):
         if not call.results[place]:
             values.append("")
             continue
-        inner = i.inner(call, place)
-        rows = found.reshape(i.batch, -1)
-        if tuple(found.shape) != shape or not _own(rows, size):
-            raise i.refuse(call, "moves elements from one frame of the batch to another")
-        values.append(gather(i, call, x, rows[0], inner, fill, shares=shares))
+        if not axis and rows.shape != (i.batch,):
+            i.inner(call, place)
+        if axis is None or rows.shape != call.shapes[place]:
+            raise i.refuse(call, _MIXED)
+        frame = np.moveaxis(rows, axis, 0)[0]
+        value = gather(i, call, x.value, frame.ravel(), frame.shape, fill, shares=shares)
+        values.append(Turned(value, axis) if axis else value)
     return tuple(values) if len(call.results) > 1 else values[0]
 
 
-def _run(i: Importer, call: Call, args: dict[str, Arg], batch: int) -> list[Any]:
+def _run(i: Importer, call: Call, args: dict[str, Arg], x: Turned, batch: int) -> list[Places]:
     """Return the results of the call on ``batch`` frames that hold the places of elements."""
     first = next(iter(call.args))
-    shape = (batch, *i.shape(i.first(call)))
+    shape = (batch, *i.shape(x.value))
     op = overload(call.target)
     positional, keywords = [], {}
     for argument in op._schema.arguments:  # type: ignore[union-attr]
         if argument.name == first:
-            value: Any = torch.arange(prod(shape), dtype=torch.float64).reshape(shape)
+            places = torch.arange(prod(shape), dtype=torch.float64).reshape(shape)
+            value: Any = places.movedim(0, x.axis).contiguous()
         else:
             value = _bound(i, call, argument.name, args.get(argument.name))
         if argument.kwarg_only:
@@ -120,7 +127,50 @@ def _bound(i: Importer, call: Call, name: str, arg: Arg) -> Any:
     return arg
 
 
-def _own(rows: np.ndarray[Any, Any], size: int) -> bool:
+def _axes(
+    i: Importer,
+    call: Call,
+    args: dict[str, Arg],
+    x: Turned,
+    found: list[Places],
+) -> list[int | None]:
+    """Return where the batch of every result is; ``None`` where frames are mixed.
+
+    One frame alone does not show it, so three are tried unless the call is made for one.
+    """
+    size = prod(i.shape(x.value))
+    axes = [_batch_axis(rows, i.batch, size) for rows in found]
+    if i.batch > 1:
+        return axes
+    try:
+        more = _run(i, call, args, x, 3)
+    except Exception:  # sizes of one frame are written into the call
+        return axes
+    for place, rows in enumerate(more):
+        axis = _batch_axis(rows, 3, size)
+        if axis is not None or rows.shape[:1] == (3,):
+            axes[place] = axis
+    return axes
+
+
+def frame(i: Importer, call: Call, rows: Places, size: int) -> Places:
+    """Return what the first frame of a result holds; refuse one that mixes frames."""
+    if rows.shape[0] != i.batch or not _own(rows.reshape(i.batch, -1), size):
+        raise i.refuse(call, _MIXED)
+    first: Places = rows[0]
+    return first
+
+
+def _batch_axis(rows: Places, batch: int, size: int) -> int | None:
+    """Return the axis along which every frame holds the same places, each of its own frame."""
+    for axis, length in enumerate(rows.shape):
+        frames = np.moveaxis(rows, axis, 0)
+        if length == batch and _own(frames.reshape(batch, -1), size):
+            return axis
+    return None
+
+
+def _own(rows: Places, size: int) -> bool:
     """Tell whether every frame holds the same places, each of its own frame, or padding."""
     offset = np.arange(len(rows))[:, None] * size
     local = np.where(rows < 0, -1, rows - offset)
@@ -128,25 +178,11 @@ def _own(rows: np.ndarray[Any, Any], size: int) -> bool:
     return bool(inside.all() and (local == local[:1]).all())
 
 
-def _check_frames(i: Importer, call: Call, args: dict[str, Arg]) -> None:
-    """Refuse what one frame alone does not show: a flip or a roll of the batch axis."""
-    if i.batch > 1:
-        return
-    try:
-        results = _run(i, call, args, 3)
-    except Exception:  # sizes of one frame are written into the call
-        return
-    size = prod(i.shape(i.first(call)))
-    for found in results:
-        if len(found) == 3 and not _own(found.reshape(3, -1), size):
-            raise i.refuse(call, "moves elements from one frame of the batch to another")
-
-
 def gather(
     i: Importer,
     call: Call,
     x: str,
-    source: np.ndarray[Any, Any],
+    source: Places,
     shape: tuple[int, ...],
     fill: float = 0.0,
     *,
@@ -158,7 +194,7 @@ def gather(
         return same if shares else i.copy(call, same)
     result = i.add(call, Gather(IntArray(source), shape, fill), x, shape=shape)
     if shares:
-        i.share(result, x)
+        i.share(result, x, source)
     return result
 
 

@@ -13,7 +13,7 @@ from hwaccel.frontend.floatgraph import (
     Pair,
     ZeroPad2d,
 )
-from hwaccel.frontend.importer import Importer
+from hwaccel.frontend.importer import Importer, Result
 from hwaccel.frontend.program import Call
 
 _NO_PADDING: Padding = (0, 0, 0, 0)
@@ -117,7 +117,7 @@ def _average(kernel: Pair, divisor: int) -> AvgPool2d:
     return AvgPool2d(kernel, kernel, _NO_PADDING, divisor)
 
 
-def pad(i: Importer, call: Call) -> str | tuple[str, ...]:
+def pad(i: Importer, call: Call) -> Result | tuple[Result, ...]:
     """Padding with zeros at the borders of an image; any other moves elements."""
     sizes = call.integers("pad")
     mode, value = call.args.get("mode", "constant"), call.args.get("value") or 0
@@ -130,8 +130,14 @@ def pad(i: Importer, call: Call) -> str | tuple[str, ...]:
     return i.add_image(call, ZeroPad2d((top, left, bottom, right)), x)
 
 
-def reshape(i: Importer, call: Call) -> str:
-    """Flatten, view, reshape, squeeze, unsqueeze: whatever keeps the batch axis and the order."""
+def reshape(i: Importer, call: Call) -> Result | tuple[Result, ...]:
+    """Flatten, view, reshape, squeeze, unsqueeze: whatever keeps the order."""
+    shape = call.shapes[0]
+    turned = i.turned(next(iter(call.args.values()))) is not None
+    # One frame alone does not show that the axis in front of it is a new one.
+    alone = i.batch == 1 and call.target.startswith("aten.unsqueeze.")
+    if turned or alone or shape[:1] != (i.batch,):
+        return moves.view(i, call)
     return i.reshape(call, i.first(call), i.inner(call))
 
 

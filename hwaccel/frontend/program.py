@@ -7,13 +7,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from hwaccel.errors import FrontendError
 
 _TARGET = re.compile(r"aten\.([A-Za-z_][A-Za-z0-9_]*)\.([A-Za-z_][A-Za-z0-9_]*)")
 _MAX_NAME = 80
 _MAX_REASON = 200
+_MAX_IDENTIFIER = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +84,17 @@ class Call:
 
 
 @dataclass(frozen=True, slots=True)
+class Turned:
+    """A value whose batch stands on another axis than the first: on ``axis``, counted with it.
+
+    ``value`` names the value with the batch in front.
+    """
+
+    value: str
+    axis: int
+
+
+@dataclass(frozen=True, slots=True)
 class Program:
     """A model: calls in order, on inputs and constants."""
 
@@ -117,6 +131,36 @@ def short(target: str) -> str:
     return shown(parts[1] if len(parts) == 3 and parts[0] == "aten" else target)
 
 
+def identifier(text: str) -> str:
+    """Return ``text`` as ``[a-z][a-z0-9_]*``; other characters become single underscores."""
+    name = re.sub(r"[^a-z0-9]+", "_", text.lower()[: 4 * _MAX_IDENTIFIER])[:_MAX_IDENTIFIER].strip(
+        "_"
+    )
+    return name if name[:1].isalpha() else f"n_{name}".rstrip("_")
+
+
+def finite(call: Call, known: Constant) -> NDArray[np.float64]:
+    """Return a constant that ``call`` uses in float64.
+
+    Raises:
+        FrontendError: it holds numbers that are complex, infinite or NaN.
+    """
+    if known.tensor.is_complex():
+        raise FrontendError(
+            f"{where(call.path)}: {short(call.target)}: {shown(known.name)} is complex; use a real "
+            "type"
+        )
+    array: NDArray[np.float64] = known.tensor.detach().to(torch.float64).cpu().numpy().copy()
+    bad = ~np.isfinite(array)
+    if bad.any():
+        at = tuple(int(i) for i in np.argwhere(bad)[0])
+        raise FrontendError(
+            f"{where(call.path)}: {shown(known.name)} holds {array[at]} at index {at}; "
+            "retrain or repair the weights"
+        )
+    return array
+
+
 def references(arg: Arg) -> list[str]:
     """Return the names that an argument uses."""
     if isinstance(arg, Ref):
@@ -124,7 +168,52 @@ def references(arg: Arg) -> list[str]:
     return [name for a in arg for name in references(a)] if isinstance(arg, tuple) else []
 
 
+def live(program: Program) -> list[Call]:
+    """Return the calls on which an output depends, and those that change something in place."""
+    used, kept = set(program.outputs), []
+    for call in reversed(program.calls):
+        if short(call.target).endswith("_") or used.intersection(call.results):
+            used.update(name for arg in call.args.values() for name in references(arg))
+            kept.append(call)
+    return kept[::-1]
+
+
 def reason(error: Exception) -> str:
     """Return the first line of what an error says."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return shown(lines[0].rstrip("."), _MAX_REASON) if lines else type(error).__name__
+
+
+def frame_shape(name: str, shape: tuple[int, ...], batch: int) -> tuple[int, ...]:
+    """Return the shape of an input without the batch.
+
+    Raises:
+        FrontendError: it has another batch than ``batch``, or a rank that no stream has.
+    """
+    inner = shape[1:]
+    if not shape or shape[0] != batch:
+        raise FrontendError(
+            f"input {shown(name)}: shape {shape} has another batch size than the first input"
+        )
+    if 0 in inner:
+        raise FrontendError(f"input {shown(name)}: shape {shape} has an empty axis")
+    if not 1 <= len(inner) <= 3:
+        raise FrontendError(
+            f"input {shown(name)}: shape {inner} without the batch axis has {len(inner)} axes, "
+            "expected 1 to 3; make it (features,), (channels, length) or (channels, height, "
+            "width)"
+        )
+    return inner
+
+
+def is_turned(found: Turned) -> str:
+    """Return what is wrong with a value whose batch is not in front, and the way out."""
+    return (
+        f"has the batch on axis {found.axis}, expected in front; bring it there, for example with "
+        f"x.transpose(0, {found.axis}) or x[-1]"
+    )
+
+
+def as_image(shape: tuple[int, ...]) -> tuple[int, int, int]:
+    """Return ``(C, L)`` as ``(C, 1, L)``, and images as they are."""
+    return shape[0], (1, *shape[1:])[-2], shape[-1]

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 from hwaccel.config import Config
 from hwaccel.errors import ConfigError, FrontendError
 from hwaccel.frontend.batchnorm import fold_batchnorm
-from hwaccel.frontend.calibrate import Progress, batches, calibrate
+from hwaccel.frontend.calibrate import Progress, batches, calibrate, pooled
 from hwaccel.frontend.floatgraph import FloatGraph, Role
 from hwaccel.frontend.fuse import cancel_moves, fuse_functions
 from hwaccel.frontend.lower import Lowering
@@ -46,7 +46,7 @@ def quantize(
     tables = {node.name for node in graph.nodes if node.op.role is Role.TABLE}
     inputs = {value.name for value in graph.inputs}
     wanted = {*placement.ends.values(), *graph.outputs, *inputs, *tables}
-    seen = calibrate(graph, data, wanted, progress)
+    seen = pooled(graph, calibrate(graph, data, wanted, progress))
     return Lowering(graph, placement, seen, config, LOWER).run(progress)
 
 

@@ -14,11 +14,15 @@ from hwaccel.frontend import (
     norms,
     piecewise,
     pooling,
+    recurrent,
     resize,
+    turned,
+    writes,
 )
-from hwaccel.frontend.export import Example, export, read
+from hwaccel.frontend.export import Example, check_frames, export, read
 from hwaccel.frontend.floatgraph import FloatGraph
 from hwaccel.frontend.importer import Handler, Importer
+from hwaccel.frontend.pieces import needed
 from hwaccel.frontend.program import Program
 
 HANDLERS: dict[str, Handler] = {
@@ -29,6 +33,7 @@ HANDLERS: dict[str, Handler] = {
     **compare.HANDLERS,
     **extrema.HANDLERS,
     **piecewise.HANDLERS,
+    **recurrent.HANDLERS,
     "aten.linear.default": layers.linear,
     "aten.matmul.default": layers.matmul,
     "aten.mm.default": layers.matmul,
@@ -153,4 +158,7 @@ def trace(
         program = model
     else:
         program = read(model)
-    return Importer(program).run(HANDLERS)
+    graph = needed(Importer(program).run(turned.wrapped(writes.wrapped(HANDLERS))))
+    if isinstance(model, torch.nn.Module):
+        check_frames(model, program)
+    return graph

@@ -58,13 +58,17 @@ def _simple(edit: Edit, node: Node) -> bool:
 def _compose(edit: Edit, node: Node) -> bool:
     """Let the second of two moves read what the first reads; the first goes when nobody else does.
 
-    Two reshapes stay as they are unless the first is read by the second alone.
+    Two reshapes stay as they are unless the first is read by the second alone, and so does a
+    gather of a part that others read as well.
     """
     before = edit.node(node.inputs[0])
     if not _move(node) or before is None or not _move(before):
         return False
-    if not isinstance(before.op, Gather) and edit.only_reader(before.name) is None:
+    stays = edit.only_reader(before.name) is None
+    if stays and not isinstance(before.op, Gather):
         return False
+    if stays and edit.type(before.name).size < edit.type(before.inputs[0]).size:
+        return False  # what stays and is smaller takes less to read from
     made = _composed(before.op, node.op)
     if made is None or not edit.legal(made, *before.inputs):
         return False

@@ -75,6 +75,18 @@ class Link:
         self._ready.append(cycle)
         self._advance()
 
+    def offer_all(self, cycle: int, beats: int) -> None:
+        """State that ``beats`` more are valid from ``cycle`` on, one behind the other."""
+        self._valid += [cycle] * beats
+        if self.drained:
+            self._ready += [0] * beats
+        self._advance()
+
+    def accept_all(self, cycle: int, beats: int) -> None:
+        """State that the consumer is ready for ``beats`` more from ``cycle`` on."""
+        self._ready += [cycle] * beats
+        self._advance()
+
     def valid_at(self, beat: int) -> int | None:
         """Return when beat ``beat`` becomes valid; ``None`` when not known yet."""
         if beat >= len(self._valid) or beat > len(self.moved):
@@ -273,8 +285,7 @@ class Unpack(Block):
                 source.accept(0)
             while len(source.moved) <= beat:
                 yield source
-            for _ in range(self.ratio):
-                out.offer(source.moved[beat] + 1)
+            out.offer_all(source.moved[beat] + 1, self.ratio)
 
 
 @dataclass(frozen=True, slots=True)
@@ -291,20 +302,18 @@ class Reorder(Block):
         """Fill one bank while the other is read."""
         (source,), (out,) = ins, outs
         taken, left = self.order.length, len(self.order.beats)
-        for _ in range(min(2, frames) * taken):
-            source.accept(0)
+        source.accept_all(0, min(2, frames) * taken)
         for frame in range(frames):
             last = (frame + 1) * taken - 1
             while len(source.moved) <= last:
                 yield source
-            filled = read = source.moved[last] + 1
-            for beat in range(frame * left, (frame + 1) * left):
-                if beat:
-                    while len(out.moved) < beat:
-                        yield out
-                    read = max(filled, out.moved[beat - 1])
-                out.offer(read + 1)
+            # The link itself puts each beat behind the one before.
+            filled = source.moved[last] + 1
+            out.offer_all(filled + 1, left)
             if frame + 2 < frames:
-                source.accept(read + 1)
-                for _ in range(taken - 1):
-                    source.accept(0)
+                # The bank is free when its last beat is read: when the one before that has left.
+                before = (frame + 1) * left - 2
+                while len(out.moved) <= before:
+                    yield out
+                read = max(filled, out.moved[before]) if before >= 0 else filled
+                source.accept_all(read + 1, taken)

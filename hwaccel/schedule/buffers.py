@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -12,13 +12,18 @@ from hwaccel.schedule.blocks import Block, Fork, Segment
 from hwaccel.schedule.plan import Plan
 from hwaccel.schedule.timing import run_timing
 
+# Each trial runs the timing of the whole design. Above so many blocks there are too many buffers
+# to try one by one, and as many as may change together are looked for by bisection.
+_LARGE = 256
+
 
 def size_buffers(plan: Plan, frames: int = 4) -> Plan:
     """Return the plan with rings, skip buffers and FIFOs sized for the bottleneck's interval.
 
     Every ring gets the smallest depth at which its segment alone keeps up with the slowest one;
     the copies of a forked stream get a FIFO where a later join would otherwise deadlock or lose
-    time. In the end no ring and no FIFO has a place without which all frames leave as early.
+    time. In the end no ring and no FIFO of a design of up to 256 blocks has a place without which
+    all frames leave as early.
     """
     if not plan.segments:
         return plan
@@ -75,6 +80,12 @@ def _interval(plan: Plan, frames: int) -> int | None:
         return plan.timing(frames).interval
     except ScheduleError:
         return None
+
+
+def _keeps(plan: Plan, goal: int | None, frames: int) -> bool:
+    """Tell whether a plan does not deadlock and takes no longer than ``goal``."""
+    interval = _interval(plan, frames)
+    return interval is not None and goal is not None and interval <= goal
 
 
 def with_buffer(plan: Plan, stream: str, depth: int) -> Plan:
@@ -140,11 +151,23 @@ def _grow_rings(plan: Plan, frames: int) -> Plan:
         plan, best = grown, interval
     if best is None:
         plan.timing(frames)  # raises with the names of the blocks that wait
-    for before in small.segments:
-        now = next(s for s in plan.segments if s.name == before.name)
-        back = plan.replaced(now, before)
-        if now != before and _interval(back, frames) == best:
-            plan = back
+    return _taken_back(small, plan, best, frames)
+
+
+def _taken_back(small: Plan, plan: Plan, goal: int | None, frames: int) -> Plan:
+    """Give rings of ``plan`` the depth that they have in ``small`` where that costs no time."""
+    grown = [b.name for b, now in zip(small.blocks, plan.blocks, strict=True) if b != now]
+
+    def back(names: Sequence[str]) -> Plan:
+        blocks = zip(small.blocks, plan.blocks, strict=True)
+        made = tuple(before if now.name in names else now for before, now in blocks)
+        return replace(plan, blocks=made)
+
+    if len(plan.blocks) > _LARGE:
+        return back(grown[: _most(len(grown), lambda n: _keeps(back(grown[:n]), goal, frames))])
+    for name in grown:
+        if _interval(back([name]), frames) == goal:
+            plan = back([name])
     return plan
 
 
@@ -160,10 +183,39 @@ def _one_row_more(segment: Segment) -> Segment:
 def _trim_forks(plan: Plan, frames: int) -> Plan:
     """Shrink every fork's buffers to the least that keeps the interval; drop useless ones."""
     goal = _interval(plan, frames)
-    for stream in fork_copies(plan):
+    copies = fork_copies(plan)
+    if len(plan.blocks) > _LARGE:
+        return _trim_many(plan, copies, goal, frames)
+    for stream in copies:
         bare = _without_buffer(plan, stream)
         plan = bare if _interval(bare, frames) == goal else _trimmed(plan, stream, goal, frames)
     return plan
+
+
+def _trim_many(plan: Plan, copies: list[str], goal: int | None, frames: int) -> Plan:
+    """Drop the buffers that hold the least, as many as may go, and shrink the others to need."""
+    used = _occupancy(plan, [f"{stream}_buffer" for stream in copies], frames)
+    copies = sorted(copies, key=lambda stream: used[f"{stream}_buffer"])
+
+    def bare(count: int) -> Plan:
+        return _without_buffers(plan, set(copies[:count]))
+
+    plan = bare(_most(len(copies), lambda count: _keeps(bare(count), goal, frames)))
+    kept = [s for s in plan.segments if not s.nodes]
+    used = _occupancy(plan, [s.name for s in kept], frames)
+    for buffer in kept:
+        plan = plan.replaced(buffer, buffer.with_depth(max(1, used[buffer.name])))
+    return plan
+
+
+def _most(count: int, good: Callable[[int], bool]) -> int:
+    """Return the largest number up to ``count`` that is good; 0 is, and goodness falls."""
+    low, high = 0, count
+    middle = count
+    while low < high:
+        low, high = (middle, high) if good(middle) else (low, middle - 1)
+        middle = (low + high + 1) // 2
+    return low
 
 
 def _trimmed(plan: Plan, stream: str, goal: int | None, frames: int) -> Plan:
@@ -185,6 +237,8 @@ def _trim(plan: Plan, frames: int) -> Plan:
     Fewer places anywhere never make anything earlier, so what could not be taken back before the
     others were trimmed cannot be taken back after.
     """
+    if len(plan.blocks) > _LARGE:
+        return plan
     goal = plan.timing(frames).finished()
     for segment in plan.segments:
         plan = plan.replaced(segment, _trimmed_segment(plan, segment, frames, goal))
@@ -226,12 +280,16 @@ def _least(least: int, enough: int, good: Callable[[int], bool]) -> int:
 
 
 def _without_buffer(plan: Plan, stream: str) -> Plan:
-    behind = f"{stream}_buffer"
+    return _without_buffers(plan, {stream})
+
+
+def _without_buffers(plan: Plan, streams: set[str]) -> Plan:
+    back = {f"{stream}_buffer": stream for stream in streams}
     blocks = [
-        replace(b, inputs=tuple(stream if n == behind else n for n in b.inputs))
+        replace(b, inputs=tuple(back.get(n, n) for n in b.inputs))
         for b in plan.blocks
-        if b.name != behind
+        if b.name not in back
     ]
-    streams = {name: s for name, s in plan.streams.items() if name != behind}
-    outputs = tuple(stream if name == behind else name for name in plan.outputs)
-    return replace(plan, blocks=tuple(blocks), streams=streams, outputs=outputs)
+    kept = {name: s for name, s in plan.streams.items() if name not in back}
+    outputs = tuple(back.get(name, name) for name in plan.outputs)
+    return replace(plan, blocks=tuple(blocks), streams=kept, outputs=outputs)

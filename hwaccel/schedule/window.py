@@ -31,8 +31,7 @@ def window_process(
     """
     order = read_order(window.with_depth(0))
     moved_in, moved_out = source.moved, out.moved
-    for _ in range(min(window.depth, window.beats_in * frames)):
-        source.accept(0)
+    source.accept_all(0, min(window.depth, window.beats_in * frames))
     allowed, fire, produced = window.depth, before_first(window), 0
     for frame in range(frames):
         base = frame * window.beats_in
@@ -55,8 +54,7 @@ def window_process(
                 produced += 1
             if freed >= 0:
                 target = base + freed + window.depth
-                for _ in range(allowed, min(target, window.beats_in * frames)):
-                    source.accept(fire + 1)
+                source.accept_all(fire + 1, max(0, min(target, window.beats_in * frames) - allowed))
                 allowed = max(allowed, target)
 
 

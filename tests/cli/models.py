@@ -47,6 +47,19 @@ class Two(nn.Module):
         return a + b
 
 
+class Fork(nn.Module):
+    """Two inputs of different shapes, and two outputs."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.one, self.other = nn.Linear(3, 4), nn.Linear(8, 4)
+
+    def forward(self, a: torch.Tensor, b: torch.Tensor) -> dict[str, torch.Tensor]:
+        a, b = self.one(a), self.other(b.flatten(1))
+        return {"sum": a + b, "largest": torch.maximum(a, b)}
+
+
 class Inputs(nn.Module):
     """A layer whose name is that of an attribute of exported programs."""
 

@@ -14,7 +14,7 @@ import hwaccel
 from hwaccel import tools
 from hwaccel.cli import app
 from hwaccel.report.results import load_results
-from tests.cli.models import Inputs, mlp
+from tests.cli.models import Fork, Inputs, mlp
 from tests.cli.tools import MODELS, content, done, run, spawn
 
 COMMANDS = ("convert", "sim", "csim", "synth", "report", "gpu", "doctor")
@@ -113,6 +113,52 @@ def test_a_pt2_file_needs_no_example(tmp_path: Path) -> None:
     torch.export.save(program, tmp_path / "m.pt2")
     done("convert", tmp_path / "m.pt2", "-o", tmp_path / "p")
     assert hwaccel.load(tmp_path / "p").graph.inputs[0].type.shape == (8,)
+
+
+def test_several_inputs_and_outputs(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    a, b = rng.normal(size=(16, 3)), 4 * rng.normal(size=(16, 2, 4))
+    np.save(tmp_path / "a.npy", a)
+    np.save(tmp_path / "b.npy", b)
+    np.savez(tmp_path / "both.npz", a=a, b=b)
+    files = {"apart": ("a.npy", "b.npy"), "together": ("both.npz",)}
+    designs = []
+    for name, given in files.items():
+        shown = ("--example", "1x3", "--example", "1x2x4")
+        words = [word for file in given for word in ("--calibration", tmp_path / file)]
+        ran = run("convert", f"{MODELS}:Fork", *shown, *words, "-o", tmp_path / name)
+        assert ran.code == 0, ran.err
+        assert not any("--calibration" in line for line in ran.err)
+        designs.append(hwaccel.load(tmp_path / name))
+    assert designs[0].hash == designs[1].hash
+    graph = designs[0].graph
+    assert [str(value.type) for value in graph.inputs] == ["3 s8.5", "2x4 s8.3"]
+    assert len(graph.outputs) == 2
+    for name, given in files.items():
+        words = [word for file in given for word in ("--data", tmp_path / file)]
+        said = done("csim", tmp_path / name, "--what", "cuda", *words)
+        assert said.startswith("cuda-host: 16 frames, 0 mismatches")
+    done("report", tmp_path / "apart")
+
+
+def test_examples_from_files_and_a_pt2_with_two_inputs(tmp_path: Path) -> None:
+    np.savez(tmp_path / "x.npz", np.zeros((2, 3)), np.zeros((2, 2, 4)))
+    done("convert", f"{MODELS}:Fork", "--example", tmp_path / "x.npz", "-o", tmp_path / "p")
+    program = torch.export.export(Fork(), (torch.zeros(2, 3), torch.zeros(2, 2, 4)))
+    torch.export.save(program, tmp_path / "fork.pt2")
+    done("convert", tmp_path / "fork.pt2", "-o", tmp_path / "q")
+    shapes = [value.type.shape for value in hwaccel.load(tmp_path / "q").graph.inputs]
+    assert shapes == [(3,), (2, 4)]
+
+
+@sim_tools
+@pytest.mark.rtl
+def test_simulation_of_two_inputs(two_project: Path, tmp_path: Path) -> None:
+    np.save(tmp_path / "a.npy", np.ones((4, 3)))
+    np.save(tmp_path / "b.npy", np.zeros((4, 3)))
+    data = ("--data", tmp_path / "a.npy", "--data", tmp_path / "b.npy")
+    said = done("sim", two_project, "--simulator", "icarus", *data)
+    assert said.startswith("icarus: 4 frames, 0 mismatches")
 
 
 def test_a_layer_called_inputs(tmp_path: Path) -> None:

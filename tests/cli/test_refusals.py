@@ -10,7 +10,6 @@ import pytest
 import torch
 
 import hwaccel
-from tests.cli.models import Two
 from tests.cli.tools import MODELS, content, done, refused, run
 
 KINDS = "give a .pt2 file of torch.export.save, or package.module:factory with --weights"
@@ -113,10 +112,19 @@ def test_weights_that_are_no_numbers(convert) -> None:
 
 
 def test_several_inputs(convert) -> None:
-    program = torch.export.export(Two(), (torch.zeros(2, 3), torch.zeros(2, 3)))
-    torch.export.save(program, "two.pt2")
-    assert convert("two.pt2") == (
-        "two: has 2 inputs, and the command line has data for one; call hwaccel.convert from Python"
+    np.save("x.npy", np.zeros((4, 3)))
+    np.save("y.npy", np.zeros((5, 3)))
+    two = (f"{MODELS}:Two", "--example", "1x3", "--example", "1x3", "--calibration", "x.npy")
+    assert convert(*two) == ("calibration: found 1 arrays, expected 2, one per input of the model")
+    assert convert(*two, "--calibration", "y.npy") == (
+        "calibration: inputs have 4, 5 frames, expected equally many"
+    )
+    assert convert(*two, *two[1:3]).startswith(
+        "Two: forward does not run on 7 frames of shape (3,) and (3,) and (3,): "
+    )
+    assert convert(f"{MODELS}:Two") == (
+        "Two: its input shape is not known; give --example with batch, like 1x3x32x32, once for "
+        "each input"
     )
 
 
@@ -125,14 +133,15 @@ def test_several_inputs(convert) -> None:
 
 def test_no_example(convert) -> None:
     assert convert(f"{MODELS}:mlp") == (
-        "Sequential: its input shape is not known; give --example with batch, like 1x3x32x32"
+        "Sequential: its input shape is not known; give --example with batch, like 1x3x32x32, once "
+        "for each input"
     )
 
 
-@pytest.mark.parametrize("text", ["", "x", "1x", "0x8", "1,8", "1 x 8", "1x8.0", "-1x8", "x.npz"])
+@pytest.mark.parametrize("text", ["", "x", "1x", "0x8", "1,8", "1 x 8", "1x8.0", "-1x8", "x.np"])
 def test_example_text(convert, text: str) -> None:
     assert convert(f"{MODELS}:mlp", f"--example={text}") == (
-        f"--example {text}: is neither a shape with batch like 1x3x32x32 nor a .npy file"
+        f"--example {text}: is neither a shape with batch like 1x3x32x32 nor a .npy or .npz file"
     )
 
 
@@ -168,7 +177,9 @@ def test_arrays(convert, option: str) -> None:
     assert convert(*words, option, "x.npy") == "x.npy: holds complex128, expected numbers"
     with Path("x.npy").open("wb") as file:
         np.savez(file, np.zeros((2, 8)))
-    assert convert(*words, option, "x.npy") == "x.npy: holds an archive, expected numbers"
+    assert convert(*words, option, "x.npy") == (
+        "x.npy: holds an archive, expected numbers; call it .npz"
+    )
     Path("x.npy").write_bytes(b"")
     assert convert(*words, option, "x.npy") == (
         "x.npy: is not a .npy file of numbers (No data left in file)"
@@ -504,6 +515,30 @@ def test_data_that_does_not_fit(inside: Path, project: Path, command: str) -> No
     assert refused(command, project, "--data", "no.npy") == (
         "no.npy: cannot be read (No such file or directory)"
     )
+
+
+@pytest.mark.parametrize("command", ["sim", "csim"])
+def test_data_for_two_inputs_that_does_not_fit(inside: Path, two_project: Path, command: str):
+    def says(*files: str) -> str:
+        return refused(command, two_project, *(w for f in files for w in ("--data", f)))
+
+    np.save("x.npy", np.zeros((4, 3)))
+    np.save("y.npy", np.zeros((5, 3)))
+    np.savez("none.npz")
+    np.savez("z.npz", a=np.zeros((4, 3)), b=np.zeros((4, 2)))
+    np.savez("w.npz", a=np.array(["a"]))
+    counts = (
+        "--data: found {} arrays, expected 2; give a .npy file for each input, in this order: a, "
+        "b; or all of them in one .npz file"
+    )
+    assert says("x.npy") == counts.format(1)
+    assert says("x.npy", "z.npz") == counts.format(3)
+    assert says("x.npy", "y.npy") == "--data: inputs have 4, 5 frames, expected equally many"
+    assert says("z.npz") == "z.npz (b): expected frames of shape (N, 3), found (4, 2)"
+    assert says("none.npz") == "none.npz: holds no arrays; save one for each input"
+    assert says("w.npz") == "w.npz (a): holds <U1, expected numbers"
+    Path("torn.npz").write_bytes(Path("z.npz").read_bytes()[:200])
+    assert says("torn.npz").startswith("torn.npz: is not a .npz file of numbers (")
 
 
 def test_report_that_cannot_be_written(project: Path) -> None:
