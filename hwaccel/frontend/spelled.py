@@ -33,8 +33,9 @@ from hwaccel.frontend.fuse import Call, elementwise, merge_equal, needed, unifor
 from hwaccel.frontend.moments import Moment, Root, Standardize
 from hwaccel.fxp import IntArray
 
-# Where functions are compared.
+# Where functions are compared, and where they must fall.
 _PROBES = torch.logspace(-8, 8, 65, dtype=torch.float64, base=2.0)
+_RANGE = torch.logspace(-40, 60, 401, dtype=torch.float64, base=2.0)
 _GUARD = 4
 
 
@@ -289,10 +290,14 @@ def _squares(op: Function) -> bool:
 
 
 def _falls(call: Call) -> bool:
-    y = call(_PROBES)
-    return bool(
-        torch.isfinite(y).all() and (y > 0).all() and (y.diff() <= 0).all() and y[0] > y[-1]
-    )
+    """Tell whether ``call`` is positive and falls, nowhere faster than ``1 / x``.
+
+    So its relative error is no larger than that of its operand.
+    """
+    y = call(_RANGE)
+    proper = bool(torch.isfinite(y).all() and (y > 0).all() and y[0] > y[-1])
+    ratio, slowest = y[1:] / y[:-1], _RANGE[:-1] / _RANGE[1:]
+    return proper and bool(((ratio <= 1) & (ratio >= slowest * (1 - 1e-9))).all())
 
 
 def _offset(call: Call) -> float:

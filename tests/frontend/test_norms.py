@@ -132,6 +132,13 @@ def test_what_is_spelled_out_is_one_op(name):
     assert found.count("multiply") == (2 if "llama" in name else 3)
 
 
+def test_what_falls_too_fast_stays_apart():
+    """The root tables need a power of the mean square; anything else is computed as written."""
+    model = Lambda(lambda m, x: x * torch.exp(-(x * x).mean(1, keepdim=True)))
+    found = ops(convert(model, [frames(6) / 8], EIGHT))
+    assert (found.count("table"), found.count("multiply")) == (1, 2)
+
+
 @pytest.mark.parametrize("name", ["layer-last", "layer-two", "group", "rms-two", "unit-channels"])
 def test_decomposed(name):
     model, shape = NORMS[name]
