@@ -305,7 +305,7 @@ _relu = _spelled(
 )  # fmt: skip
 _clip = _spelled(
     "F.relu6(X)", "F.relu6(X.clone(), inplace=True)", "F.hardtanh(X, -0.7, 1.5)", "X.clamp(-1, 2)",
-    "torch.maximum(X, torch.tensor(-0.7))", "torch.minimum(torch.full((1, 1), 0.6), X)",
+    "torch.maximum(X, torch.tensor(-0.75))", "torch.minimum(torch.full((1, 1), 0.625), X)",
     "X.clamp(max=0.8)", "X.clamp_max(1.3)", "X.clone().clamp_max_(1)", "X.clamp(0.1, 3)",
     "F.hardtanh(X.clone(), -1, 2, inplace=True)", "X.clamp_min(-0.33)",
     "torch.clamp(X, torch.tensor(-1.0), torch.tensor(2.0))",
