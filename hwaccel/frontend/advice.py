@@ -29,10 +29,13 @@ _ADVICE = {
     "use Upsample or ConvTranspose2d, which need no indices": (
         "max_unpool2d max_unpool3d max_pool1d_with_indices max_pool3d_with_indices"
     ),
-    "keep nothing random in eval mode": ("normal multinomial exponential uniform empty_like"),
+    "keep nothing random and nothing uninitialized in eval mode": (
+        "rand randn randint rand_like randn_like bernoulli normal multinomial exponential uniform "
+        "empty empty_like"
+    ),
     "make the slices of a volume channels of 2d layers; for LocalResponseNorm, use BatchNorm": (
         "conv3d conv_transpose3d avg_pool3d max_pool3d adaptive_avg_pool3d adaptive_max_pool3d "
-        "upsample_nearest3d upsample_trilinear3d empty"
+        "upsample_nearest3d upsample_trilinear3d"
     ),
     "leave out the loss, which belongs to training": (
         "mse_loss l1_loss smooth_l1_loss huber_loss cross_entropy_loss nll_loss nll_loss_nd kl_div "
@@ -40,7 +43,6 @@ _ADVICE = {
         "margin_ranking_loss hinge_embedding_loss cosine_embedding_loss triplet_margin_loss "
         "multi_margin_loss multilabel_margin_loss poisson_nll_loss"
     ),
-    "use fixed numbers, stored in the model": "rand randn randint rand_like randn_like bernoulli",
 }
 _BY_NAME = {name: text for text, names in _ADVICE.items() for name in names.split()}
 

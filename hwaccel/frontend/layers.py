@@ -229,13 +229,25 @@ def multiply(i: Importer, call: Call) -> str:
 
 
 def larger(i: Importer, call: Call) -> str:
-    """``maximum`` of two values."""
-    return i.add(call, MinMax(True), *_stretched(i, call))
+    """``maximum`` of two values, or of one and a number."""
+    return _extreme(i, call, largest=True)
 
 
 def smaller(i: Importer, call: Call) -> str:
-    """``minimum`` of two values."""
-    return i.add(call, MinMax(False), *_stretched(i, call))
+    """``minimum`` of two values, or of one and a number."""
+    return _extreme(i, call, largest=False)
+
+
+def _extreme(i: Importer, call: Call, *, largest: bool) -> str:
+    for name, operand in (("self", "other"), ("other", "self")):
+        if i.is_constant(call, name):
+            limits = i.spread_constant(call, name, operand)
+            limit = float(limits.flat[0])
+            if (limits != limit).any():
+                raise i.refuse(call, f"{name} holds different limits; use one for all elements")
+            x = moves.broadcast(i, call, i.value(call, operand), i.inner(call))
+            return i.add(call, Clip(limit, math.inf) if largest else Clip(-math.inf, limit), x)
+    return i.add(call, MinMax(largest), *_stretched(i, call))
 
 
 def divide(i: Importer, call: Call) -> str:

@@ -305,6 +305,7 @@ _relu = _spelled(
 )  # fmt: skip
 _clip = _spelled(
     "F.relu6(X)", "F.relu6(X.clone(), inplace=True)", "F.hardtanh(X, -0.7, 1.5)", "X.clamp(-1, 2)",
+    "torch.maximum(X, torch.tensor(-0.75))", "torch.minimum(torch.full((1, 1), 0.625), X)",
     "X.clamp(max=0.8)", "X.clamp_max(1.3)", "X.clone().clamp_max_(1)", "X.clamp(0.1, 3)",
     "F.hardtanh(X.clone(), -1, 2, inplace=True)", "X.clamp_min(-0.33)",
     "torch.clamp(X, torch.tensor(-1.0), torch.tensor(2.0))",
@@ -328,10 +329,12 @@ _function = _spelled(
     "F.selu(X.clone(), inplace=True)", "F.celu(X.clone(), inplace=True)", "(X / 4).exp_()",
     "F.hardsigmoid(X.clone(), inplace=True)", "F.hardswish(X.clone(), inplace=True)",
     "F.mish(X.clone(), inplace=True)", "X.relu().sqrt_()", "(X.relu() + 1).reciprocal_()",
-    "(X.relu() + 1).rsqrt_()", "F.threshold(X.clone(), 0.5, -1.0, inplace=True)", "F.softsign(X)", "F.mish(X)",
+    "(X.relu() + 1).rsqrt_()", "F.threshold(X.clone(), 0.5, -1.0, inplace=True)",
+    "F.softsign(X)", "F.mish(X)",
 )  # fmt: skip
 _nothing = _spelled(
-    "X.contiguous()", "X.clone()", "X.detach()", "X.float()", "X.double().float()", "X.contiguous(memory_format=torch.contiguous_format)",
+    "X.contiguous()", "X.clone()", "X.detach()", "X.float()", "X.double().float()",
+    "X.contiguous(memory_format=torch.contiguous_format)",
     "F.dropout(X.clone(), 0.5, False, inplace=True)", "F.alpha_dropout(X, 0.5, False)",
     "F.feature_alpha_dropout(X, 0.5, False)",
     "F.dropout(X, 0.5, self.training)", "torch.cat([X], 1)",

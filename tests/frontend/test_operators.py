@@ -210,6 +210,20 @@ def test_relu(function):
 
 
 @pytest.mark.parametrize(
+    "function",
+    [
+        lambda m, x: torch.maximum(x, torch.tensor(-1.25)),
+        lambda m, x: torch.minimum(torch.full((1, 1, 1), 2.0), x),
+        lambda m, x: torch.max(torch.zeros(4, 3), x),
+    ],
+)
+def test_extrema_with_a_number_are_clips(function):
+    """Found by random networks: ``run_decompositions`` spells some functions so."""
+    graph = check_exact(Lambda(function), frames(4, 3))
+    assert len(graph.nodes) == 1
+
+
+@pytest.mark.parametrize(
     "module",
     [
         nn.Dropout(0.5),

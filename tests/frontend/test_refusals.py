@@ -136,6 +136,10 @@ FUNCTIONS = [
         lambda m, x: functional.rrelu_(x * 1),
         "rrelu_: is not supported; use a LeakyReLU with a fixed slope",
     ),
+    (
+        lambda m, x: torch.maximum(x, torch.arange(6.0)),
+        "maximum: other holds different limits; use one for all elements",
+    ),
     (lambda m, x: x.amin(1), "amin: is not supported; negate, and use amax"),
     (
         lambda m, x: functional.conv3d(x[:, None], torch.ones(1, 1, 2, 2, 2)),
