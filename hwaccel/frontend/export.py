@@ -70,11 +70,17 @@ def check_frames(model: torch.nn.Module, program: Program) -> None:
             return
     for a, b in zip(many, few, strict=False):
         start = a[: len(b)] if a.shape[:1] == (_BATCH,) else a
-        if start.shape != b.shape or not torch.allclose(start, b, 1e-2, 1e-4, equal_nan=True):
+        if start.shape != b.shape or _differ(start, b):
             raise FrontendError(
                 f"{type(model).__name__}: the result for a frame depends on the size of the batch; "
                 "let forward read no more of it than shapes need"
             )
+
+
+def _differ(a: torch.Tensor, b: torch.Tensor) -> bool:
+    # Other sizes take other kernels, whose last bits may turn a rounding or two, hence the mean.
+    a, b = a.double().nan_to_num(), b.double().nan_to_num()
+    return bool((a - b).abs().mean() > 1e-2 * b.abs().mean())
 
 
 def read(

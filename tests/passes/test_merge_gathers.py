@@ -102,3 +102,17 @@ def test_what_grows_or_pads_moves_behind_nothing_it_would_slow() -> None:
         output %c
         """,
     )
+
+
+def test_what_is_read_from_a_part_that_stays_reads_the_part() -> None:
+    check_unchanged(
+        MergeGathers(),
+        """
+        input %x : 4 s4.0
+        %a = gather(%x) {source=[3, 1], shape=(2,)} : 2 s4.0
+        %b = gather(%a) {source=[0], shape=(1,)} : 1 s4.0
+        %c = gather(%a) {source=[1], shape=(1,)} : 1 s4.0
+        output %b
+        output %c
+        """,
+    )

@@ -13,6 +13,7 @@ from hwaccel.config import Config
 from hwaccel.errors import ScheduleError
 from hwaccel.ir import Graph
 from hwaccel.ir.hardware import Order
+from hwaccel.schedule import buffers
 from hwaccel.schedule.blocks import Fork, Pack, Reorder, Segment, Unpack
 from hwaccel.schedule.choices import schedule
 from hwaccel.schedule.plan import Plan
@@ -120,6 +121,27 @@ def test_a_chain_runs_at_the_speed_of_its_slowest_part(graph: Graph, budget: int
 def test_small_networks_run_at_the_speed_of_their_bottleneck(make, budget: int) -> None:
     plan = schedule(make(), Config(multipliers=budget))
     assert plan.timing(8).interval == plan.bottleneck.cycles
+
+
+@pytest.mark.parametrize("make", [mlp, cnn, residual])
+def test_large_designs_are_sized_by_bisection_and_run_no_slower(make, monkeypatch) -> None:
+    config = Config(multipliers=16)
+    one_by_one = schedule(make(), config)
+    monkeypatch.setattr(buffers, "_LARGE", 0)
+    found = schedule(make(), config)
+    assert found.timing().interval <= one_by_one.timing().interval
+
+
+@pytest.mark.parametrize("good", range(9))
+def test_the_most_that_is_good(good: int) -> None:
+    asked: list[int] = []
+
+    def is_good(count: int) -> bool:
+        asked.append(count)
+        return count <= good
+
+    assert buffers._most(8, is_good) == good
+    assert len(asked) <= 5
 
 
 def test_latency_and_interval_of_one_dense_layer() -> None:
