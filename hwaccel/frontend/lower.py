@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -256,6 +257,11 @@ class Lowering:
         channels = type.channels
         scale = ops.Scale(IntArray([mult] * channels), IntArray([0] * channels), k)
         return self.add(node, scale, total)
+
+
+def wired(shape: tuple[int, ...]) -> tuple[int, ...]:
+    """Return a shape of at most three axes with the same elements in the same order."""
+    return shape if len(shape) <= 3 else (*shape[:2], prod(shape[2:]))
 
 
 def integers(node: FloatNode, values: Floats, frac: int) -> IntArray:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from math import prod
-
 import numpy as np
 
 from hwaccel import ops
 from hwaccel.errors import FrontendError
+from hwaccel.frontend import contract
 from hwaccel.frontend.floatgraph import (
     Add,
     Affine,
@@ -31,7 +30,7 @@ from hwaccel.frontend.floatgraph import (
 )
 from hwaccel.frontend.formats import quantize_weights
 from hwaccel.frontend.functions import values
-from hwaccel.frontend.lower import MAX_PRODUCT, Lower, Lowering, integers
+from hwaccel.frontend.lower import MAX_PRODUCT, Lower, Lowering, integers, wired
 from hwaccel.frontend.program import where
 from hwaccel.fxp import IntArray
 
@@ -132,18 +131,13 @@ def _clip(low: Lowering, node: FloatNode, op: Clip, x: str) -> str:
 
 
 def _reshape(low: Lowering, node: FloatNode, op: Reshape, x: str) -> str:
-    shape = _wired(op.shape)
+    shape = wired(op.shape)
     return x if low.type(x).shape == shape else low.add(node, ops.Reshape(shape), x)
 
 
 def _gather(low: Lowering, node: FloatNode, op: Gather, x: str) -> str:
     fill = int(np.rint(np.ldexp(op.fill, low.type(x).frac)))
-    return low.add(node, ops.Gather(op.source, _wired(op.shape), fill), x)
-
-
-def _wired(shape: tuple[int, ...]) -> tuple[int, ...]:
-    """Return a shape of at most three axes with the same elements in the same order."""
-    return shape if len(shape) <= 3 else (*shape[:2], prod(shape[2:]))
+    return low.add(node, ops.Gather(op.source, wired(op.shape), fill), x)
 
 
 def _fake_quant(low: Lowering, node: FloatNode, op: FakeQuant, x: str) -> str:
@@ -172,4 +166,5 @@ LOWER: dict[type[FloatOp], Lower] = {
     Reshape: _reshape,
     Gather: _gather,
     FakeQuant: _fake_quant,
+    contract.Contract: contract.lower,
 }

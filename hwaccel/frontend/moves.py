@@ -20,7 +20,7 @@ from hwaccel.fxp import IntArray
 
 # Calls whose result shares memory with the operand: in-place calls reach through.
 VIEWS = """
-chunk.default expand.default expand_as.default movedim.int movedim.intlist narrow.default
+chunk.default expand.default expand_as.default mT.default movedim.int movedim.intlist narrow.default
 numpy_T.default permute.default select.int slice.Tensor split.Tensor split_with_sizes.default
 split.sizes swapaxes.default swapdims.default t.default tensor_split.sections
 transpose.int unbind.int unfold.default unsafe_chunk.default unsafe_split.Tensor diagonal.default
