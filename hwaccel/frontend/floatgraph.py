@@ -42,6 +42,8 @@ class FloatOp(ABC):
 
     kind: ClassVar[str]
     role: ClassVar[Role]
+    # A table whose operand may have any number of bits: rounded only where the result is used.
+    wide: ClassVar[bool] = False
 
     @abstractmethod
     def run(self, *xs: torch.Tensor) -> torch.Tensor:

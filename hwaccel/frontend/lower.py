@@ -198,6 +198,11 @@ class Lowering:
     # --- ops --------------------------------------------------------------------------------
 
     @property
+    def rounding(self) -> Rounding:
+        """How sums are rounded."""
+        return Rounding(self._config.rounding)
+
+    @property
     def method(self) -> Method:
         """How scales are chosen."""
         return self._config.calibration

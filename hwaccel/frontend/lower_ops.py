@@ -6,7 +6,7 @@ import numpy as np
 
 from hwaccel import ops
 from hwaccel.errors import FrontendError
-from hwaccel.frontend import contract
+from hwaccel.frontend import contract, softmax
 from hwaccel.frontend.floatgraph import (
     Add,
     Affine,
@@ -167,4 +167,6 @@ LOWER: dict[type[FloatOp], Lower] = {
     Gather: _gather,
     FakeQuant: _fake_quant,
     contract.Contract: contract.lower,
+    softmax.Softmax: softmax.lower,
+    softmax.LogSoftmax: softmax.lower_log,
 }

@@ -62,7 +62,7 @@ class _Flow:
         return not widens and self._settled[reader.name]
 
     def _reader_needs(self, reader: FloatNode) -> bool:
-        if reader.op.role is Role.KEEP:
+        if reader.op.role is Role.KEEP or reader.op.wide:
             return self._needs[reader.name]
         if reader.op.role is Role.SUM:
             return not self._settled[reader.name]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from hwaccel.errors import FrontendError
-from hwaccel.frontend import functions, layers, moves, pooling, products, resize
+from hwaccel.frontend import attention, functions, layers, moves, pooling, products, resize
 from hwaccel.frontend.export import Example, export, read
 from hwaccel.frontend.floatgraph import FloatGraph
 from hwaccel.frontend.importer import Handler, Importer
@@ -17,6 +17,7 @@ HANDLERS: dict[str, Handler] = {
     **{f"aten.{name}": moves.copy for name in moves.COPIES.split()},
     "aten.linear.default": layers.linear,
     **products.HANDLERS,
+    **attention.HANDLERS,
     "aten.addmm.default": layers.addmm,
     "aten.conv1d.default": layers.conv,
     "aten.conv1d.padding": layers.conv,
