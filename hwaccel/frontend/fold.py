@@ -30,11 +30,11 @@ index_select le lift_fresh_copy linalg_norm linalg_vector_norm log log2 logical_
 logical_or lt max maximum mean min minimum mul ne neg norm numpy_T permute pow prod reciprocal relu
 remainder reshape round rsqrt rsub select sigmoid sign sin slice softmax sqrt squeeze stack std sub
 sum t tanh to transpose trunc unsqueeze var view where
-bmm embedding index mT masked_fill matmul mm outer tril triu
+bmm embedding flip index mT masked_fill matmul mm outer roll tril triu
 """
 _PURE = frozenset([*_NAMES.split(), "zeros_like", "ones_like", "full_like"])
 # Functions of sizes and numbers; what they would allocate is asked first.
-_FACTORIES = frozenset(["arange", "full", "ones", "scalar_tensor", "zeros"])
+_FACTORIES = frozenset(["arange", "eye", "full", "ones", "scalar_tensor", "zeros"])
 _MAX_ELEMENTS = 1 << 26
 
 

@@ -222,6 +222,11 @@ class Importer:
             )
         return known.tensor.detach().cpu()
 
+    def made_by(self, value: str) -> FloatNode | None:
+        """Return the node whose result ``value`` is; ``None`` for an input."""
+        name = self._original(value)
+        return next((node for node in reversed(self._nodes) if node.name == name), None)
+
     def copy(self, call: Call, value: str) -> str:
         """Return a value equal to ``value`` that in-place calls change apart from it."""
         name = self._unique(identifier(f"{call.path}_copy"))

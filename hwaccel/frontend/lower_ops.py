@@ -169,4 +169,5 @@ LOWER: dict[type[FloatOp], Lower] = {
     contract.Contract: contract.lower,
     softmax.Softmax: softmax.lower,
     softmax.LogSoftmax: softmax.lower_log,
+    softmax.Hide: softmax.lower_hide,
 }

@@ -5,28 +5,34 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from math import prod
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from hwaccel.frontend import layers, moves
 from hwaccel.frontend.contract import Contract
-from hwaccel.frontend.floatgraph import Add, AvgPool2d, Conv2d, Dense, Floats
+from hwaccel.frontend.floatgraph import AvgPool2d, Conv2d, Dense, Floats
 from hwaccel.frontend.importer import Handler, Importer
 from hwaccel.frontend.program import Call
 
 # Places of the factors are kept one by one; beyond, tables grow past use.
 _MOST = 1 << 22
-# A product inside a layer keeps some bits more until the layer's sum is rounded.
-_GUARD = 4
 _MIXED = (
     "mixes frames of the batch; give every operand the same number of axes, the batch the first "
     "of each"
 )
 # NumPy states types for the form with letters only.
 _einsum: Any = np.einsum
-# The name of an argument, and the names of its axes.
-Operand = tuple[str, tuple[int, ...]]
+
+
+class Made(NamedTuple):
+    """A value that is no argument of the call."""
+
+    value: str
+
+
+# The name of an argument, or a value, and the names of its axes.
+Operand = tuple[str | Made, tuple[int, ...]]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -64,20 +70,6 @@ def matmul(i: Importer, call: Call) -> str:
 
 def _matrix(rank: int, leading: int, last: tuple[int, int]) -> tuple[int, ...]:
     return (*range(leading - max(0, rank - 2), leading), *last)
-
-
-def baddbmm(i: Importer, call: Call) -> str:
-    """``beta * input + alpha * (a @ b)`` with both factors 1."""
-    if (call.args["beta"], call.args["alpha"]) != (1, 1):
-        raise i.refuse(call, "beta and alpha must be 1; scale an operand instead")
-    operands = [("batch1", (0, 1, 2)), ("batch2", (0, 2, 3))]
-    product = contract(i, call, operands, (0, 1, 3), guard=_GUARD)
-    if not i.is_constant(call, "self"):
-        more = moves.broadcast(i, call, i.value(call, "self"), i.inner(call))
-        return i.add(call, Add(), more, product)
-    computed = "batch2" if i.is_constant(call, "batch1") else "batch1"
-    offset = i.spread_constant(call, "self", computed)
-    return layers.affine(i, call, product, 1.0, offset)
 
 
 def inner(i: Importer, call: Call) -> str:
@@ -210,15 +202,24 @@ class _Product:
 
     # --- operands -------------------------------------------------------------------------------
 
-    def _shape(self, name: str) -> tuple[int, ...]:
+    def _operand(self, name: str | Made) -> str | Floats:
+        if isinstance(name, Made):
+            return name.value
         if self._i.is_constant(self._call, name):
-            return self._i.constant(self._call, name).shape
-        return (self._i.batch, *self._i.shape(self._i.value(self._call, name)))
+            return self._i.constant(self._call, name)
+        return self._i.value(self._call, name)
 
-    def _term(self, name: str, names: tuple[int, ...]) -> Term:
+    def _shape(self, name: str | Made) -> tuple[int, ...]:
+        what = self._operand(name)
+        if isinstance(what, np.ndarray):
+            return what.shape
+        return (self._i.batch, *self._i.shape(what))
+
+    def _term(self, name: str | Made, names: tuple[int, ...]) -> Term:
         """Return an operand without its batch axis and without axes that stretch."""
         i, call, shape = self._i, self._call, self._shape(name)
-        constant = i.is_constant(call, name)
+        value = self._operand(name)
+        constant = isinstance(value, np.ndarray)
         if not constant and (names[0] != self._batch or self._batch in names[1:]):
             raise i.refuse(call, _MIXED)
         # The axis 0 of a value is the batch, which is not there.
@@ -232,10 +233,8 @@ class _Product:
             )
         kept, sizes = tuple(names[p] for p in stays), tuple(shape[p] for p in stays)
         once = tuple(dict.fromkeys(kept))
-        if constant:
-            array = i.constant(call, name).reshape(sizes)
-            return Term(_summed(array, list(kept), list(once)), once)
-        value = i.value(call, name)
+        if isinstance(value, np.ndarray):
+            return Term(_summed(value.reshape(sizes), list(kept), list(once)), once)
         if not kept:
             return Term(i.reshape(call, value, (1,)), ())
         value = i.reshape(call, value, sizes)
@@ -335,7 +334,6 @@ HANDLERS: dict[str, Handler] = {
     "aten.bmm.default": matmul,
     "aten.mv.default": matmul,
     "aten.dot.default": matmul,
-    "aten.baddbmm.default": baddbmm,
     "aten.inner.default": inner,
     "aten.tensordot.default": tensordot,
     "aten.linalg_vecdot.default": vecdot,

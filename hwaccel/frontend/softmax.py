@@ -27,6 +27,7 @@ from hwaccel.fxp import IntArray, Rounding
 from hwaccel.ir import TensorType
 from hwaccel.ops.family import Ints, clog2
 
+_NEVER = -1e30
 # Fraction bits of the argument of the exponential, and of its table, at most.
 _MOST_STEPS = 11
 _MOST_FRAC = 20
@@ -70,6 +71,20 @@ class LogSoftmax(FloatOp):
     def run(self, *xs: torch.Tensor) -> torch.Tensor:
         """Subtract the logarithm of the sum of exponentials."""
         return torch.log_softmax(xs[0], axis(self.kernel))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Hide(FloatOp):
+    """Minus infinity where ``hidden`` is 1. Only a softmax can read it, and takes its part over."""
+
+    kind: ClassVar[str] = "hide"
+    role: ClassVar[Role] = Role.KEEP
+
+    hidden: IntArray
+
+    def run(self, *xs: torch.Tensor) -> torch.Tensor:
+        """Put a number of which no exponential is left."""
+        return xs[0].masked_fill(torch.tensor(self.hidden.a != 0), _NEVER)
 
 
 def axis(kernel: Pair) -> int:
@@ -178,6 +193,14 @@ def lower_log(low: Lowering, node: FloatNode, op: LogSoftmax, x: str) -> str:
     log = _repeat(low, node, low.add(node, table, total, suffix="log"), op.kernel)
     subtract = ops.Add.of(low.type(difference), low.type(log), subtract=True)
     return low.add(node, subtract, difference, log)
+
+
+def lower_hide(low: Lowering, node: FloatNode, op: Hide, x: str) -> str:
+    """Refuse: no number of fixed point is minus infinity."""
+    raise FrontendError(
+        f"{where(node.path)}: elements of minus infinity are read by something else than a "
+        "softmax; mask only what a softmax reads at once"
+    )
 
 
 def log_error(digits: Digits, log_frac: int) -> float:
