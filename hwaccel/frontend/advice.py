@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 _ADVICE = {
-    "leave it out: the largest score stays the largest; apply it outside": (
-        "softmax log_softmax _softmax _log_softmax argmax topk"
-    ),
+    "leave it out: the largest score stays the largest; apply it outside": ("argmax topk"),
     "use a LeakyReLU with a fixed slope": "prelu rrelu",
     "use BatchNorm, which becomes constants": "layer_norm group_norm instance_norm rms_norm",
-    "use convolutions and linear layers": (
-        "lstm gru rnn_tanh rnn_relu scaled_dot_product_attention embedding bmm einsum conv3d "
-        "_native_multi_head_attention"
+    "use convolutions and linear layers": ("lstm gru rnn_tanh rnn_relu conv3d"),
+    "export after torch.backends.mha.set_fastpath_enabled(False)": (
+        "_native_multi_head_attention _transformer_encoder_layer_fwd"
     ),
+    "use Embedding, and mean or sum over its rows": "embedding_bag _embedding_bag",
     "use bilinear or nearest upsampling": "upsample_bicubic2d grid_sampler",
     "use torch.stack or torch.cat along an axis behind the batch": "column_stack vstack dstack",
     "use AvgPool2d, or MaxPool2d with a fixed kernel": (

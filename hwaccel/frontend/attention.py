@@ -157,8 +157,9 @@ def baddbmm(i: Importer, call: Call) -> str:
     """``beta * input + alpha * (a @ b)`` with both factors 1."""
     if (call.args["beta"], call.args["alpha"]) != (1, 1):
         raise i.refuse(call, "beta and alpha must be 1; scale an operand instead")
-    operands = [("batch1", (0, 1, 2)), ("batch2", (0, 2, 3))]
-    product = contract(i, call, operands, (0, 1, 3), guard=_INNER)
+    *lead, row, column, out = range(len(call.shapes[0]) + 1)
+    operands = [("batch1", (*lead, row, column)), ("batch2", (*lead, column, out))]
+    product = contract(i, call, operands, (*lead, row, out), guard=_INNER)
     if not i.is_constant(call, "self"):
         more = moves.broadcast(i, call, i.value(call, "self"), i.inner(call))
         return i.add(call, Add(), more, product)
@@ -186,7 +187,7 @@ def scaled_dot_product(i: Importer, call: Call) -> str:
         scores, factor = layers.affine(i, call, scores, factor, 0.0), 1.0
     shape = i.shape(scores)
     if call.args.get("is_causal"):
-        scores = hide(i, call, scores, np.broadcast_to(np.tri(*shape[-2:]) == 0, shape))
+        scores = hide(i, call, scores, np.broadcast_to(np.tri(shape[-2], shape[-1]) == 0, shape))
     if call.args.get("attn_mask") is not None:
         scores = masked(i, call, scores, mask(i, call, "attn_mask", scores), factor)
     weights = _normalized(i, call, scores, len(shape) - 1, factor)

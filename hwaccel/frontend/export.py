@@ -19,6 +19,7 @@ from hwaccel.frontend.program import Arg, Call, Constant, Placeholder, Program, 
 
 # Fake tensors cost nothing, and a batch of this size shows which calls touch the batch axis.
 _BATCH = 7
+_INTEGERS = (torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64)
 _RESULTS = (torch.Tensor, tuple, list)
 
 Example: TypeAlias = "NDArray[Any] | torch.Tensor | Sequence[NDArray[Any] | torch.Tensor]"
@@ -35,8 +36,8 @@ def export(model: torch.nn.Module, example: Example) -> Program:
     """
     arrays = _examples(example)
     like = next((p for p in model.parameters() if p.is_floating_point()), torch.zeros(0))
-    inputs = tuple(like.new_zeros(_BATCH, *array.shape[1:]) for array in arrays)
-    with _evaluating(model), _quiet():
+    inputs = tuple(_zeros(array, like) for array in arrays)
+    with _evaluating(model), _quiet(), _plain_attention():
         try:
             exported = torch.export.export(model, inputs)
         except Exception as error:
@@ -83,6 +84,25 @@ def _examples(example: Example) -> tuple[Any, ...]:
     if not arrays:
         raise FrontendError("the example is empty; give one array or tensor per input")
     return arrays
+
+
+def _zeros(array: Any, like: torch.Tensor) -> torch.Tensor:
+    """Return a batch of zeros for an example: indices where it holds integers."""
+    whole = (
+        array.dtype in _INTEGERS if isinstance(array, torch.Tensor) else array.dtype.kind in "iu"
+    )
+    return like.new_zeros(_BATCH, *array.shape[1:], dtype=torch.int64 if whole else None)
+
+
+@contextmanager
+def _plain_attention() -> Iterator[None]:
+    """Let attention be traced as the steps it is made of, not as one fused call."""
+    before = torch.backends.mha.get_fastpath_enabled()
+    torch.backends.mha.set_fastpath_enabled(False)
+    try:
+        yield
+    finally:
+        torch.backends.mha.set_fastpath_enabled(before)
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import ClassVar
@@ -371,3 +371,13 @@ class FloatGraph:
         counter = Counter(name for node in self.nodes for name in node.inputs)
         counter.update(self.outputs)
         return counter
+
+
+def needed(nodes: Sequence[FloatNode], outputs: tuple[str, ...]) -> tuple[FloatNode, ...]:
+    """Return the nodes on which ``outputs`` depend."""
+    wanted, kept = set(outputs), []
+    for node in reversed(nodes):
+        if node.name in wanted:
+            wanted.update(node.inputs)
+            kept.append(node)
+    return tuple(reversed(kept))

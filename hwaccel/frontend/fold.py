@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -30,12 +31,43 @@ index_select le lift_fresh_copy linalg_norm linalg_vector_norm log log2 logical_
 logical_or lt max maximum mean min minimum mul ne neg norm numpy_T permute pow prod reciprocal relu
 remainder reshape round rsqrt rsub select sigmoid sign sin slice softmax sqrt squeeze stack std sub
 sum t tanh to transpose trunc unsqueeze var view where
-bmm embedding flip index mT masked_fill matmul mm outer roll tril triu
+bmm chunk embedding flip index mT masked_fill matmul mm narrow outer roll split split_with_sizes
+tril triu unbind
 """
 _PURE = frozenset([*_NAMES.split(), "zeros_like", "ones_like", "full_like"])
 # Functions of sizes and numbers; what they would allocate is asked first.
 _FACTORIES = frozenset(["arange", "eye", "full", "ones", "scalar_tensor", "zeros"])
+_NEW = frozenset(["zeros_like", "ones_like", "full_like"])
 _MAX_ELEMENTS = 1 << 26
+
+
+class Constants(dict[str, Constant]):
+    """The constants of a program, and what is computed on them, by name."""
+
+    def __init__(self, known: Mapping[str, Constant]) -> None:
+        super().__init__(known)
+        # New tensors that nothing has read: a call in place changes them and nothing else.
+        self._fresh: set[str] = set()
+
+    def take(self, call: Call) -> bool:
+        """Compute ``call`` if it depends on constants only, and tell whether it does."""
+        used = {name for arg in call.args.values() for name in references(arg)}
+        name, first = short(call.target), next(iter(call.args.values()), None)
+        if name.endswith("_") and isinstance(first, Ref) and first.name in self._fresh:
+            call = replace(call, target=call.target.replace("_.", ".", 1))
+        if not is_constant(call, self):
+            return False
+        self._fresh -= used
+        found = fold(call, self)
+        results = found.tensor if isinstance(found.tensor, list | tuple) else [found.tensor]
+        self.update(
+            (n, Constant(found.name, t)) for n, t in zip(call.results, results, strict=False) if n
+        )
+        if name.endswith("_") and isinstance(first, Ref):
+            self[first.name] = self[call.results[0]]
+        if name in _FACTORIES or name in _NEW:
+            self._fresh.add(call.results[0])
+        return True
 
 
 def is_constant(call: Call, constants: Mapping[str, Constant]) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import torch
@@ -17,8 +18,9 @@ from hwaccel.frontend.floatgraph import (
     Floats,
     FloatValue,
     Reshape,
+    needed,
 )
-from hwaccel.frontend.fold import fold, is_constant
+from hwaccel.frontend.fold import Constants
 from hwaccel.frontend.program import Arg, Call, Constant, Program, Ref, reason, short, shown, where
 
 _MAX_NAME = 60
@@ -53,7 +55,9 @@ class Importer:
         self._copies: dict[str, str] = {}
         # What names that cannot be read stand for, and the way out.
         self._unreadable: dict[str, str] = {}
-        self._constants = dict(program.constants)
+        self.constants = Constants(program.constants)
+        # Tensors whose first axis is not the batch, known to ``batch`` only.
+        self.scattered: dict[str, Any] = {}
         self._inputs: list[FloatValue] = []
         self._nodes: list[FloatNode] = []
         for placeholder in program.inputs:
@@ -86,7 +90,7 @@ class Importer:
     def is_constant(self, call: Call, name: str) -> bool:
         """Tell whether argument ``name`` is a number, a parameter, or computed from these."""
         arg = call.args.get(name)
-        return _is_number(arg) or (isinstance(arg, Ref) and arg.name in self._constants)
+        return _is_number(arg) or (isinstance(arg, Ref) and arg.name in self.constants)
 
     def value(self, call: Call, name: str) -> str:
         """Return the float value that argument ``name`` is."""
@@ -98,6 +102,8 @@ class Importer:
         return tuple(self._value(call, name, a) for a in args) if isinstance(args, tuple) else ()
 
     def _value(self, call: Call, name: str, arg: Arg) -> str:
+        if isinstance(arg, Ref) and arg.name in self.scattered:
+            raise self.scattered[arg.name].refusal
         if isinstance(arg, Ref) and arg.name in self._unreadable:
             raise self.refuse(call, f"reads {self._unreadable[arg.name]}")
         if isinstance(arg, Ref) and arg.name in self._values:
@@ -114,14 +120,14 @@ class Importer:
 
     def _kind_of(self, arg: Arg) -> str:
         if isinstance(arg, Ref):
-            known = self._constants.get(arg.name)
+            known = self.constants.get(arg.name)
             return f"the constant {shown(known.name)}" if known else f"{shown(arg.name)}"
         return repr(arg)
 
     def constant(self, call: Call, name: str) -> Floats:
         """Return argument ``name`` as a float64 array; refuse values and non-finite numbers."""
         arg = call.args.get(name)
-        known = self._constants.get(arg.name) if isinstance(arg, Ref) else None
+        known = self.constants.get(arg.name) if isinstance(arg, Ref) else None
         if known is None:
             raise self.refuse(
                 call,
@@ -215,12 +221,17 @@ class Importer:
 
     def tensor(self, call: Call, name: str, ref: Ref) -> torch.Tensor:
         """Return the constant tensor ``ref`` in argument ``name``, such as an index."""
-        known = self._constants.get(ref.name)
+        known = self.constants.get(ref.name)
         if known is None:
             raise self.refuse(
                 call, f"{name} depends on the model's input; use indices that are constants"
             )
         return known.tensor.detach().cpu()
+
+    def bind(self, value: str) -> Ref:
+        """Return a reference to ``value`` for the arguments of another call."""
+        self._values[f"{value}@"] = value
+        return Ref(f"{value}@")
 
     def made_by(self, value: str) -> FloatNode | None:
         """Return the node whose result ``value`` is; ``None`` for an input."""
@@ -304,14 +315,13 @@ class Importer:
         outputs = tuple(self._output(name) for name in self._program.outputs)
         if not outputs:
             raise FrontendError("the model returns no tensor; return at least one")
-        nodes = _needed(self._nodes, outputs)
+        nodes = needed(self._nodes, outputs)
         program = self._program
         name = identifier(program.name)
         return FloatGraph(name, tuple(self._inputs), nodes, outputs, program.modules)
 
     def _call(self, call: Call, handlers: dict[str, Handler]) -> None:
-        if is_constant(call, self._constants):
-            self._constants[call.results[0]] = fold(call, self._constants)
+        if self.constants.take(call):
             return
         in_place = short(call.target).endswith("_")
         if in_place and self.is_constant(call, next(iter(call.args), "")):
@@ -330,7 +340,9 @@ class Importer:
                 call, f"arguments do not fit together ({reason(error)}); export the model again"
             ) from None
         if isinstance(result, tuple):
-            self._values |= {n: v for n, v in zip(call.results, result, strict=True) if n}
+            self._values |= {n: v for n, v in zip(call.results, result, strict=True) if n and v}
+            return
+        if not result:
             return
         if in_place:
             self._rebind(call, result)
@@ -354,6 +366,8 @@ class Importer:
                 )
 
     def _output(self, name: str) -> str:
+        if name in self.scattered:
+            raise self.scattered[name].refusal
         if name in self._unreadable:
             raise FrontendError(f"output {shown(name)} is {self._unreadable[name]}")
         if name not in self._values:
@@ -381,12 +395,3 @@ def as_image(shape: tuple[int, ...]) -> tuple[int, int, int]:
 
 def _is_number(arg: Arg) -> bool:
     return isinstance(arg, int | float)
-
-
-def _needed(nodes: list[FloatNode], outputs: tuple[str, ...]) -> tuple[FloatNode, ...]:
-    wanted, kept = set(outputs), []
-    for node in reversed(nodes):
-        if node.name in wanted:
-            wanted.update(node.inputs)
-            kept.append(node)
-    return tuple(reversed(kept))

@@ -83,6 +83,9 @@ class Lowering:
 
     def _input_type(self, name: str, shape: tuple[int, ...]) -> TensorType:
         stated = self._placement.inputs.get(name)
+        if name in self._placement.indices:
+            indices = self._placement.indices[name]
+            return TensorType(shape, indices.frac, indices.lo, indices.hi)
         if self._config.input is not None:
             fixed = FixedType.parse(self._config.input)
             if fixed.width > _MAX_INPUT:

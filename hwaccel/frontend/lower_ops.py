@@ -6,7 +6,7 @@ import numpy as np
 
 from hwaccel import ops
 from hwaccel.errors import FrontendError
-from hwaccel.frontend import contract, softmax
+from hwaccel.frontend import contract, embedding, indices, softmax
 from hwaccel.frontend.floatgraph import (
     Add,
     Affine,
@@ -170,4 +170,5 @@ LOWER: dict[type[FloatOp], Lower] = {
     softmax.Softmax: softmax.lower,
     softmax.LogSoftmax: softmax.lower_log,
     softmax.Hide: softmax.lower_hide,
+    indices.Lookup: embedding.lower,
 }

@@ -57,7 +57,7 @@ def _moved(i: Importer, call: Call, *, shares: bool) -> str | tuple[str, ...]:
     if call.args.get("mode", "constant") == "constant" and "pad" in call.args:
         fill = float(call.args.get("value") or 0.0)  # type: ignore[arg-type]
         args["value"] = -1.0
-    results = _run(i, call, args, i.batch)
+    results = run(i, call, args, _places(i, call, i.batch))
     _check_frames(i, call, args)
     size = prod(i.shape(x))
     values = []
@@ -67,21 +67,26 @@ def _moved(i: Importer, call: Call, *, shares: bool) -> str | tuple[str, ...]:
             continue
         inner = i.inner(call, place)
         rows = found.reshape(i.batch, -1)
-        if tuple(found.shape) != shape or not _own(rows, size):
+        if tuple(found.shape) != shape or not own(rows, size):
             raise i.refuse(call, "moves elements from one frame of the batch to another")
         values.append(gather(i, call, x, rows[0], inner, fill, shares=shares))
     return tuple(values) if len(call.results) > 1 else values[0]
 
 
-def _run(i: Importer, call: Call, args: dict[str, Arg], batch: int) -> list[Any]:
-    """Return the results of the call on ``batch`` frames that hold the places of elements."""
-    first = next(iter(call.args))
+def _places(i: Importer, call: Call, batch: int) -> torch.Tensor:
+    """Return ``batch`` frames of the first operand that hold the places of elements."""
     shape = (batch, *i.shape(i.first(call)))
+    return torch.arange(prod(shape), dtype=torch.float64).reshape(shape)
+
+
+def run(i: Importer, call: Call, args: dict[str, Arg], places: torch.Tensor) -> list[Any]:
+    """Return the results of the call on a tensor that holds the places of elements."""
+    first = next(iter(call.args))
     op = overload(call.target)
     positional, keywords = [], {}
     for argument in op._schema.arguments:  # type: ignore[union-attr]
         if argument.name == first:
-            value: Any = torch.arange(prod(shape), dtype=torch.float64).reshape(shape)
+            value: Any = places
         else:
             value = _bound(i, call, argument.name, args.get(argument.name))
         if argument.kwarg_only:
@@ -119,7 +124,7 @@ def _bound(i: Importer, call: Call, name: str, arg: Arg) -> Any:
     return arg
 
 
-def _own(rows: np.ndarray[Any, Any], size: int) -> bool:
+def own(rows: np.ndarray[Any, Any], size: int) -> bool:
     """Tell whether every frame holds the same places, each of its own frame, or padding."""
     offset = np.arange(len(rows))[:, None] * size
     local = np.where(rows < 0, -1, rows - offset)
@@ -132,12 +137,12 @@ def _check_frames(i: Importer, call: Call, args: dict[str, Arg]) -> None:
     if i.batch > 1:
         return
     try:
-        results = _run(i, call, args, 3)
+        results = run(i, call, args, _places(i, call, 3))
     except Exception:  # sizes of one frame are written into the call
         return
     size = prod(i.shape(i.first(call)))
     for found in results:
-        if len(found) == 3 and not _own(found.reshape(3, -1), size):
+        if len(found) == 3 and not own(found.reshape(3, -1), size):
             raise i.refuse(call, "moves elements from one frame of the batch to another")
 
 

@@ -5,7 +5,17 @@ from __future__ import annotations
 import torch
 
 from hwaccel.errors import FrontendError
-from hwaccel.frontend import attention, functions, layers, moves, pooling, products, resize
+from hwaccel.frontend import (
+    attention,
+    batch,
+    embedding,
+    functions,
+    layers,
+    moves,
+    pooling,
+    products,
+    resize,
+)
 from hwaccel.frontend.export import Example, export, read
 from hwaccel.frontend.floatgraph import FloatGraph
 from hwaccel.frontend.importer import Handler, Importer
@@ -18,6 +28,7 @@ HANDLERS: dict[str, Handler] = {
     "aten.linear.default": layers.linear,
     **products.HANDLERS,
     **attention.HANDLERS,
+    **embedding.HANDLERS,
     "aten.addmm.default": layers.addmm,
     "aten.conv1d.default": layers.conv,
     "aten.conv1d.padding": layers.conv,
@@ -136,4 +147,4 @@ def trace(
         program = model
     else:
         program = read(model)
-    return Importer(program).run(HANDLERS)
+    return Importer(program).run(batch.widened(HANDLERS))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from torch import nn
 from torch.nn import functional
 
 from hwaccel.config import Config
@@ -116,3 +117,114 @@ def test_a_number_in_masked_places():
     model = Lambda(lambda m, x: x.masked_fill(torch.eye(3, 4) > 0, -2.5))
     xs = [frames(3, 4)]
     near(convert(model, xs), model, xs, 0.0)
+
+
+# --- modules --------------------------------------------------------------------------------------
+
+
+class Attend(nn.Module):
+    """Multi-head attention of one value, or of several."""
+
+    def __init__(self, weights: bool = False, first: bool = True, mask=None, **options) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.attention = nn.MultiheadAttention(8, 2, batch_first=first, **options)
+        self.weights, self.first, self.mask = weights, first, mask
+        with torch.no_grad():
+            for parameter in self.attention.parameters():
+                parameter.uniform_(-0.5, 0.5)
+
+    def forward(self, x, *others):
+        query, key, value = (x, x, x) if not others else (x, others[0], others[-1])
+        if not self.first:
+            query, key, value = (t.transpose(0, 1) for t in (query, key, value))
+        y, weights = self.attention(
+            query, key, value, need_weights=self.weights, attn_mask=self.mask
+        )
+        y = y if self.first else y.transpose(0, 1)
+        return (y, weights) if self.weights else y
+
+
+MODULES = {
+    "self": (Attend(), [(5, 8)]),
+    "weights": (Attend(weights=True), [(5, 8)]),
+    "cross": (Attend(), [(5, 8), (3, 8)]),
+    "cross-three": (Attend(weights=True), [(5, 8), (3, 8), (3, 8)]),
+    "other-widths": (Attend(kdim=6, vdim=4), [(5, 8), (3, 6), (3, 4)]),
+    "batch-in-the-middle": (Attend(first=False), [(5, 8)]),
+    "batch-in-the-middle-weights": (Attend(first=False, weights=True), [(5, 8), (3, 8)]),
+    "without-bias": (Attend(bias=False), [(5, 8)]),
+    "as-long-as-the-batch": (Attend(), [(7, 8)]),
+    "masked": (Attend(mask=torch.ones(4, 4).triu(1) > 0), [(4, 8)]),
+    "masked-weights": (Attend(True, mask=torch.ones(4, 4).triu(1) > 0), [(4, 8)]),
+}
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_multihead_attention(name):
+    model, shapes = MODULES[name]
+    xs = [(frames(*shape, seed=n) / 8).astype(np.float32) for n, shape in enumerate(shapes)]
+    near(convert(model, xs, CONFIG), model, xs, 0.05)
+
+
+def test_exported_attention_is_read_like_the_module(tmp_path):
+    from hwaccel.frontend import load_model, quantize, trace
+
+    xs = [(frames(5, 8) / 8).astype(np.float32)]
+    torch.export.save(
+        torch.export.export(Attend(weights=True).eval(), (torch.tensor(xs[0]),)), tmp_path / "m.pt2"
+    )
+    graph = quantize(trace(load_model(str(tmp_path / "m.pt2"))), xs, CONFIG)
+    assert graph.nodes == convert(Attend(weights=True), xs, CONFIG).nodes
+
+
+def test_layers_with_the_batch_in_the_middle():
+    class Sequence(nn.Module):
+        def __init__(self):
+            super().__init__()
+            torch.manual_seed(0)
+            self.one, self.two = nn.Linear(4, 6), nn.Linear(6, 3)
+            self.register_buffer("place", torch.randn(5, 1, 6) / 2)
+
+        def forward(self, x):
+            y = self.one(x.transpose(0, 1)).relu() + self.place
+            return self.two(y + y * 0.5).mean(0)
+
+    xs = [frames(5, 4) / 8]
+    near(convert(Sequence(), xs, CONFIG), Sequence(), xs, 0.05)
+
+
+SCATTERED = {
+    "output": (
+        lambda m, x: x.transpose(0, 1),
+        "the model's forward: transpose: turns 7 frames into shape (3, 7, 4), so it touches the "
+        "batch axis; keep the first axis as it is, for example with torch.flatten(x, 1)",
+    ),
+    "mixed": (
+        lambda m, x: (x.transpose(0, 1) @ x.transpose(0, 1).mT).transpose(0, 1),
+        "the model's forward: matmul: operands have their batches at different axes; give every "
+        "operand the batch as its first axis, for example with batch_first=True",
+    ),
+    "softmax-of-the-batch": (
+        lambda m, x: x.transpose(0, 1).softmax(1),
+        "the model's forward: softmax: dim is (1,), the batch; use another axis",
+    ),
+    "two-places": (
+        lambda m, x: x.transpose(0, 1)[:1] + x[:, :1],
+        "the model's forward: add: operands have their batches at different axes; give every "
+        "operand the batch as its first axis, for example with batch_first=True",
+    ),
+    "in-place": (
+        lambda m, x: x.transpose(0, 1).relu_().transpose(0, 1),
+        "the model's forward: transpose: turns 7 frames into shape (3, 7, 4), so it touches the "
+        "batch axis; keep the first axis as it is, for example with torch.flatten(x, 1)",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", SCATTERED)
+def test_the_batch_elsewhere_is_refused_where_frames_meet(name):
+    function, message = SCATTERED[name]
+    with pytest.raises(FrontendError) as caught:
+        convert(Lambda(function), [frames(3, 4)])
+    assert str(caught.value) == message
