@@ -10,6 +10,7 @@ from torch.nn import functional
 
 from hwaccel.config import Config
 from hwaccel.errors import FrontendError
+from hwaccel.frontend.torch_export import HANDLERS
 from tests.frontend.tools import Lambda, answers, convert, frames, golden, ops
 
 # Values are below 1 in size, so that a result is off by the errors of weights and values alone.
@@ -228,3 +229,47 @@ def test_the_batch_elsewhere_is_refused_where_frames_meet(name):
     with pytest.raises(FrontendError) as caught:
         convert(Lambda(function), [frames(3, 4)])
     assert str(caught.value) == message
+
+
+class Nothing(nn.Identity):
+    """Stands where a layer looks at the fields of its normalizations."""
+
+    eps, weight, bias = 1e-5, torch.ones(8), torch.zeros(8)
+
+
+def encoder(norm_first: bool, first: bool, *, plain: bool) -> nn.Module:
+    """Return two layers of a transformer encoder; ``plain`` ones have no normalization."""
+    torch.manual_seed(0)
+    layer = nn.TransformerEncoderLayer(8, 2, 12, batch_first=first, norm_first=norm_first)
+    made = nn.TransformerEncoder(layer, 2, enable_nested_tensor=False)
+    for one in made.layers if plain else ():
+        one.norm1 = one.norm2 = Nothing()
+    return made if first else Lambda(lambda m, x: m.e(x.transpose(0, 1)).transpose(0, 1), e=made)
+
+
+@pytest.mark.parametrize("norm_first", [True, False])
+@pytest.mark.parametrize("first", [True, False])
+@pytest.mark.parametrize(
+    "plain",
+    [
+        True,
+        pytest.param(
+            False,
+            marks=pytest.mark.skipif(
+                "aten.layer_norm.default" not in HANDLERS, reason="missing: layer_norm"
+            ),
+        ),
+    ],
+)
+def test_transformer_encoder(norm_first, first, plain):
+    model = encoder(norm_first, first, plain=plain)
+    xs = [(frames(4, 8) / 8).astype(np.float32)]
+    near(convert(model, xs, CONFIG), model, xs, 0.1)
+
+
+def test_transformer_encoder_with_a_mask():
+    made = encoder(True, True, plain=True)
+    mask = nn.Transformer.generate_square_subsequent_mask(4)
+    model = Lambda(lambda m, x: m.e(x, mask=m.mask, is_causal=True), e=made, mask=mask)
+    xs = [(frames(4, 8) / 8).astype(np.float32)]
+    near(convert(model, xs, CONFIG), model, xs, 0.1)
