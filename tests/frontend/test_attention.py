@@ -168,6 +168,16 @@ def test_multihead_attention(name):
     near(convert(model, xs, CONFIG), model, xs, 0.05)
 
 
+def test_the_fused_path_is_switched_off_for_the_export_alone():
+    xs = [(frames(5, 8) / 8).astype(np.float32)]
+    assert torch.backends.mha.get_fastpath_enabled()
+    model = Attend().requires_grad_(False)
+    with torch.no_grad():
+        graph = convert(model, xs, CONFIG)
+    assert torch.backends.mha.get_fastpath_enabled()
+    near(graph, model, xs, 0.05)
+
+
 def test_exported_attention_is_read_like_the_module(tmp_path):
     from hwaccel.frontend import load_model, quantize, trace
 
@@ -237,6 +247,14 @@ class Nothing(nn.Identity):
     eps, weight, bias = 1e-5, torch.ones(8), torch.zeros(8)
 
 
+@pytest.fixture
+def steps():
+    """Keep PyTorch's fused encoder away: it normalizes whatever stands in that place."""
+    torch.backends.mha.set_fastpath_enabled(False)
+    yield
+    torch.backends.mha.set_fastpath_enabled(True)
+
+
 def encoder(norm_first: bool, first: bool, *, plain: bool) -> nn.Module:
     """Return two layers of a transformer encoder; ``plain`` ones have no normalization."""
     torch.manual_seed(0)
@@ -261,12 +279,14 @@ def encoder(norm_first: bool, first: bool, *, plain: bool) -> nn.Module:
         ),
     ],
 )
+@pytest.mark.usefixtures("steps")
 def test_transformer_encoder(norm_first, first, plain):
     model = encoder(norm_first, first, plain=plain)
     xs = [(frames(4, 8) / 8).astype(np.float32)]
     near(convert(model, xs, CONFIG), model, xs, 0.1)
 
 
+@pytest.mark.usefixtures("steps")
 def test_transformer_encoder_with_a_mask():
     made = encoder(True, True, plain=True)
     mask = nn.Transformer.generate_square_subsequent_mask(4)
