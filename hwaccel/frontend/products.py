@@ -163,6 +163,12 @@ def contract(
     return moves.permute(i, call, made.value, order)
 
 
+def _unexpanded(array: Floats, batch: int) -> Floats:
+    """Return a constant that is the same for all frames as one for one frame."""
+    same = array.ndim > 2 and len(array) == batch and (array == array[:1]).all()
+    return array[:1] if same else array
+
+
 def _summed(*args: object) -> Floats:
     """``einsum`` of arrays with numbers for letters, as far down as those of its axes go."""
     found: Floats = np.asarray(_einsum(*args))
@@ -206,7 +212,7 @@ class _Product:
         if isinstance(name, Made):
             return name.value
         if self._i.is_constant(self._call, name):
-            return self._i.constant(self._call, name)
+            return _unexpanded(self._i.constant(self._call, name), self._i.batch)
         return self._i.value(self._call, name)
 
     def _shape(self, name: str | Made) -> tuple[int, ...]:

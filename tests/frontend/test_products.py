@@ -5,10 +5,22 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 from hwaccel.config import Config
 from hwaccel.errors import FrontendError
-from tests.frontend.tools import Lambda, answers, check_exact, convert, frames, golden, ops
+from hwaccel.frontend import quantize, trace
+from tests.frontend.tools import (
+    EXACT,
+    Lambda,
+    answers,
+    check_exact,
+    convert,
+    frames,
+    golden,
+    on_grid,
+    ops,
+)
 
 # Two operands of eight bits: nothing but the graph's outputs, which keep every bit, is rounded.
 PAIRS = {
@@ -68,6 +80,15 @@ def test_two_values(name):
 def test_a_value_and_a_constant(name):
     function, shape = CONSTANTS[name]
     check_exact(Lambda(function), frames(*shape))
+
+
+def test_a_decomposed_layer_on_sequences():
+    """PyTorch decomposes it to a product with the weights repeated for every frame."""
+    model, xs = on_grid(nn.Linear(4, 3)).eval(), [frames(5, 4)]
+    program = torch.export.export(model, (torch.zeros(7, 5, 4),)).run_decompositions()
+    graph = quantize(trace(program), xs, EXACT)
+    assert "multiply" not in ops(graph)
+    np.testing.assert_array_equal(golden(graph, xs)[0], answers(model, xs)[0])
 
 
 def test_a_value_and_itself():
@@ -132,7 +153,7 @@ REFUSED = {
     "batch-is-summed": (lambda m, x: torch.einsum("zi,zj->ij", x, x), (3,), f"einsum: {TOUCHED}"),
     "batch-is-moved": (lambda m, x: torch.einsum("zi,yi->zy", x, x), (3,), f"einsum: {MIXED}"),
     "constant-per-frame": (
-        lambda m, x: torch.ones(7, 4, 3) @ x,
+        lambda m, x: torch.arange(84.0).reshape(7, 4, 3) @ x,
         (3, 4),
         "matmul: a constant of shape (7, 4, 3) differs from frame to frame; give it no batch axis",
     ),
