@@ -247,6 +247,25 @@ class Sumpool(Model):
         return joined([sum(v) for v in zip(*self.seen, strict=True)], p["OUT_W"]) if last else None
 
 
+class ChannelSum(Model):
+    framed = True
+
+    def __init__(self, p: Mapping[str, int], roms: Mapping[str, list[int]]) -> None:
+        super().__init__(p, roms)
+        self.pe, self.simd = p["PE"], p["SIMD"]
+        self.latency = 1 + (self.simd - 1).bit_length()
+        self.in_bits = self.pe * self.simd * p["IN_W"]
+        self.out_bits = self.pe * p["OUT_W"]
+        self.sums = [0] * self.pe
+
+    def push(self, beat: int, first: bool, last: bool) -> int | None:
+        p = self.p
+        x = lanes(beat, self.pe * self.simd, p["IN_W"], bool(p["IN_SIGNED"]))
+        for i, old in enumerate([0] * self.pe if first else self.sums):
+            self.sums[i] = old + sum(x[i * self.simd : (i + 1) * self.simd])
+        return joined(self.sums, p["OUT_W"]) if last else None
+
+
 MODELS: dict[str, type[Model]] = {
     "hwa_mac": Mac,
     "hwa_mac_lanes": MacLanes,
@@ -257,6 +276,7 @@ MODELS: dict[str, type[Model]] = {
     "hwa_add": Add,
     "hwa_minmax": MinMax,
     "hwa_multiply": Multiply,
+    "hwa_chansum": ChannelSum,
     "hwa_concat": Concat,
     "hwa_maxpool": Maxpool,
     "hwa_sumpool": Sumpool,

@@ -22,6 +22,7 @@ from hwaccel.fxp import FixedType, IntArray, Overflow, Rounding
 from hwaccel.ir import Graph, GraphBuilder, Op, TensorType, verify
 from hwaccel.ops import (
     Add,
+    ChannelSum,
     Concat,
     Conv2d,
     Dense,
@@ -122,7 +123,7 @@ class _Random:
         type = builder.type(x)
         if type.fixed.width > WIDEST:
             return self.requant(type, type.fixed.width - 6), (x,)
-        kinds = ["relu", "requant", "requant", "scale", "reshape"]
+        kinds = ["relu", "requant", "requant", "scale", "reshape", "chansum"]
         if len(type.shape) == 1:
             kinds += ["dense"] * 5
         if len(type.shape) == 3:
@@ -200,6 +201,9 @@ class _Random:
             shapes += [(c, h * w), (c * h, 1, w)]
         shape = self.pick(shapes)
         return Reshape(shape, len(shape) == 1 and self.chance(0.3))
+
+    def chansum(self, x: TensorType) -> ChannelSum:
+        return ChannelSum(self.pick([n for n in range(1, x.channels + 1) if x.channels % n == 0]))
 
     def dense(self, x: TensorType) -> Dense:
         outputs = self.upto(1, 8)

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 _ADVICE = {
-    "leave it out: the largest score stays the largest; apply it outside": (
-        "softmax log_softmax _softmax _log_softmax"
-    ),
     "use topk with k=1, which is max over a dim, or choose outside the model": (
         "sort argsort msort kthvalue median nanmedian mode cummax cummin"
     ),
-    "use convolutions and linear layers": (
-        "scaled_dot_product_attention embedding bmm einsum _native_multi_head_attention"
+    "export after torch.backends.mha.set_fastpath_enabled(False)": (
+        "_native_multi_head_attention _transformer_encoder_layer_fwd"
     ),
+    "use Embedding, and mean or sum over its rows": "embedding_bag _embedding_bag",
     "use bilinear or nearest upsampling": "upsample_bicubic2d grid_sampler",
     "use torch.stack or torch.cat along an axis behind the batch": "column_stack vstack dstack",
     "use MaxPool2d or AdaptiveMaxPool2d": "fractional_max_pool2d",
@@ -19,7 +17,7 @@ _ADVICE = {
     "subtract the maximum and sum exponentials outside the model": "logsumexp logcumsumexp",
     "switch observers off and keep no state between frames": "copy fill zero",
     "write it out as products and sums, for example (x * y).sum(1, keepdim=True)": (
-        "cosine_similarity pairwise_distance cdist pdist bilinear dot inner outer"
+        "cosine_similarity pairwise_distance cdist pdist bilinear"
     ),
     "let + and * stretch the operands": "broadcast_tensors",
     "use conv1d on (N, C, L)": "conv_tbc",

@@ -14,7 +14,7 @@ import torch
 
 from hwaccel import ops
 from hwaccel.errors import FrontendError
-from hwaccel.frontend import layers, moves, pooling
+from hwaccel.frontend import attention, layers, moves, pooling
 from hwaccel.frontend.floatgraph import Concat, FloatNode, FloatOp, Floats, Role, Subtract
 from hwaccel.frontend.importer import Handler, Importer
 from hwaccel.frontend.lower import Lower, Lowering
@@ -217,6 +217,8 @@ def fill(i: Importer, call: Call) -> str:
 
 
 def _chosen(i: Importer, call: Call, condition: str, a: str, b: str) -> str:
+    if (found := attention.hidden(i, call, condition, a, b)) is not None:
+        return found
     shape = i.inner(call)
     names = (condition, a, b)
     computed = [name for name in names if not i.is_constant(call, name)]

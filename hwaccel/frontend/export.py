@@ -23,6 +23,7 @@ from hwaccel.frontend.program import Arg, Call, Constant, Placeholder, Program, 
 _BATCH = 7
 # Another size, to see what depends on it.
 _FEWER = 5
+_INTEGERS = (torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64)
 _RESULTS = (torch.Tensor, tuple, list)
 
 Example: TypeAlias = "NDArray[Any] | torch.Tensor | Sequence[Any] | Mapping[str, Any]"
@@ -41,10 +42,10 @@ def export(model: torch.nn.Module, example: Example) -> Program:
     given = example if isinstance(example, Mapping) else _listed(example)
     leaves, spec = tree_flatten(_by_parameter(model, given))
     like = next((p for p in model.parameters() if p.is_floating_point()), torch.zeros(0))
-    inputs = tuple(like.new_zeros(_BATCH, *array.shape[1:]) for array in _examples(leaves))
+    inputs = tuple(_zeros(array, like) for array in _examples(leaves))
     made = tree_unflatten(inputs, spec)
     args, keywords = ((), made) if isinstance(given, Mapping) else (made, {})
-    with _evaluating(model), _quiet():
+    with _evaluating(model), _quiet(), _plain_attention():
         try:
             exported = torch.export.export(model, args, keywords)
         except Exception as error:
@@ -138,6 +139,25 @@ def _examples(arrays: Sequence[Any]) -> tuple[Any, ...]:
     if not arrays:
         raise FrontendError("the example is empty; give one array or tensor per input")
     return tuple(arrays)
+
+
+def _zeros(array: Any, like: torch.Tensor) -> torch.Tensor:
+    """Return a batch of zeros for an example: indices where it holds integers."""
+    whole = (
+        array.dtype in _INTEGERS if isinstance(array, torch.Tensor) else array.dtype.kind in "iu"
+    )
+    return like.new_zeros(_BATCH, *array.shape[1:], dtype=torch.int64 if whole else None)
+
+
+@contextmanager
+def _plain_attention() -> Iterator[None]:
+    """Let attention be traced as the steps it is made of, not as one fused call."""
+    before = torch.backends.mha.get_fastpath_enabled()
+    torch.backends.mha.set_fastpath_enabled(False)
+    try:
+        yield
+    finally:
+        torch.backends.mha.set_fastpath_enabled(before)
 
 
 @contextmanager

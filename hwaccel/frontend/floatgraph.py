@@ -47,6 +47,8 @@ class FloatOp(ABC):
     activates: ClassVar[bool] = False
     # The result is 0 or 1.
     truth: ClassVar[bool] = False
+    # A table whose operand may have any number of bits: rounded only where the result is used.
+    wide: ClassVar[bool] = False
 
     @abstractmethod
     def run(self, *xs: torch.Tensor) -> torch.Tensor:

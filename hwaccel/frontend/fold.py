@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -23,14 +24,15 @@ from hwaccel.frontend.program import (
 # Functions of their operands and nothing else. Programs may come from untrusted files, so this
 # is a list of what may run, not of what may not; nothing here allocates more than broadcasting.
 _NAMES = """
-_to_copy _weight_norm abs add alias amax amin argmax bitwise_and bitwise_not bitwise_or cat ceil
-clamp clamp_max clamp_min clone concat concatenate contiguous cos cumsum detach detach_ div
+_to_copy _weight_norm abs add alias amax amin argmax bitwise_and bitwise_not bitwise_or bmm cat ceil
+chunk clamp clamp_max clamp_min clone concat concatenate contiguous cos cumsum detach detach_ div
 embedding eq erf exp exp2 expand fake_quantize_per_channel_affine fake_quantize_per_tensor_affine
 flatten flip floor floor_divide ge gt index index_select le lift_fresh_copy linalg_norm
-linalg_vector_norm log log2 logical_and logical_not logical_or lt masked_fill max maximum mean min
-minimum mul ne neg norm numpy_T permute pow prod reciprocal relu remainder reshape roll round rsqrt
-rsub select sigmoid sign sin slice softmax sqrt squeeze stack std sub sum t tan tanh to transpose
-tril triu trunc unflatten unsqueeze var view where
+linalg_vector_norm log log2 logical_and logical_not logical_or lt mT masked_fill matmul max maximum
+mean min minimum mm mul narrow ne neg norm numpy_T outer permute pow prod reciprocal relu remainder
+reshape roll round rsqrt rsub select sigmoid sign sin slice softmax split split_with_sizes sqrt
+squeeze stack std sub sum t tan tanh to transpose tril triu trunc unbind unflatten unsqueeze var
+view where
 """
 _PURE = frozenset(_NAMES.split())
 # Of these, what repeats rows; what they would allocate is asked first, too.
@@ -41,6 +43,35 @@ _FACTORIES = frozenset("arange eye full linspace logspace ones scalar_tensor zer
 _LIKE = {"zeros_like": 0.0, "ones_like": 1.0, "new_zeros": 0.0, "new_ones": 1.0}
 _FILLED = frozenset(["full_like", "new_full"])
 _MAX_ELEMENTS = 1 << 26
+
+
+class Constants(dict[str, Constant]):
+    """The constants of a program, and what is computed on them, by name."""
+
+    def __init__(self, known: Mapping[str, Constant]) -> None:
+        super().__init__(known)
+        # New tensors that nothing has read: a call in place changes them and nothing else.
+        self._fresh: set[str] = set()
+
+    def take(self, call: Call) -> bool:
+        """Compute ``call`` if it depends on constants only, and tell whether it does."""
+        used = {name for arg in call.args.values() for name in references(arg)}
+        name, first = short(call.target), next(iter(call.args.values()), None)
+        if name.endswith("_") and isinstance(first, Ref) and first.name in self._fresh:
+            call = replace(call, target=call.target.replace("_.", ".", 1))
+        if not is_constant(call, self):
+            return False
+        self._fresh -= used
+        found = fold(call, self)
+        results = found.tensor if isinstance(found.tensor, list | tuple) else [found.tensor]
+        self.update(
+            (n, Constant(found.name, t)) for n, t in zip(call.results, results, strict=False) if n
+        )
+        if name.endswith("_") and isinstance(first, Ref):
+            self[first.name] = self[call.results[0]]
+        if name in _FACTORIES or name in _LIKE or name in _FILLED:
+            self._fresh.add(call.results[0])
+        return True
 
 
 def is_constant(call: Call, constants: Mapping[str, Constant]) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import torch
@@ -19,7 +20,7 @@ from hwaccel.frontend.floatgraph import (
     FloatValue,
     Reshape,
 )
-from hwaccel.frontend.fold import fold, is_constant
+from hwaccel.frontend.fold import Constants
 from hwaccel.frontend.program import (
     Arg,
     Call,
@@ -27,9 +28,11 @@ from hwaccel.frontend.program import (
     Ref,
     Turned,
     as_image,
+    check_output,
     finite,
     frame_shape,
     identifier,
+    is_number,
     is_turned,
     live,
     reason,
@@ -67,19 +70,18 @@ class Importer:
         self._notes: dict[str, tuple[str, ...]] = {}
         # What names that cannot be read stand for, and the way out.
         self._unreadable: dict[str, str] = {}
-        self._constants = dict(program.constants)
-        self._bare = Bare(self._constants)
+        self.constants = Constants(program.constants)
+        self._bare = Bare(self.constants)
+        # Tensors of which the batch is part of an axis, known to ``batch`` only.
+        self.scattered: dict[str, Any] = {}
         self._inputs: list[FloatValue] = []
         self._nodes: list[FloatNode] = []
         for placeholder in program.inputs:
-            self._input(placeholder.name, placeholder.shape)
-
-    def _input(self, name: str, shape: tuple[int, ...]) -> None:
-        inner = frame_shape(name, shape, self.batch)
-        unique = self._unique(identifier(name))
-        self._inputs.append(FloatValue(unique, inner))
-        self._values[name] = unique
-        self._shapes[unique] = inner
+            unique = self._unique(identifier(placeholder.name))
+            inner = frame_shape(placeholder.name, placeholder.shape, self.batch)
+            self._inputs.append(FloatValue(unique, inner))
+            self._values[placeholder.name] = unique
+            self._shapes[unique] = inner
 
     # --- operands ---------------------------------------------------------------------------
 
@@ -90,7 +92,7 @@ class Importer:
     def is_constant(self, call: Call, name: str) -> bool:
         """Tell whether argument ``name`` is a number, a parameter, or computed from these."""
         arg = call.args.get(name)
-        return _is_number(arg) or (isinstance(arg, Ref) and arg.name in self._constants)
+        return is_number(arg) or (isinstance(arg, Ref) and arg.name in self.constants)
 
     def value(self, call: Call, name: str) -> str:
         """Return the float value that argument ``name`` is."""
@@ -102,6 +104,8 @@ class Importer:
         return tuple(self._value(call, name, a) for a in args) if isinstance(args, tuple) else ()
 
     def _value(self, call: Call, name: str, arg: Arg) -> str:
+        if isinstance(arg, Ref) and arg.name in self.scattered:
+            raise self.scattered[arg.name].refusal
         if isinstance(arg, Ref) and arg.name in self._unreadable:
             raise self.refuse(call, f"reads {self._unreadable[arg.name]}")
         if isinstance(arg, Ref) and arg.name in self._values:
@@ -130,14 +134,14 @@ class Importer:
 
     def _kind_of(self, arg: Arg) -> str:
         if isinstance(arg, Ref):
-            known = self._constants.get(arg.name)
+            known = self.constants.get(arg.name)
             return f"the constant {shown(known.name)}" if known else f"{shown(arg.name)}"
         return repr(arg)
 
     def constant(self, call: Call, name: str) -> Floats:
         """Return argument ``name`` as a float64 array; refuse values and non-finite numbers."""
         arg = call.args.get(name)
-        known = self._constants.get(arg.name) if isinstance(arg, Ref) else None
+        known = self.constants.get(arg.name) if isinstance(arg, Ref) else None
         if known is None:
             raise self.refuse(
                 call,
@@ -165,7 +169,7 @@ class Importer:
         """
         rank = len(self.shape(self.value(call, operand)))
         arg = call.args.get(name)
-        array = np.array(arg, np.float64) if _is_number(arg) else self.constant(call, name)
+        array = np.array(arg, np.float64) if is_number(arg) else self.constant(call, name)
         if not np.isfinite(array).all():
             raise self.refuse(call, f"operand {name!r} is {arg}; use a finite number")
         if array.ndim == rank + 1 and (array == array[:1]).all():
@@ -228,7 +232,7 @@ class Importer:
 
     def tensor(self, call: Call, name: str, ref: Ref) -> torch.Tensor:
         """Return the constant tensor ``ref`` in argument ``name``, such as an index."""
-        known = self._constants.get(ref.name)
+        known = self.constants.get(ref.name)
         if known is None:
             raise self.refuse(
                 call, f"{name} depends on the model's input; use indices that are constants"
@@ -242,6 +246,11 @@ class Importer:
     def noted(self, value: str) -> tuple[str, ...]:
         """Return what ``note`` was told about ``value``."""
         return self._notes.get(self._original(value), ())
+
+    def made_by(self, value: str) -> FloatNode | None:
+        """Return the node whose result ``value`` is; ``None`` for an input."""
+        name = self._original(value)
+        return next((node for node in reversed(self._nodes) if node.name == name), None)
 
     def copy(self, call: Call, value: str) -> str:
         """Return a value equal to ``value`` that in-place calls change apart from it."""
@@ -325,8 +334,7 @@ class Importer:
         return FloatGraph(name, tuple(self._inputs), tuple(self._nodes), outputs, program.modules)
 
     def _call(self, call: Call, handlers: dict[str, Handler]) -> None:
-        if is_constant(call, self._constants):
-            self._constants[call.results[0]] = fold(call, self._constants)
+        if self.constants.take(call):
             return
         in_place = short(call.target).endswith("_")
         if in_place and self.is_constant(call, next(iter(call.args), "")):
@@ -366,10 +374,12 @@ class Importer:
         """Let ``name`` stand for ``result``."""
         if isinstance(result, Turned):
             self._turned[name] = result
-        elif name:
+        elif name and result:
             self._values[name] = result
 
     def _output(self, name: str) -> str:
+        if name in self.scattered:
+            raise self.scattered[name].refusal
         if name in self._unreadable:
             raise FrontendError(f"output {shown(name)} is {self._unreadable[name]}")
         if name in self._turned:
@@ -379,23 +389,9 @@ class Importer:
                 f"output {shown(name)} does not depend on the model's input; return computed values"
             )
         value = self._original(self._values[name])
-        rank = len(self._shapes[value])
-        if rank == 0:
-            raise FrontendError(
-                f"output {shown(name)} has shape () besides the batch, which is no tensor of one "
-                "element or more; keep an axis, for example with x[:, 0:1] or keepdim=True"
-            )
-        if rank > 3:
-            raise FrontendError(
-                f"output {shown(name)} has {rank} axes besides the batch, expected 1 to 3; reshape "
-                "it to (features,), (channels, length) or (channels, height, width)"
-            )
+        check_output(name, len(self._shapes[value]))
         if any(value == v.name for v in self._inputs):
             raise FrontendError(
                 f"output {shown(name)} is an input of the model, unchanged; leave it out"
             )
         return value
-
-
-def _is_number(arg: Arg) -> bool:
-    return isinstance(arg, int | float)

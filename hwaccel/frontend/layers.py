@@ -37,12 +37,6 @@ def linear(i: Importer, call: Call) -> str:
     return _dense(i, call, x, weight, i.vector(call, "bias", len(weight), 0.0))
 
 
-def matmul(i: Importer, call: Call) -> str:
-    """``x @ constant``, a matrix, along the last axis."""
-    weight = i.constant(call, "mat2" if "mat2" in call.args else "other").T
-    return _dense(i, call, i.value(call, "self"), weight, np.zeros(weight.shape[:1]))
-
-
 def addmm(i: Importer, call: Call) -> str:
     """``bias + x @ constant``, what ``linear`` decomposes to."""
     if (call.args["beta"], call.args["alpha"]) != (1, 1):

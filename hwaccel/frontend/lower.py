@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -84,6 +85,9 @@ class Lowering:
 
     def _input_type(self, name: str, shape: tuple[int, ...]) -> TensorType:
         stated = self._placement.inputs.get(name)
+        if name in self._placement.indices:
+            indices = self._placement.indices[name]
+            return TensorType(shape, indices.frac, indices.lo, indices.hi)
         if self._config.input is not None:
             fixed = FixedType.parse(self._config.input)
             if fixed.width > _MAX_INPUT:
@@ -212,6 +216,11 @@ class Lowering:
     # --- ops --------------------------------------------------------------------------------
 
     @property
+    def rounding(self) -> Rounding:
+        """How sums are rounded."""
+        return Rounding(self._config.rounding)
+
+    @property
     def method(self) -> Method:
         """How scales are chosen."""
         return self._config.calibration
@@ -271,6 +280,11 @@ class Lowering:
         channels = type.channels
         scale = ops.Scale(IntArray([mult] * channels), IntArray([0] * channels), k)
         return self.add(node, scale, total)
+
+
+def wired(shape: tuple[int, ...]) -> tuple[int, ...]:
+    """Return a shape of one to three axes with the same elements in the same order."""
+    return (shape or (1,)) if len(shape) <= 3 else (*shape[:2], prod(shape[2:]))
 
 
 def integers(node: FloatNode, values: Floats, frac: int) -> IntArray:

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from math import prod
-
 import numpy as np
 
 from hwaccel import ops
 from hwaccel.errors import FrontendError
-from hwaccel.frontend import compare, extrema, moments, piecewise
+from hwaccel.frontend import (
+    compare,
+    contract,
+    embedding,
+    extrema,
+    indices,
+    moments,
+    piecewise,
+    softmax,
+)
 from hwaccel.frontend.floatgraph import (
     Add,
     Affine,
@@ -33,7 +40,7 @@ from hwaccel.frontend.floatgraph import (
 )
 from hwaccel.frontend.formats import quantize_weights
 from hwaccel.frontend.functions import values
-from hwaccel.frontend.lower import MAX_PRODUCT, Lower, Lowering, integers
+from hwaccel.frontend.lower import MAX_PRODUCT, Lower, Lowering, integers, wired
 from hwaccel.frontend.program import where
 from hwaccel.fxp import IntArray
 
@@ -138,18 +145,13 @@ def _clip(low: Lowering, node: FloatNode, op: Clip, x: str) -> str:
 
 
 def _reshape(low: Lowering, node: FloatNode, op: Reshape, x: str) -> str:
-    shape = _wired(op.shape)
+    shape = wired(op.shape)
     return x if low.type(x).shape == shape else low.add(node, ops.Reshape(shape), x)
 
 
 def _gather(low: Lowering, node: FloatNode, op: Gather, x: str) -> str:
     fill = int(np.rint(np.ldexp(op.fill, low.type(x).frac)))
-    return low.add(node, ops.Gather(op.source, _wired(op.shape), fill), x)
-
-
-def _wired(shape: tuple[int, ...]) -> tuple[int, ...]:
-    """Return a shape of one to three axes with the same elements in the same order."""
-    return (shape or (1,)) if len(shape) <= 3 else (*shape[:2], prod(shape[2:]))
+    return low.add(node, ops.Gather(op.source, wired(op.shape), fill), x)
 
 
 def _fake_quant(low: Lowering, node: FloatNode, op: FakeQuant, x: str) -> str:
@@ -183,4 +185,9 @@ LOWER: dict[type[FloatOp], Lower] = {
     Round: _rounded,
     Gather: _gather,
     FakeQuant: _fake_quant,
+    contract.Contract: contract.lower,
+    softmax.Softmax: softmax.lower,
+    softmax.LogSoftmax: softmax.lower_log,
+    softmax.Hide: softmax.lower_hide,
+    indices.Lookup: embedding.lower,
 }

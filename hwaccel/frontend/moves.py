@@ -21,7 +21,7 @@ from hwaccel.fxp import IntArray
 
 # Calls whose result shares memory with the operand: in-place calls reach through.
 VIEWS = """
-chunk.default expand.default movedim.int movedim.intlist narrow.default
+chunk.default expand.default mT.default movedim.int movedim.intlist narrow.default
 numpy_T.default permute.default select.int slice.Tensor split.Tensor split_with_sizes.default
 split.sizes swapaxes.default swapdims.default t.default tensor_split.sections
 transpose.int unbind.int unfold.default unsafe_chunk.default unsafe_split.Tensor diagonal.default
@@ -63,7 +63,7 @@ def _moved(i: Importer, call: Call, *, shares: bool) -> Result | tuple[Result, .
     if call.args.get("mode", "constant") == "constant" and "pad" in call.args:
         fill = float(call.args.get("value") or 0.0)  # type: ignore[arg-type]
         args["value"] = -1.0
-    found = _run(i, call, args, x, i.batch)
+    found = run(i, call, args, _places(i, x, i.batch))
     axes = _axes(i, call, args, x, found)
     values: list[Result] = []
     for place, (rows, axis) in enumerate(zip(found, axes, strict=True)):
@@ -80,16 +80,21 @@ def _moved(i: Importer, call: Call, *, shares: bool) -> Result | tuple[Result, .
     return tuple(values) if len(call.results) > 1 else values[0]
 
 
-def _run(i: Importer, call: Call, args: dict[str, Arg], x: Turned, batch: int) -> list[Places]:
-    """Return the results of the call on ``batch`` frames that hold the places of elements."""
-    first = next(iter(call.args))
+def _places(i: Importer, x: Turned, batch: int) -> torch.Tensor:
+    """Return ``batch`` frames of ``x`` that hold the places of elements."""
     shape = (batch, *i.shape(x.value))
+    places = torch.arange(prod(shape), dtype=torch.float64).reshape(shape)
+    return places.movedim(0, x.axis).contiguous()
+
+
+def run(i: Importer, call: Call, args: dict[str, Arg], places: torch.Tensor) -> list[Places]:
+    """Return the results of the call on a tensor that holds the places of elements."""
+    first = next(iter(call.args))
     op = overload(call.target)
     positional, keywords = [], {}
     for argument in op._schema.arguments:  # type: ignore[union-attr]
         if argument.name == first:
-            places = torch.arange(prod(shape), dtype=torch.float64).reshape(shape)
-            value: Any = places.movedim(0, x.axis).contiguous()
+            value: Any = places
         else:
             value = _bound(i, call, argument.name, args.get(argument.name))
         if argument.kwarg_only:
@@ -139,15 +144,15 @@ def _axes(
     One frame alone does not show it, so three are tried unless the call is made for one.
     """
     size = prod(i.shape(x.value))
-    axes = [_batch_axis(rows, i.batch, size) for rows in found]
+    axes = [batch_axis(rows, i.batch, size) for rows in found]
     if i.batch > 1:
         return axes
     try:
-        more = _run(i, call, args, x, 3)
+        more = run(i, call, args, _places(i, x, 3))
     except Exception:  # sizes of one frame are written into the call
         return axes
     for place, rows in enumerate(more):
-        axis = _batch_axis(rows, 3, size)
+        axis = batch_axis(rows, 3, size)
         if axis is not None or rows.shape[:1] == (3,):
             axes[place] = axis
     return axes
@@ -155,22 +160,22 @@ def _axes(
 
 def frame(i: Importer, call: Call, rows: Places, size: int) -> Places:
     """Return what the first frame of a result holds; refuse one that mixes frames."""
-    if rows.shape[0] != i.batch or not _own(rows.reshape(i.batch, -1), size):
+    if rows.shape[0] != i.batch or not own(rows.reshape(i.batch, -1), size):
         raise i.refuse(call, _MIXED)
     first: Places = rows[0]
     return first
 
 
-def _batch_axis(rows: Places, batch: int, size: int) -> int | None:
+def batch_axis(rows: Places, batch: int, size: int) -> int | None:
     """Return the axis along which every frame holds the same places, each of its own frame."""
     for axis, length in enumerate(rows.shape):
         frames = np.moveaxis(rows, axis, 0)
-        if length == batch and _own(frames.reshape(batch, -1), size):
+        if length == batch and own(frames.reshape(batch, -1), size):
             return axis
     return None
 
 
-def _own(rows: Places, size: int) -> bool:
+def own(rows: Places, size: int) -> bool:
     """Tell whether every frame holds the same places, each of its own frame, or padding."""
     offset = np.arange(len(rows))[:, None] * size
     local = np.where(rows < 0, -1, rows - offset)

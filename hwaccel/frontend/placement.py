@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from hwaccel.frontend.floatgraph import Clip, FakeQuant, FloatGraph, FloatNode, Relu, Role
+from hwaccel.frontend.indices import index_inputs
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,7 +15,8 @@ class Placement:
     ``ends`` maps each op that widens to the value at which its group ends, and ``rounded`` each
     value that gets a requant to the node whose bits it takes. Of ``rectified`` values no
     reader sees the negative part. ``inputs`` are the inputs whose format the model itself
-    states, and ``fracs`` the finest format it states behind each value.
+    states, ``fracs`` the finest format it states behind each value, and ``indices`` the inputs
+    that are indices.
     """
 
     ends: dict[str, str]
@@ -22,6 +24,7 @@ class Placement:
     rectified: frozenset[str]
     inputs: dict[str, FakeQuant]
     fracs: dict[str, int]
+    indices: dict[str, FakeQuant]
 
 
 def place(graph: FloatGraph) -> Placement:
@@ -34,7 +37,8 @@ def place(graph: FloatGraph) -> Placement:
     widening = [n for n in graph.nodes if n.op.role in (Role.SUM, Role.MULTIPLY)]
     ends = {node.name: flow.group_end(node) for node in widening}
     rounded = {ends[node.name]: node for node in widening if flow.needs_requant(ends[node.name])}
-    return Placement(ends, rounded, flow.rectified(), flow.stated_inputs(), flow.stated_fracs())
+    stated, fracs = flow.stated_inputs(), flow.stated_fracs()
+    return Placement(ends, rounded, flow.rectified(), stated, fracs, index_inputs(graph))
 
 
 class _Flow:
@@ -62,7 +66,7 @@ class _Flow:
         return not ends and self._settled[reader.name]
 
     def _reader_needs(self, reader: FloatNode) -> bool:
-        if reader.op.role is Role.KEEP:
+        if reader.op.role is Role.KEEP or reader.op.wide:
             return self._needs[reader.name]
         if reader.op.role is Role.SUM:
             return not self._settled[reader.name]

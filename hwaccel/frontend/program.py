@@ -206,6 +206,29 @@ def frame_shape(name: str, shape: tuple[int, ...], batch: int) -> tuple[int, ...
     return inner
 
 
+def is_number(arg: Arg) -> bool:
+    """Tell whether an argument is a plain number."""
+    return isinstance(arg, int | float)
+
+
+def check_output(name: str, rank: int) -> None:
+    """Refuse an output with ``rank`` axes besides the batch that no stream has.
+
+    Raises:
+        FrontendError: it has none, or more than three.
+    """
+    if rank == 0:
+        raise FrontendError(
+            f"output {shown(name)} has shape () besides the batch, which is no tensor of one "
+            "element or more; keep an axis, for example with x[:, 0:1] or keepdim=True"
+        )
+    if rank > 3:
+        raise FrontendError(
+            f"output {shown(name)} has {rank} axes besides the batch, expected 1 to 3; reshape "
+            "it to (features,), (channels, length) or (channels, height, width)"
+        )
+
+
 def is_turned(found: Turned) -> str:
     """Return what is wrong with a value whose batch is not in front, and the way out."""
     return (

@@ -6,7 +6,10 @@ import torch
 
 from hwaccel.errors import FrontendError
 from hwaccel.frontend import (
+    attention,
+    batch,
     compare,
+    embedding,
     extrema,
     functions,
     layers,
@@ -14,9 +17,9 @@ from hwaccel.frontend import (
     norms,
     piecewise,
     pooling,
+    products,
     recurrent,
     resize,
-    turned,
     writes,
 )
 from hwaccel.frontend.export import Example, check_frames, export, read
@@ -35,8 +38,9 @@ HANDLERS: dict[str, Handler] = {
     **piecewise.HANDLERS,
     **recurrent.HANDLERS,
     "aten.linear.default": layers.linear,
-    "aten.matmul.default": layers.matmul,
-    "aten.mm.default": layers.matmul,
+    **products.HANDLERS,
+    **attention.HANDLERS,
+    **embedding.HANDLERS,
     "aten.addmm.default": layers.addmm,
     "aten.conv1d.default": layers.conv,
     "aten.conv1d.padding": layers.conv,
@@ -158,7 +162,7 @@ def trace(
         program = model
     else:
         program = read(model)
-    graph = needed(Importer(program).run(turned.wrapped(writes.wrapped(HANDLERS))))
+    graph = needed(Importer(program).run(batch.widened(writes.wrapped(HANDLERS), HANDLERS)))
     if isinstance(model, torch.nn.Module):
         check_frames(model, program)
     return graph

@@ -1,4 +1,4 @@
-"""Handlers for what writes into a part of a tensor: scatters, masks, and all in-place calls.
+"""Handlers for what writes into a part of a tensor: scatters, and all in-place calls.
 
 As with moves, PyTorch itself says where each element comes from: the call runs on tensors that
 hold the places of their elements. A number that is written becomes the filling of a gather; a
@@ -21,13 +21,9 @@ from hwaccel.frontend.program import Arg, Call, Ref, Turned, overload, reason
 
 Places = NDArray[np.int64]
 
-_APART = """
-masked_fill.Scalar masked_fill.Tensor where.self where.ScalarOther where.ScalarSelf
-slice_scatter.default select_scatter.default index_put.default
-"""
+_APART = "slice_scatter.default select_scatter.default index_put.default"
 _IN_PLACE = """
-masked_fill_.Scalar masked_fill_.Tensor index_put_.default copy_.default fill_.Scalar fill_.Tensor
-zero_.default
+index_put_.default copy_.default fill_.Scalar fill_.Tensor zero_.default
 """
 # Arguments that are written, where they are no tensors that the model computes.
 _WRITTEN = ("value", "values", "src", "self", "other")

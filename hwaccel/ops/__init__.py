@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from hwaccel.ir.op import Op
 from hwaccel.ops.add import Add
+from hwaccel.ops.chansum import ChannelSum
 from hwaccel.ops.concat import Concat
 from hwaccel.ops.conv2d import Conv2d
 from hwaccel.ops.dense import Dense
@@ -20,6 +21,7 @@ from hwaccel.ops.table import Tabulate
 
 OPS: tuple[type[Op], ...] = (
     Add,
+    ChannelSum,
     Concat,
     Conv2d,
     Dense,
@@ -41,6 +43,7 @@ __all__ = [
     "OPS",
     "OP_BY_NAME",
     "Add",
+    "ChannelSum",
     "Concat",
     "Conv2d",
     "Dense",

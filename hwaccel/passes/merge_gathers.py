@@ -9,7 +9,7 @@ from typing import ClassVar
 import numpy as np
 
 from hwaccel.fxp import IntArray
-from hwaccel.ir import Graph, Node, Op
+from hwaccel.ir import Graph, Node, Op, TensorType
 from hwaccel.ops import Gather, Relu, Requant, Reshape
 from hwaccel.passes.base import Pass
 from hwaccel.passes.edit import Edit
@@ -19,7 +19,8 @@ from hwaccel.passes.edit import Edit
 class MergeGathers(Pass):
     """Compose gathers and reshapes that follow one another, and drop those that do nothing.
 
-    Each one stands for a buffer of a whole frame in hardware. A gather also changes places with
+    Each one stands for a buffer of a whole frame in hardware. Two stay where one would take
+    longer, because fewer lanes stay together in it. A gather also changes places with
     a requant or a relu in front of which it stands, where that lets it meet another: both treat
     all elements alike. Exact: elements are moved, not changed; a constant between them is
     changed as they are.
@@ -70,7 +71,7 @@ def _compose(edit: Edit, node: Node) -> bool:
     if stays and edit.type(before.name).size < edit.type(before.inputs[0]).size:
         return False  # what stays and is smaller takes less to read from
     made = _composed(before.op, node.op)
-    if made is None or not edit.legal(made, *before.inputs):
+    if made is None or not edit.legal(made, *before.inputs) or _slower(edit, made, before, node):
         return False
     edit.set(node.name, made, *before.inputs)
     if not edit.readers(before.name) and not edit.is_output(before.name):
@@ -93,6 +94,23 @@ def _composed(first: Op, second: Op) -> Op | None:
     source = np.where(second.source.a < 0, -1, inner[np.maximum(second.source.a, 0)])
     fill = first.fill if first.fills else second.fill
     return Gather(IntArray(source), shape, fill) if (source >= 0).any() else None
+
+
+def _slower(edit: Edit, made: Op, first: Node, second: Node) -> bool:
+    """Tell whether one move takes longer than each of two: where lanes part, then repeat together.
+
+    What follows a transposition may move many lanes at a time, and one move for both only one.
+    """
+    x, between = edit.type(first.inputs[0]), edit.type(first.name)
+    if made.infer(x).size <= max(x.size, between.size):
+        return False
+    cycles = _cycles(made, x)
+    return cycles > max(_cycles(first.op, x), _cycles(second.op, between))
+
+
+def _cycles(op: Op, x: TensorType) -> int:
+    """Return the beats per frame of a move, as many lanes at a time as it has."""
+    return max(x.size, op.infer(x).size) // max(fold.pe for fold in op.folds(x))
 
 
 def _sink(edit: Edit, node: Node) -> bool:

@@ -8,16 +8,18 @@ from dataclasses import replace
 import numpy as np
 
 from hwaccel.errors import ScheduleError
-from hwaccel.schedule.blocks import Block, Fork, Segment
+from hwaccel.schedule.blocks import Block, Fork, Reorder, Segment
 from hwaccel.schedule.plan import Plan
 from hwaccel.schedule.timing import run_timing
 
 # Each trial runs the timing of the whole design. Above so many blocks there are too many buffers
 # to try one by one, and as many as may change together are looked for by bisection.
 _LARGE = 256
+# Frames that are run to size buffers.
+_FRAMES, _MOST_FRAMES = 4, 32
 
 
-def size_buffers(plan: Plan, frames: int = 4) -> Plan:
+def size_buffers(plan: Plan, frames: int = _FRAMES) -> Plan:
     """Return the plan with rings, skip buffers and FIFOs sized for the bottleneck's interval.
 
     Every ring gets the smallest depth at which its segment alone keeps up with the slowest one;
@@ -28,9 +30,38 @@ def size_buffers(plan: Plan, frames: int = 4) -> Plan:
     if not plan.segments:
         return plan
     plan = _size_rings_alone(plan)
+    deep = _frames_under_way(plan)
+    if deep >= frames:
+        return _size_deep(plan, min(deep + 2, _MOST_FRAMES))
     plan = _size_forks(plan, frames)
     plan = _grow_rings(plan, frames)
     return _trim(_trim_forks(plan, frames), frames)
+
+
+def _frames_under_way(plan: Plan) -> int:
+    """Return how many frames moves let be under way at once: each waits for a whole frame."""
+    if not any(isinstance(block, Reorder) for block in plan.blocks):
+        return 0
+    return _roomy(plan, 1).timing(1).latency // plan.bottleneck.cycles + 1
+
+
+def _size_deep(plan: Plan, frames: int) -> Plan:
+    """Size the copies' FIFOs by what they hold when frames come at the bottleneck's interval.
+
+    What suffices for one way to run at some pace suffices for running as soon as possible: all
+    times are maxima of earlier times. So nothing has to be searched for.
+    """
+    copies = fork_copies(plan)
+    roomy = _roomy(plan, frames)
+    names = {stream: f"{stream}_buffer" for stream in copies}
+    used = _occupancy(roomy, list(names.values()), frames, plan.bottleneck.cycles)
+    for stream in copies:
+        plan = with_buffer(plan, stream, max(1, used[names[stream]]))
+    plan = _grow_rings(plan, frames)
+    bare = plan
+    for stream in copies:
+        bare = _without_buffer(bare, stream) if used[names[stream]] <= 1 else bare
+    return bare if _interval(bare, frames) == _interval(plan, frames) else plan
 
 
 def _size_rings_alone(plan: Plan) -> Plan:
@@ -116,18 +147,27 @@ def _size_forks(plan: Plan, frames: int) -> Plan:
     copies = fork_copies(plan)
     if not copies:
         return plan
-    roomy = plan
-    for stream in copies:
-        roomy = with_buffer(roomy, stream, 2 * plan.streams[stream].beats + 2)
+    roomy = _roomy(plan, 2)
     used = _occupancy(roomy, [f"{stream}_buffer" for stream in copies], frames)
     for stream in copies:
         plan = with_buffer(plan, stream, max(1, used[f"{stream}_buffer"]))
     return plan
 
 
-def _occupancy(plan: Plan, buffers: list[str], frames: int) -> dict[str, int]:
-    """Return the most beats each buffer holds, a credit counting until the cycle after its pop."""
-    done = plan.run(frames)
+def _roomy(plan: Plan, frames: int) -> Plan:
+    for stream in fork_copies(plan):
+        plan = with_buffer(plan, stream, frames * plan.streams[stream].beats + 2)
+    return plan
+
+
+def _occupancy(plan: Plan, buffers: list[str], frames: int, pace: int = 0) -> dict[str, int]:
+    """Return the most beats each buffer holds, a credit counting until the cycle after its pop.
+
+    A frame is offered every ``pace`` cycles.
+    """
+    beats = {name: plan.streams[name].beats for name in plan.inputs}
+    arrivals = {n: [f * pace for f in range(frames) for _ in range(b)] for n, b in beats.items()}
+    done = plan.run(frames, arrivals)
     most = {}
     for name in buffers:
         segment = next(s for s in plan.segments if s.name == name)

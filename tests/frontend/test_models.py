@@ -58,7 +58,7 @@ def test_the_model_is_left_as_it_was():
 
 
 def test_the_mode_is_restored_after_a_refusal():
-    model = nn.Sequential(nn.Linear(4, 3), nn.Softmax(1)).train()
+    model = nn.Sequential(nn.Linear(4, 3), nn.Softmax(0)).train()
     with pytest.raises(Exception, match="softmax"):
         trace(model, frames(4))
     with pytest.raises(Exception, match="does not run"):
@@ -226,7 +226,7 @@ def test_hostile_module_names_stay_in_the_path(name):
 
 def test_hostile_names_fit_one_line_of_a_message():
     model = nn.Module()
-    model.add_module("new\nline" + "y" * 500, nn.Softmax(1))
+    model.add_module("new\nline" + "y" * 500, nn.Softmax(0))
     model.forward = lambda x: next(model.children())(x)
     with pytest.raises(Exception, match="softmax") as caught:
         trace(model, frames(4))

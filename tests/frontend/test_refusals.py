@@ -41,10 +41,9 @@ IMAGE = (3, 6, 6)
 
 MODULES = [
     (
-        nn.Softmax(1),
+        nn.Softmax(0),
         (4,),
-        "softmax: is not supported; leave it out: the largest score stays the largest; "
-        "apply it outside",
+        "softmax: dim is 0, the batch; use another axis",
     ),
     (
         nn.AvgPool2d(2, divisor_override=-4),

@@ -20,6 +20,7 @@ from hwaccel.ops import (
     OP_BY_NAME,
     OPS,
     Add,
+    ChannelSum,
     Concat,
     Conv2d,
     Dense,
@@ -96,6 +97,9 @@ def reference(op: Op, xs: list[np.ndarray]) -> np.ndarray:
         parts = [x, op.a_shift], [xs[1], op.b_shift]
         channels = [part[:, c] * 2**shift for part, shift in parts for c in range(part.shape[1])]
         return np.stack(channels, axis=1)
+    if isinstance(op, ChannelSum):
+        size, groups = op.size, x.shape[1] // op.size
+        return np.stack([sum(x[:, g * size + k] for k in range(size)) for g in range(groups)], 1)
     out = np.empty(x.shape, dtype=np.int64)
     if isinstance(op, Dense):
         rows = [[int(w) for w in row] for row in op.weight.a]
@@ -323,6 +327,14 @@ BROKEN: dict[str, tuple[Callable[[], str], str]] = {
     "minmax-fractions": (
         lambda: _error(MinMax(0, 2, True), _t((4,), "s8.1"), _t((4,))),
         "shifts 0 and 2 do not align the fractions 1 and 0",
+    ),
+    "chansum-groups": (
+        lambda: _error(ChannelSum(3), _t((4, 2))),
+        "groups of 3 do not make up 4 channels; the size must divide them",
+    ),
+    "chansum-wide": (
+        lambda: _error(ChannelSum(4), _t((4,), "s61.0")),
+        "sums of 4 numbers of s61.0 need more than 62 bits; requantize the operand",
     ),
     "concat-shapes": (
         lambda: _error(Concat(), _t((4, 2, 3)), _t((1, 3, 2))),

@@ -116,3 +116,18 @@ def test_what_is_read_from_a_part_that_stays_reads_the_part() -> None:
         output %c
         """,
     )
+
+
+def test_a_transposition_in_front_of_a_repetition_stays() -> None:
+    """Moved twice, four lanes stay together for all repetitions; moved once, none would."""
+    transposed = [0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15]
+    repeated = [row * 4 + column for row in range(4) for column in range(4) for _ in range(8)]
+    check_unchanged(
+        MergeGathers(),
+        f"""
+        input %x : 4x4 s4.0
+        %a = gather(%x) {{source={transposed}, shape=(4, 4)}} : 4x4 s4.0
+        %b = gather(%a) {{source={repeated}, shape=(4, 32)}} : 4x32 s4.0
+        output %b
+        """,
+    )

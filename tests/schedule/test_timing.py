@@ -11,8 +11,10 @@ from hypothesis import strategies as st
 
 from hwaccel.config import Config
 from hwaccel.errors import ScheduleError
-from hwaccel.ir import Graph
+from hwaccel.fxp import IntArray
+from hwaccel.ir import Graph, GraphBuilder, TensorType
 from hwaccel.ir.hardware import Order
+from hwaccel.ops import Add, Gather, Multiply, Requant
 from hwaccel.schedule import buffers
 from hwaccel.schedule.blocks import Fork, Pack, Reorder, Segment, Unpack
 from hwaccel.schedule.choices import schedule
@@ -186,3 +188,18 @@ def test_a_reordering_waits_for_its_frame() -> None:
     assert timing.outputs[0][0] == 1 + 2  # after the last beat of the frame: 2 cycles
     assert timing.interval == 2
     assert timing.latency == 4
+
+
+def test_moves_do_not_let_a_residual_wait_for_frames() -> None:
+    """Each of four moves waits for a whole frame; the copy that skips them holds as many."""
+    flip = IntArray(np.arange(24).reshape(4, 6)[:, ::-1].ravel())
+    b = GraphBuilder("moves")
+    x = y = b.input("x", TensorType((4, 6), 4, -8, 7))
+    for number in range(4):
+        y = b.add(f"move_{number}", Gather(flip, (4, 6)), y)
+        y = b.add(f"square_{number}", Multiply(), y, y)
+        y = b.add(f"less_{number}", Requant(4, -8, 7), y)
+    graph = b.build(b.add("sum", Add.of(*(b.type(name) for name in (x, y))), x, y))
+    plan = schedule(graph, Config(multipliers=4))
+    assert plan.timing(20).latency > 4 * plan.bottleneck.cycles
+    assert plan.timing(20).interval == plan.bottleneck.cycles
