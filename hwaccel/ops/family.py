@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from hwaccel.errors import VerifyError
 from hwaccel.fxp import MAX_WIDTH, FixedType, IntArray
 from hwaccel.fxp.arith import Array, constant, namespace
-from hwaccel.ir.hardware import Area, Fold, Multiplier, Pipe, Rom, Window, memory_area
+from hwaccel.ir.hardware import Area, Fold, Multiplier, Pipe, Rom, Window, rom_memory
 from hwaccel.ir.lines import Lines
 from hwaccel.ir.types import TensorType
 
@@ -366,7 +366,7 @@ def mac_pipe(
 
 def rom_area(rom: Rom) -> Area:
     """Estimate a ROM."""
-    return memory_area(rom.fields.shape[0], rom.word_bits)
+    return rom_memory(rom.fields.shape[0], rom.word_bits)
 
 
 def in_dsp(x_w: int, w_w: int, soft_bits: int = 8) -> bool:
