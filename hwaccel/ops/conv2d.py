@@ -341,10 +341,13 @@ class Conv2d(Op):
             groups: int = 1,
             shift: int = 0,
             bias: int = 0,
+            zeros: int = 1,
         ) -> Example:
             half = 1 << (bits - 1)
+            # Each column of taps sees one of ``zeros`` input channels.
+            taps = np.arange(weight[1])[:, None, None] + np.arange(weight[3]) + 1
             op = cls(
-                IntArray(rng.integers(-half, half, weight)),
+                IntArray(rng.integers(-half, half, weight) * (taps % zeros == 0)),
                 IntArray(rng.integers(0, shift + 1, weight[0])),
                 IntArray(rng.integers(-bias, bias + 1, weight[0])),
                 bits - 1,
@@ -369,6 +372,7 @@ class Conv2d(Op):
             make("rectangle", (3, 2, 1, 4), (2, 9), padding=(0, 2, 0, 1), stride=(1, 2)),
             make("whole-image", (3, 2, 4, 4), (4, 4), bias=7),
             make("kernel-over-image", (2, 1, 5, 5), (2, 3), padding=(2, 2, 2, 2)),
+            make("zeros", (4, 4, 3, 3), (4, 5), padding=(1, 1, 1, 1), zeros=2),
             make("one-pixel", (2, 3, 1, 1), (1, 1), bits=1, x="u1.0"),
             make("asymmetric", (2, 2, 2, 2), (3, 4), padding=(0, 1, 2, 0), stride=(2, 1)),
         )

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from hwaccel import tools
+from hwaccel.emit.windows import list_lines, window_params
 from hwaccel.fxp import IntArray
 from hwaccel.ir.hardware import Rom, Window, block_rams
 from hwaccel.ops.family import rom_area
@@ -79,6 +80,26 @@ def test_rings_are_where_the_estimate_puts_them(tmp_path: Path) -> None:
         assert cells.get("DP16KD", 0) == block_rams(depth, bits), where
         small = 0 if block_rams(depth, bits) else -(-bits // 4) * -(-depth // 16)
         assert cells.get("TRELLIS_DPR16X4", 0) == small, where
+
+
+def test_a_long_list_of_beats_is_in_block_ram(tmp_path: Path) -> None:
+    window = Window(1, 1, 1, 64, 32, depth=64)
+    listed = window.skipping((IntArray(range(2048)).a % 3) == 0)
+    (tmp_path / "list.hex").write_text("\n".join(list_lines(listed)) + "\n")
+    values = " ".join(f"-set {k} {v}" for k, v in window_params(listed, 8, 1) if k != "PAD")
+    modules = ["window", "window_order", "window_list", "window_corner", "window_tap"]
+    names = [f"hwa_{module}.v" for module in [*modules, "window_axis", "loop"]]
+    for name in names:
+        (tmp_path / name).write_text(rtl_file(name.removesuffix(".v")).read_text())
+    (cells,) = _counts(
+        tmp_path,
+        [
+            f"read_verilog -defer {' '.join(names)}; "
+            f'chparam {values} -set ORDER "list.hex" hwa_window; '
+            "synth_ecp5 -run begin:map_ffs -top hwa_window"
+        ],
+    )
+    assert cells["DP16KD"] == listed.list_area.rams == 1
 
 
 def test_skipping_makes_rom_of_the_list(tmp_path: Path) -> None:
