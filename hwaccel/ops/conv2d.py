@@ -188,7 +188,9 @@ class Conv2d(Op):
 
     def packing(self, ins: tuple[TensorType, ...], fold: Fold, multiplier: Multiplier) -> int:
         """As many as fit: the outputs of a beat share its inputs, unless depthwise."""
-        return 1 if self.depthwise else packing(self._words(fold), fold.pe, ins[0], multiplier)
+        if self.depthwise:
+            return 1
+        return packing(self.weight.a, self._words, fold, ins[0], multiplier)
 
     @property
     def channelwise(self) -> bool:

@@ -130,7 +130,7 @@ class Dense(Op):
 
     def packing(self, ins: tuple[TensorType, ...], fold: Fold, multiplier: Multiplier) -> int:
         """As many as fit: the outputs of a beat share its inputs."""
-        return packing(self._words(fold), fold.pe, ins[0], multiplier)
+        return packing(self.weight.a, self._words, fold, ins[0], multiplier)
 
     def hardware(self, ins: tuple[TensorType, ...], fold: Fold) -> Hardware:
         """Buffer the vector, replay it for every group of ``pe`` outputs."""

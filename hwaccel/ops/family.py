@@ -284,6 +284,8 @@ def borrowed(words: Ints, pe: int, pack: int) -> Ints:
     In a product with ``w[0] + w[1] * 2^K``, a negative ``w[0]`` borrows 1 from ``w[1]``, and so on
     upwards; taken here, no adder in front of the multiplier has to.
     """
+    if pack == 1:
+        return words
     made = words.reshape(words.shape[0], pe, -1).copy()
     for lane in range(1, pe):
         if lane % pack:
@@ -291,18 +293,24 @@ def borrowed(words: Ints, pe: int, pack: int) -> Ints:
     return made.reshape(words.shape)
 
 
-def packing(words: Ints, pe: int, x: TensorType, multiplier: Multiplier) -> int:
+def packing(
+    weight: Ints,
+    words: Callable[[Fold], Ints],
+    fold: Fold,
+    x: TensorType,
+    multiplier: Multiplier,
+) -> int:
     """Return how many products with ``x`` fit into one multiplier, side by side.
 
     Such a product holds them at distances of ``K`` bits, the width of one, so each is there
     whole (Y. Fu et al., *Deep Learning with INT8 Optimization on Xilinx Devices*, 2017). Products
     that Yosys makes of LUTs stay there.
     """
-    x_w, w_w = x.fixed.width, signed_width(int(words.min()), int(words.max()))
+    x_w, w_w = x.fixed.width, signed_width(int(weight.min()), int(weight.max()))
     if x_w + (not x.fixed.signed) > multiplier.narrow or not in_dsp(x_w, w_w, multiplier.soft_bits):
         return 1
-    for pack in range(min(pe, 1 + (multiplier.wide - w_w) // (x_w + w_w)), 1, -1):
-        held = borrowed(words, pe, pack)
+    for pack in range(min(fold.pe, 1 + (multiplier.wide - w_w) // (x_w + w_w)), 1, -1):
+        held = borrowed(words(fold), fold.pe, pack)
         w_w = signed_width(int(held.min()), int(held.max()))
         if (pack - 1) * (x_w + w_w) + w_w <= multiplier.wide:
             return pack

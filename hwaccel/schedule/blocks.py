@@ -212,14 +212,13 @@ def _read_order(window: Window) -> list[tuple[tuple[tuple[int, int], ...], int, 
                 first = group * window.group_beats
                 beats = taps[:, None] * window.beats + first + np.arange(window.group_beats)
                 beats[taps < 0] = -1
-                some = beats.ravel()
+                some, top = beats.ravel(), int(beats.max())
                 last_group = group == window.groups - 1
                 for repeat in range(window.repeat):
                     if read:
                         some = beats.flat[read[group * window.repeat + repeat]]
-                    # A repeat of all beats reaches nothing new.
                     waits: tuple[tuple[int, int], ...] = ()
-                    if read or repeat == 0:
+                    if reached < top:
                         waits, reached = _new_beats(some, reached)
                     if not order and some[0] < 0:
                         # Padding waits for the first beat of its frame.
