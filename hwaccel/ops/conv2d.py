@@ -29,14 +29,12 @@ from hwaccel.ops.family import (
     line_buffer,
     mac_pipe,
     out_image,
-    packing,
     signed_width,
-    skip_zeros,
-    skipping,
     tap_patterns,
     tap_slices,
     without_factor,
 )
+from hwaccel.ops.mac import borrowed, packing, skip_zeros, skipping
 
 
 @lru_cache(maxsize=256)
@@ -262,7 +260,7 @@ class Conv2d(Op):
             window, words = skip_zeros(window, words)
         pipe = mac_pipe(
             "hwa_mac_lanes" if self.depthwise else "hwa_mac",
-            words,
+            words if self.depthwise else borrowed(words, pe, fold.pack),
             (self.shift.a, self.bias.a),
             ins[0],
             self.infer(*ins),

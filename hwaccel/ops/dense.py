@@ -24,12 +24,10 @@ from hwaccel.ops.family import (
     contributions,
     divisors,
     mac_pipe,
-    packing,
     signed_width,
-    skip_zeros,
-    skipping,
     without_factor,
 )
+from hwaccel.ops.mac import borrowed, packing, skip_zeros, skipping
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +144,7 @@ class Dense(Op):
         )
         pipe = mac_pipe(
             "hwa_mac",
-            words,
+            borrowed(words, pe, fold.pack),
             (self.shift.a, self.bias.a),
             ins[0],
             self.infer(*ins),
