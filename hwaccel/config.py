@@ -36,8 +36,8 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     ``input`` is the format of the input stream (``u8.8``); ``None`` lets calibration choose one
     of ``activation_bits``. ``output_bits`` rounds the result; ``None`` keeps the last
     accumulator exact. ``target_interval`` is in clock cycles per frame; ``multipliers`` is a
-    budget of multipliers; with neither, the budget is 64. ``layers`` is keyed by PyTorch module
-    path.
+    budget of multipliers, which may hold several products on ``target``; with neither, the
+    budget is 64. ``layers`` is keyed by PyTorch module path.
 
     ``style`` is how layers become hardware: ``stream`` shares multipliers over time, ``pixel``
     lays out every weight and takes a pixel per clock, ``spatial`` lays out every element and

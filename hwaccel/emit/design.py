@@ -287,7 +287,8 @@ class _Builder:
             origin = f", from {node.path}" if node.path else ""
             lines.append(literals.comment(f"{name}: {node.op.name} {node.output.type}{origin}", 92))
         fold = self._plan.folds[segment.nodes[0]]
-        lines.append(f"{_pace(fold)}, {segment.cycles} cycles per frame")
+        skips = ", zeros skipped" if fold.skip else ""
+        lines.append(f"{_pace(fold)}{skips}, {segment.cycles} cycles per frame")
         return tuple(lines)
 
     # --- details -------------------------------------------------------------------------------

@@ -85,11 +85,30 @@ class Area:
         )
 
 
-def memory_area(words: int, bits: int) -> Area:
-    """Estimate a ROM: block RAM (18 kbit) from 64 words on, LUTs below."""
-    if words > 64:
-        return Area(rams=max(-(-bits // 36), -(-words * bits // 18432)))
-    return Area(luts=bits * max(1, words // 16), ffs=bits)
+def block_rams(words: int, bits: int) -> int:
+    """Return the block RAMs (18 kbit, 36 bits wide) of a memory; 0 where it is made of LUTs.
+
+    Yosys weighs one against 2048 bits in the LUTs of an ECP5, for ROMs and for RAMs alike.
+    """
+    blocks = max(-(-bits // 36), -(-words * bits // 18432))
+    return blocks if words * bits > 2048 * blocks else 0
+
+
+def rom_memory(words: int, bits: int) -> Area:
+    """Estimate a ROM with two registers behind it; block RAM has the first one inside."""
+    blocks = block_rams(words, bits)
+    if blocks:
+        return Area(ffs=bits, rams=blocks)
+    return Area(luts=bits * -(-words // 16), ffs=2 * bits)
+
+
+def ram_memory(words: int, bits: int) -> Area:
+    """Estimate a memory that is written and read, with a register behind it."""
+    blocks = block_rams(words, bits)
+    if blocks:
+        return Area(rams=blocks)
+    # Four bits of sixteen words take the LUTs of three slices.
+    return Area(luts=-(-bits // 4) * 6 * -(-words // 16), ffs=bits)
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,7 +221,7 @@ class Window:
         if self.kept is None:
             return Area()
         bits = 2 + 2 * self.beats_in.bit_length()
-        return memory_area(self.kept.a.size, bits) + Area(luts=30, ffs=2 * bits + 20)
+        return rom_memory(self.kept.a.size, bits) + Area(luts=30, ffs=2 * bits + 20)
 
     def skipping(self, used: NDArray[np.bool_]) -> Window:
         """Return the window that reads only ``used`` beats, ``(reductions * beats,)`` in order.

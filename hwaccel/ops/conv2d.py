@@ -29,14 +29,12 @@ from hwaccel.ops.family import (
     mac_pipe,
     matrix_product,
     out_image,
-    packing,
     signed_width,
-    skip_zeros,
-    skipping,
     tap_patterns,
     tap_slices,
     without_factor,
 )
+from hwaccel.ops.mac import borrowed, packing, skip_zeros, skipping
 
 # Elements of windows that are laid out at a time: some hundred kilobytes stay in the cache.
 _AT_ONCE = 1 << 17
@@ -192,7 +190,9 @@ class Conv2d(Op):
 
     def packing(self, ins: tuple[TensorType, ...], fold: Fold, multiplier: Multiplier) -> int:
         """As many as fit: the outputs of a beat share its inputs, unless depthwise."""
-        return 1 if self.depthwise else packing(self._words(fold), fold.pe, ins[0], multiplier)
+        if self.depthwise:
+            return 1
+        return packing(self.weight.a, self._words, fold, ins[0], multiplier)
 
     @property
     def channelwise(self) -> bool:
@@ -264,7 +264,7 @@ class Conv2d(Op):
             window, words = skip_zeros(window, words)
         pipe = mac_pipe(
             "hwa_mac_lanes" if self.depthwise else "hwa_mac",
-            words,
+            words if self.depthwise else borrowed(words, pe, fold.pack),
             (self.shift.a, self.bias.a),
             ins[0],
             self.infer(*ins),
@@ -345,10 +345,13 @@ class Conv2d(Op):
             groups: int = 1,
             shift: int = 0,
             bias: int = 0,
+            zeros: int = 1,
         ) -> Example:
             half = 1 << (bits - 1)
+            # Each column of taps sees one of ``zeros`` input channels.
+            taps = np.arange(weight[1])[:, None, None] + np.arange(weight[3]) + 1
             op = cls(
-                IntArray(rng.integers(-half, half, weight)),
+                IntArray(rng.integers(-half, half, weight) * (taps % zeros == 0)),
                 IntArray(rng.integers(0, shift + 1, weight[0])),
                 IntArray(rng.integers(-bias, bias + 1, weight[0])),
                 bits - 1,
@@ -373,6 +376,7 @@ class Conv2d(Op):
             make("rectangle", (3, 2, 1, 4), (2, 9), padding=(0, 2, 0, 1), stride=(1, 2)),
             make("whole-image", (3, 2, 4, 4), (4, 4), bias=7),
             make("kernel-over-image", (2, 1, 5, 5), (2, 3), padding=(2, 2, 2, 2)),
+            make("zeros", (4, 4, 3, 3), (4, 5), padding=(1, 1, 1, 1), zeros=2),
             make("one-pixel", (2, 3, 1, 1), (1, 1), bits=1, x="u1.0"),
             make("asymmetric", (2, 2, 2, 2), (3, 4), padding=(0, 1, 2, 0), stride=(2, 1)),
         )

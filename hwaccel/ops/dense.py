@@ -24,12 +24,10 @@ from hwaccel.ops.family import (
     contributions,
     divisors,
     mac_pipe,
-    packing,
     signed_width,
-    skip_zeros,
-    skipping,
     without_factor,
 )
+from hwaccel.ops.mac import borrowed, packing, skip_zeros, skipping
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +128,7 @@ class Dense(Op):
 
     def packing(self, ins: tuple[TensorType, ...], fold: Fold, multiplier: Multiplier) -> int:
         """As many as fit: the outputs of a beat share its inputs."""
-        return packing(self._words(fold), fold.pe, ins[0], multiplier)
+        return packing(self.weight.a, self._words, fold, ins[0], multiplier)
 
     def hardware(self, ins: tuple[TensorType, ...], fold: Fold) -> Hardware:
         """Buffer the vector, replay it for every group of ``pe`` outputs."""
@@ -146,7 +144,7 @@ class Dense(Op):
         )
         pipe = mac_pipe(
             "hwa_mac",
-            words,
+            borrowed(words, pe, fold.pack),
             (self.shift.a, self.bias.a),
             ins[0],
             self.infer(*ins),
@@ -186,6 +184,9 @@ class Dense(Op):
             return Example(label, op, (TensorType.full((inputs,), FixedType.parse(x)),))
 
         zero = cls(IntArray(np.zeros((3, 4))), IntArray([0, 0, 0]), IntArray([5, 0, -5]))
+        # Two of four words of 2 x 2 are zero.
+        blocks = np.kron([[1, 0], [0, 1]], [[3, -8], [-1, 7]])
+        halved = cls(IntArray(blocks), IntArray([0, 1, 0, 0]), IntArray([1, 0, 0, -9]))
         return (
             make("u8-6x8", 6, 8, 8, "u8.8"),
             make("s8-4x12", 4, 12, 6, "s8.4", shift=3, bias=1000),
@@ -195,6 +196,7 @@ class Dense(Op):
             make("binary", 5, 6, 1, "u1.0"),
             make("primes", 7, 5, 5, "u3.-2", bias=3),
             make("wide", 4, 8, 16, "s16.8", bias=1 << 20),
+            Example("zero-blocks", halved, (TensorType.full((4,), FixedType.parse("s5.1")),)),
             Example("zero-weights", zero, (TensorType.full((4,), FixedType.parse("u8.0")),)),
             Example(
                 "offset-range",

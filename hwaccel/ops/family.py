@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import replace
 from functools import lru_cache
 
 import numpy as np
@@ -12,7 +10,7 @@ from numpy.typing import NDArray
 from hwaccel.errors import VerifyError
 from hwaccel.fxp import MAX_WIDTH, FixedType, IntArray
 from hwaccel.fxp.arith import Array, constant, namespace
-from hwaccel.ir.hardware import Area, Fold, Multiplier, Pipe, Rom, Window, memory_area
+from hwaccel.ir.hardware import Area, Fold, Pipe, Rom, rom_memory
 from hwaccel.ir.lines import Lines
 from hwaccel.ir.types import TensorType
 
@@ -265,51 +263,6 @@ def without_factor(weight: IntArray, shift: IntArray, k: int) -> tuple[IntArray,
     return IntArray(weight.a >> left), IntArray(shift.a - from_shift)
 
 
-def skipping(folds: Sequence[Fold], weight: Ints, words: Callable[[Fold], Ints]) -> list[Fold]:
-    """Return those of ``folds``, with ``skip``, of whose ROM ``words`` an eighth is zero."""
-    if np.count_nonzero(weight) > weight.size - weight.size / 8:
-        return []
-    return [replace(f, skip=True) for f in folds if words(f).any(axis=1).mean() <= 7 / 8]
-
-
-def skip_zeros(window: Window, words: Ints) -> tuple[Window, Ints]:
-    """Return window and ROM words of a reduction without the beats that count nothing."""
-    window = window.skipping(np.any(words, axis=1))
-    assert window.kept is not None
-    return window, words[window.kept.a]
-
-
-def borrowed(words: Ints, pe: int, pack: int) -> Ints:
-    """Return ROM words ``(words, pe * simd)`` as ``hwa_mac`` wants them for packed products.
-
-    In a product with ``w[0] + w[1] * 2^K``, a negative ``w[0]`` borrows 1 from ``w[1]``, and so on
-    upwards; taken here, no adder in front of the multiplier has to.
-    """
-    made = words.reshape(words.shape[0], pe, -1).copy()
-    for lane in range(1, pe):
-        if lane % pack:
-            made[:, lane] -= made[:, lane - 1] < 0
-    return made.reshape(words.shape)
-
-
-def packing(words: Ints, pe: int, x: TensorType, multiplier: Multiplier) -> int:
-    """Return how many products with ``x`` fit into one multiplier, side by side.
-
-    Such a product holds them at distances of ``K`` bits, the width of one, so each is there
-    whole (Y. Fu et al., *Deep Learning with INT8 Optimization on Xilinx Devices*, 2017). Products
-    that Yosys makes of LUTs stay there.
-    """
-    x_w, w_w = x.fixed.width, signed_width(int(words.min()), int(words.max()))
-    if x_w + (not x.fixed.signed) > multiplier.narrow or not in_dsp(x_w, w_w, multiplier.soft_bits):
-        return 1
-    for pack in range(min(pe, 1 + (multiplier.wide - w_w) // (x_w + w_w)), 1, -1):
-        held = borrowed(words, pe, pack)
-        w_w = signed_width(int(held.min()), int(held.max()))
-        if (pack - 1) * (x_w + w_w) + w_w <= multiplier.wide:
-            return pack
-    return 1
-
-
 def mac_pipe(
     module: str,
     words: Ints,
@@ -323,11 +276,10 @@ def mac_pipe(
 ) -> Pipe:
     """Describe ``hwa_mac``, with ``pack`` outputs to a multiplier, or ``hwa_mac_lanes``.
 
-    ``words`` is ``(ROM words, weights per word)``; ``channels`` are shift and bias in the order
-    in which output lanes leave, both ``(outputs,)``.
+    ``words`` is ``(ROM words, weights per word)``, as ``borrowed`` makes it where packed;
+    ``channels`` are shift and bias in the order in which output lanes leave, both ``(outputs,)``.
     """
     shift, bias = (c.reshape(-1, pe) for c in channels)
-    words = borrowed(words, pe, pack)
     shift_w = int(shift.max()).bit_length()
     bias_w = signed_width(int(bias.min()), int(bias.max())) if bias.any() else 0
     w_w = signed_width(int(words.min()), int(words.max()))
@@ -367,7 +319,7 @@ def mac_pipe(
 
 def rom_area(rom: Rom) -> Area:
     """Estimate a ROM."""
-    return memory_area(rom.fields.shape[0], rom.word_bits)
+    return rom_memory(rom.fields.shape[0], rom.word_bits)
 
 
 def in_dsp(x_w: int, w_w: int, soft_bits: int = 8) -> bool:

@@ -9,7 +9,7 @@ from math import gcd
 
 from hwaccel.errors import ScheduleError
 from hwaccel.ir import Graph, Node, TensorType
-from hwaccel.ir.hardware import Area, Fold, Hardware, Pipe, Style
+from hwaccel.ir.hardware import Area, Fold, Hardware, Pipe, Style, ram_memory
 from hwaccel.ir.lines import Lines
 from hwaccel.schedule.blocks import (
     Block,
@@ -369,11 +369,7 @@ def segment_area(segment: Segment, plan: Plan) -> Area:
     elif segment.issuer is not None:
         area += segment.issuer.list_area
         ring = plan.streams[segment.inputs[0]].bits
-        if segment.issuer.depth > 64:
-            rams = max(-(-ring // 36), -(-ring * segment.issuer.depth // 18432))
-            area += Area(luts=160, ffs=90 + ring, rams=rams)
-        else:
-            area += Area(luts=160 + ring * -(-segment.issuer.depth // 16), ffs=90 + 2 * ring)
+        area += Area(luts=160, ffs=90 + ring) + ram_memory(segment.issuer.depth, ring)
     return area
 
 
@@ -381,9 +377,7 @@ def _lines_area(lines: Lines, bits: int) -> Area:
     """Estimate a line buffer: its window registers, the turning of rows, a memory per row."""
     height, width = lines.kernel
     window = height * width + height * (width - 1) * lines.dilation[1]
-    ffs = bits * (window + lines.rows) + 80
+    ffs = bits * window + 80
     luts = height * bits * -(-2 * lines.rows // 3) + 90
-    if lines.width <= 64:
-        return Area(luts=luts + lines.rows * bits * -(-lines.width // 16), ffs=ffs)
-    rams = lines.rows * max(-(-bits // 36), -(-lines.width * bits // 18432))
-    return Area(luts=luts, ffs=ffs, rams=rams)
+    row = ram_memory(lines.width, bits)
+    return sum([row] * lines.rows, Area(luts=luts, ffs=ffs))

@@ -18,7 +18,8 @@ WINDOW_LATENCY = 2
 
 Ints = NDArray[np.int64]
 # Waits, output beats, reads of each, and what is free after them; see ``read_order``.
-Reads = tuple[tuple[tuple[int, int], ...], int, int, int]
+Waits = tuple[tuple[int, int], ...]
+Reads = tuple[Waits, int, int, int]
 
 
 def window_process(
@@ -81,12 +82,14 @@ def read_order(window: Window) -> list[Reads]:
                 first = group * window.group_beats
                 beats = taps[:, None] * window.beats + first + np.arange(window.group_beats)
                 beats[taps < 0] = -1
-                flat = beats.ravel()
+                flat, top = beats.ravel(), int(beats.max())
                 # All repeats read the same, unless there is a list for each.
                 listed = read[group * window.repeat :][: window.repeat] if read else [None]
                 for number, places in enumerate(listed, 1):
                     some = flat if places is None else flat[places]
-                    waits, reached = _new_beats(some, reached)
+                    waits: Waits = ()
+                    if reached < top:
+                        waits, reached = _new_beats(some, reached)
                     if not order and some[0] < 0:
                         # Padding waits for the first beat of its frame.
                         waits = ((0, 0), *waits)
@@ -111,7 +114,7 @@ def flat_order(window: Window) -> tuple[Ints, int]:
 
 def _new_beats(
     beats: np.ndarray[tuple[int], np.dtype[np.int64]], reached: int
-) -> tuple[tuple[tuple[int, int], ...], int]:
+) -> tuple[Waits, int]:
     before = np.maximum.accumulate(np.concatenate(([reached], beats)))
     new = np.flatnonzero(beats > before[:-1])
     return tuple((int(i), int(beats[i])) for i in new), int(before[-1])

@@ -45,6 +45,9 @@ PARAMETERS = {
     ],
     "hwa_rom": [{"DEPTH": 1, "INIT": "words.hex"}, {"DEPTH": 5, "WIDTH": 3, "INIT": "words.hex"}],
     "hwa_skid": [{"DATA_W": 1}],
+    "hwa_mac": [{"PACK": 2}, {"PE": 5, "PACK": 3, "X_SIGNED": 0}],
+    "hwa_window": [{"STEPS": 1, "ORDER": "words.hex"}, {"STEPS": 5, "PT": 1, "TAP_Y_W": 1}],
+    "hwa_window_list": [{"STEPS": 5, "TAP_Y_W": 1, "TAP_X_W": 2, "PL": 1, "ORDER": "words.hex"}],
     "hwa_unpack": [{"RATIO": 1}, {"RATIO": 3}, {"RATIO": 8, "DATA_W": 1}],
 }
 SETS = [(path, values) for path in FILES for values in ({}, *PARAMETERS.get(path.stem, []))]

@@ -124,7 +124,7 @@ def _some(geometry: Geometry, rng: random.Random) -> Geometry:
     return replace(geometry, kept=tuple(sorted(kept)))
 
 
-def cases(count: int = 110) -> list[Geometry]:
+def cases(count: int = 96) -> list[Geometry]:
     """The chosen geometries with their smallest ring, and drawn ones up to ``count``."""
     rng = random.Random(SEED)
     found = [replace(g, depth=g.min_depth()) for g in _chosen()]

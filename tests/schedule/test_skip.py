@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import msgspec
 import numpy as np
 import pytest
 
 from hwaccel.config import Config
+from hwaccel.errors import ScheduleError
 from hwaccel.fxp import FixedType, IntArray
 from hwaccel.ir import Graph, GraphBuilder, Op, TensorType
 from hwaccel.ir.hardware import Fold
@@ -186,3 +188,22 @@ def test_a_plan_that_skips_comes_back_from_its_choices() -> None:
     kept = choices_of(plan)
     assert kept.skips == ["fc"]
     assert plan_from(network(), kept) == plan
+
+
+def test_a_plan_must_not_skip_or_share_what_cannot_be() -> None:
+    kept = choices_of(schedule(network(), Config(target_interval=8)))
+    b = GraphBuilder("whole")
+    full = b.build(b.add("fc", dense(share=0.0), b.input("x", VECTOR), path="fc"))
+    for change, message in (
+        ({"skips": ["fc"]}, "fc (fc): 2x4 is not a legal folding; convert again"),
+        (
+            {"skips": [], "packs": {"fc": 3}},
+            "fc (fc): 3 outputs cannot share a multiplier where 2x4 are computed side by side; "
+            "convert again",
+        ),
+        ({"skips": ["f"]}, "f: is not a node of this graph; convert again"),
+        ({"skips": [], "packs": {"f": 2}}, "f: is not a node of this graph; convert again"),
+    ):
+        with pytest.raises(ScheduleError) as caught:
+            plan_from(full, msgspec.structs.replace(kept, **change))
+        assert str(caught.value) == message
