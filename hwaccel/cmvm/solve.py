@@ -139,11 +139,9 @@ def _key(problem: Problem, settings: Settings, model: CostModel) -> str:
 
 def _run(problem: Problem, settings: Settings, model: CostModel) -> AdderGraph:
     lib = native.library()
-    tight, loose, free, starts, runs = _EFFORTS[settings.effort]
+    tight, loose, per_digit, starts, runs = _EFFORTS[settings.effort]
     limit = problem.depth_limit
-    if limit is None:
-        per_digit = free
-    else:
+    if limit is not None:
         per_digit = tight if limit == minimum_depth(problem) else loose
     digits = sum(digit_weight(c) for c in problem.matrix.a.ravel().tolist())
     budget = per_digit * digits if settings.budget is None else settings.budget
