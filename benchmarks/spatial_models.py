@@ -1,6 +1,7 @@
 """Predicted area, speed and registers of circuits against Yosys and nextpnr.
 
-python benchmarks/spatial_models.py area        LUTs of 50 designs on ECP5 and UltraScale+
+python benchmarks/spatial_models.py area [WORD] LUTs of 50 designs on ECP5 and UltraScale+, or of
+                                                those with WORD in their name
 python benchmarks/spatial_models.py timing      clock asked for and clock reached, on ECP5
 python benchmarks/spatial_models.py registers   register bits against the earliest possible stages
 
@@ -229,9 +230,9 @@ def synthesized(files: dict[str, str], family: str, delay_ps: int | None) -> dic
     return kept(f"yosys {family}{f' {delay_ps}' if delay_ps else ''} {text}", measure)
 
 
-def area() -> None:
+def area(word: str = "") -> None:
     rows = []
-    for design in designs():
+    for design in [d for d in designs() if word in d.name]:
         for family in TARGETS:
             piped = (unit := design.unit(family)).piped
             found = synthesized(emit_unit(unit, ("benchmark",)), family, design.delay_ps)
@@ -257,7 +258,7 @@ def area() -> None:
                 f"{family} {what}: {len(off)} designs, mean error {statistics.mean(off):.1%}, "
                 f"worst {max(off):.1%}"
             )
-    (FOLDER / "area.json").write_text(json.dumps(rows, indent=1))
+    (FOLDER / f"area{word and '-'}{word}.json").write_text(json.dumps(rows, indent=1))
 
 
 # --- timing ------------------------------------------------------------------------------------
@@ -373,4 +374,4 @@ def registers() -> None:
 
 if __name__ == "__main__":
     modes = {"area": area, "timing": timing, "registers": registers}
-    modes[sys.argv[1] if len(sys.argv) > 1 else "area"]()
+    modes[sys.argv[1] if len(sys.argv) > 1 else "area"](*sys.argv[2:])

@@ -30,16 +30,6 @@ Engine::Engine(const Problem& problem, const Options& options)
   });
 }
 
-u64 Engine::load_unit(int depth) const {
-  return u64(1) << std::min(50, std::max(0, depth - base_depth_));
-}
-
-const Term* Engine::find(int row, int node) const {
-  for (const Term& t : rows_[row].terms)
-    if (t.node == node) return &t;
-  return nullptr;
-}
-
 void Engine::add(int row, int node, i64 delta) {
   const Term* t = find(row, node);
   set(row, node, (t ? t->coef : 0) + delta);
@@ -64,6 +54,15 @@ void Engine::set(int row, int node, i64 coef) {
     if (other.node != node) pair_update(before, after, other);
   self_update(before, after);
   flush();
+  put(row, at, before, after);
+  if (node >= problem_.inputs && n.uses < 2) loose_.push_back(node);
+  if (!is_output(row) && r.weight < 2) loose_.push_back(owner(row));
+}
+
+// Replace the term at place `at` (behind the last: none) of a row.
+void Engine::put(int row, size_t at, const Term& before, const Term& after) {
+  Row& r = rows_[row];
+  Node& n = nodes_[after.node];
   r.weight += after.weight - before.weight;
   n.uses += after.weight - before.weight;
   if (r.room) {
@@ -71,7 +70,7 @@ void Engine::set(int row, int node, i64 coef) {
     r.load += unit * u64(after.weight);
     r.load -= unit * u64(before.weight);
   }
-  if (coef == 0) {
+  if (after.coef == 0) {
     r.terms[at] = r.terms.back();
     r.terms.pop_back();
     auto it = std::find(n.users.begin(), n.users.end(), row);
@@ -83,8 +82,15 @@ void Engine::set(int row, int node, i64 coef) {
   } else {
     r.terms[at] = after;
   }
-  if (node >= problem_.inputs && n.uses < 2) loose_.push_back(node);
-  if (!is_output(row) && r.weight < 2) loose_.push_back(owner(row));
+}
+
+// Set a coefficient back; the table of patterns goes back by itself.
+void Engine::restore(int row, int node, i64 coef) {
+  const std::vector<Term>& terms = rows_[row].terms;
+  size_t at = 0;
+  while (at < terms.size() && terms[at].node != node) ++at;
+  const Term before = at < terms.size() ? terms[at] : Term{node, 0, 0, {}};
+  put(row, at, before, {node, weight(coef), coef, minimal_digits(coef)});
 }
 
 namespace {
@@ -209,6 +215,7 @@ void Engine::self_update(const Term& before, const Term& after) {
 void Engine::flush() {
   for (const auto& [key, delta] : pending_) {
     Slot& slot = table_.at(key);
+    if (recording_) counts_.push_back({key, table_.place(slot), slot.count, slot.queued});
     slot.count += delta;
     if (building_) continue;
     if (slot.count < 2) {
@@ -217,7 +224,7 @@ void Engine::flush() {
       const int s = score(slot);
       if (s <= slot.queued) continue;
       slot.queued = s;
-      if (!undoing_) queue_.push(s, key);  // the state before had no use for it
+      queue_.push(s, key);
     }
   }
   pending_.clear();

@@ -48,6 +48,11 @@ class Engine {
     int row, node;
     i64 old;
   };
+  struct Was {  // a slot of the table before a change
+    u64 key;
+    size_t place;
+    int count, queued;
+  };
   struct Occurrence {
     int shift;
     bool negative;
@@ -57,8 +62,14 @@ class Engine {
   int row_of(int node) const { return problem_.outputs + node - problem_.inputs; }
   int owner(int row) const { return row - problem_.outputs + problem_.inputs; }
   bool is_output(int row) const { return row < problem_.outputs; }
-  const Term* find(int row, int node) const;
+  const Term* find(int row, int node) const {
+    for (const Term& t : rows_[row].terms)
+      if (t.node == node) return &t;
+    return nullptr;
+  }
   void set(int row, int node, i64 coef);
+  void restore(int row, int node, i64 coef);
+  void put(int row, size_t at, const Term& before, const Term& after);
   void add(int row, int node, i64 delta);
   void pair_update(const Term& before, const Term& after, const Term& other);
   void digit_update(int node, int k, bool negative, int delta, const Term& other);
@@ -73,7 +84,9 @@ class Engine {
   int new_node(const Pattern& p);
   void inline_node(int node);
   void expand(int row, int node);
-  u64 load_unit(int depth) const;
+  u64 load_unit(int depth) const {
+    return u64(1) << std::min(50, std::max(0, depth - base_depth_));
+  }
 
   // plant.cpp
   void plant();
@@ -123,11 +136,12 @@ class Engine {
   std::vector<int> free_;
   std::vector<int> created_;
   std::vector<Change> journal_;
+  std::vector<Was> counts_;  // of the table, as the journal is of the rows
+  int moves_ = 0;            // of the table, when recording began
   bool recording_ = false;
   std::vector<std::pair<int, double>> dirty_;  // rows and their costs before
   std::vector<int> loose_;                     // nodes that may have lost their purpose
   std::vector<int> inlined_;
-  bool undoing_ = false;
 
   Table table_;
   Queue queue_;

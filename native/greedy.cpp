@@ -6,7 +6,7 @@ namespace cmvm {
 void Engine::greedy() {
   u64 key = 0;
   int expected = 0;
-  while (queue_.pop(random_, &key, &expected)) {
+  while (queue_.pop(random_, recording_, &key, &expected)) {
     Slot& slot = table_.at(key);
     if (slot.queued != expected) continue;  // another entry stands for it
     const int now = slot.count < 2 ? 0 : score(slot);
@@ -16,7 +16,9 @@ void Engine::greedy() {
       continue;
     }
     // A pattern that cannot be used now stays out until it occurs more often.
-    if (apply(key)) table_.at(key).queued = 0;
+    if (!apply(key)) continue;
+    Slot& left = table_.at(key);
+    left.queued = left.count < 2 ? 0 : score(left);
   }
 }
 

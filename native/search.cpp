@@ -1,5 +1,6 @@
 // Local search: put some shared nodes back into their users, share anew, keep what is cheaper; dearer
 // states are kept with a probability that falls to zero (simulated annealing over ruin and recreate).
+// Always sharing the best pattern anew would mostly make again what was there: see `Queue::pop`.
 #include <cmath>
 
 #include "engine.h"
@@ -20,13 +21,16 @@ double Engine::refresh() {
 
 void Engine::undo() {
   recording_ = false;
-  undoing_ = true;
-  std::vector<std::pair<int, double>> changed;
-  changed.swap(dirty_);
-  for (size_t i = journal_.size(); i-- > 0;) set(journal_[i].row, journal_[i].node, journal_[i].old);
-  undoing_ = false;
-  for (const auto& [row, before] : dirty_) rows_[row].dirty = false;
-  for (const auto& [row, before] : changed) rows_[row].cost = before;
+  for (size_t i = journal_.size(); i-- > 0;)
+    restore(journal_[i].row, journal_[i].node, journal_[i].old);
+  const bool moved = table_.moves() != moves_;
+  for (size_t i = counts_.size(); i-- > 0;) {
+    const Was& was = counts_[i];
+    Slot& slot = moved ? table_.at(was.key) : table_.at_place(was.place);
+    slot.count = was.count;
+    slot.queued = was.queued;
+  }
+  for (const auto& [row, before] : dirty_) rows_[row].cost = before;
   for (int node : created_) free_.push_back(node);
   queue_.clear();
 }
@@ -99,10 +103,12 @@ void Engine::improve(i64 budget) {
   refresh();
   dirty_.clear();
   const i64 start = operations_;
-  const double hot = 4.0 * options_.cost.bit;
+  const double hot = 5.0 * options_.cost.bit;
   while (operations_ - start < budget) {
     const double heat = hot * (1.0 - double(operations_ - start) / double(budget));
     journal_.clear();
+    counts_.clear();
+    moves_ = table_.moves();
     created_.clear();
     inlined_.clear();
     dirty_.clear();

@@ -24,12 +24,16 @@ from hwaccel.cmvm.problem import Problem, digit_weight, minimum_depth
 from hwaccel.errors import ConfigError, HwaccelError
 from hwaccel.tools.cache import user_cache
 
-ALGORITHM = 4
+ALGORITHM = 5
 """Raised whenever the same settings give another graph, so that no cache answers for the old."""
 
-# Operations per digit of the matrix (at the least depth, where fewer moves are left, and above it),
-# first states, searches that share the operations.
-_EFFORTS = {"fast": (300, 300, 2, 1), "normal": (2000, 10000, 3, 1), "high": (24000, 24000, 8, 6)}
+# Operations per digit of the matrix (at the least depth, where fewer moves are left; above it; and
+# without a limit), first states, searches that share the operations.
+_EFFORTS = {
+    "fast": (300, 300, 300, 2, 1),
+    "normal": (2000, 5000, 10000, 3, 1),
+    "high": (24000, 24000, 24000, 8, 6),
+}
 _LARGE = 100_000
 
 
@@ -135,9 +139,10 @@ def _key(problem: Problem, settings: Settings, model: CostModel) -> str:
 
 def _run(problem: Problem, settings: Settings, model: CostModel) -> AdderGraph:
     lib = native.library()
-    tight, free, starts, runs = _EFFORTS[settings.effort]
+    tight, loose, per_digit, starts, runs = _EFFORTS[settings.effort]
     limit = problem.depth_limit
-    per_digit = tight if limit is not None and limit == minimum_depth(problem) else free
+    if limit is not None:
+        per_digit = tight if limit == minimum_depth(problem) else loose
     digits = sum(digit_weight(c) for c in problem.matrix.a.ravel().tolist())
     budget = per_digit * digits if settings.budget is None else settings.budget
     if digits > _LARGE:  # two states at once would need too much memory

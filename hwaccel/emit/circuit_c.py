@@ -143,7 +143,8 @@ class Cuda(Dialect):
 
     def up(self, kind: str, text: str, amount: int) -> str:
         """Multiply."""
-        return f"{self.cast(kind, text)} * {c_int(1 << amount)}" if amount else text
+        wide = self.cast(kind, text)  # without a shift too: two operands may carry out of theirs
+        return f"{wide} * {c_int(1 << amount)}" if amount else wide
 
 
 DIALECTS: Mapping[str, type[Dialect]] = {"hls": Hls, "cuda": Cuda}
@@ -285,9 +286,13 @@ class _Writer:
                 return f"{of[0]} < 0 ? {one} : {other}"
             case Table():
                 table = self._table(node)
-                place = f"int({of[0]})"
+                place, away = f"int({of[0]})", ""
                 if node.first:
-                    place += f" {'-' if node.first > 0 else '+'} {c_int(abs(node.first))}"
+                    away = f" {'-' if node.first > 0 else '+'} {c_int(abs(node.first))}"
+                if max(abs(node.first), abs(node.first + len(node.values))) >= 1 << 31:
+                    place = f"int({of[0]}{away})"  # the operand alone does not fit
+                else:
+                    place += away
                 return dialect.cast(kind, f"{table.name}[{place}]")
         raise AssertionError(f"{node.kind} has no C++")
 

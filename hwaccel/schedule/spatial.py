@@ -21,7 +21,8 @@ from hwaccel.ir import Graph, Node, Op, TensorType
 from hwaccel.ir.hardware import Area, Style
 from hwaccel.ir.lines import Lines
 from hwaccel.ops.reshape import stream_order
-from hwaccel.schedule.regions import Region
+from hwaccel.schedule.ranges import Ranges
+from hwaccel.schedule.regions import Region, in_order
 
 Say = Callable[[str], None]
 Row = tuple[int, int, int, int]
@@ -106,7 +107,10 @@ class Maker:
             ScheduleError: a region is too large to unroll, or its clock cannot be reached.
         """
         self._types = self.graph.types()
-        return {region.name: self._spatial(region) for region in regions}
+        self._ranges = Ranges(self.graph)
+        order = in_order(self.graph, tuple(regions))
+        made = {item.name: self._spatial(item) for item in order if isinstance(item, Region)}
+        return {region.name: made[region.name] for region in regions}
 
     def found(self, made: Mapping[str, Spatial]) -> Found:
         """Return what would make the same circuits again without a search."""
@@ -123,6 +127,8 @@ class Maker:
         ids, intervals, ins, lines = make(region, build)
         outs = [self._types[name] for name in region.outputs]
         ends = [self._fitted(build, ids[n], t) for n, t in zip(region.outputs, outs, strict=True)]
+        for name, end in zip(region.outputs, ends, strict=True):
+            self._learn(name, build, end)
         flat = [int(i) for end in ends for i in end]
         self.say(f"{region.name}: laying out {len(build.nodes)} nodes of {len(region.nodes)} ops")
         circuit = lay_out(build, intervals, flat, self._solve, self.config.extra_depth)
@@ -169,10 +175,10 @@ class Maker:
         lanes = []
         for operand, name in zip(_operands(region), region.inputs, strict=True):
             x = self._types[name]
+            los, his = (end.ravel() for end in self._ranges.elements(name))
             flat = np.empty(x.size, dtype=np.int64)
             for place in stream_order(x.shape):
-                flat[place] = build.input(len(intervals), x.lo, x.hi)
-                intervals.append((x.lo, x.hi))
+                flat[place] = _lane(build, intervals, int(los[place]), int(his[place]))
             ids[name] = flat.reshape(x.shape)
             lanes.append(Lanes(operand, x.size, x.fixed.width, x.fixed.signed))
         _unroll(build, region.nodes, region.nodes[0].op, ids)
@@ -191,9 +197,11 @@ class Maker:
         for operand, name in zip(_operands(region), region.inputs, strict=True):
             x = self._types[name]
             taps = lines.taps if lines else 1
-            lo, hi = (min(x.lo, lines.pad), max(x.hi, lines.pad)) if lines else (x.lo, x.hi)
-            flat = [build.input(len(intervals) + i, lo, hi) for i in range(taps * x.channels)]
-            intervals += [(lo, hi)] * len(flat)
+            los, his = self._ranges.channels(name)
+            if lines:
+                los, his = np.minimum(los, lines.pad), np.maximum(his, lines.pad)
+            ends = list(zip(los.tolist(), his.tolist(), strict=True)) * taps
+            flat = [_lane(build, intervals, lo, hi) for lo, hi in ends]
             shape = lines.kernel if lines else (1,) * (len(x.shape) - 1)
             # Tap by tap, the channels of each together.
             ids[name] = np.array(flat).reshape(taps, x.channels).T.reshape(x.channels, *shape)
@@ -201,6 +209,17 @@ class Maker:
         _unroll(build, region.nodes, op, ids)
         ids[region.name] = ids[region.name].ravel()
         return ids, intervals, tuple(lanes), lines
+
+    def _learn(self, name: str, build: Builder, end: Sequence[int]) -> None:
+        """Tell the circuits behind what the outputs of this one can be."""
+        ends = np.array([(build.nodes[i].lo, build.nodes[i].hi) for i in end])
+        shape = self._types[name].shape
+        if len(end) < self._types[name].size:  # of any pixel
+            self._ranges.learn(name, ends[:, 0], ends[:, 1])
+            return
+        flat = np.empty_like(ends)
+        flat[stream_order(shape)] = ends
+        self._ranges.learn(name, flat[:, 0].reshape(shape), flat[:, 1].reshape(shape))
 
     @staticmethod
     def _fitted(build: Builder, ids: np.ndarray, type: TensorType) -> list[int]:
@@ -244,6 +263,12 @@ class Maker:
         if self.config.latency is not None:
             return pipeline(circuit, model, latency=self.config.latency)
         return pipeline(circuit, model, clock_ns=1000.0 / self.config.clock_mhz)
+
+
+def _lane(build: Builder, intervals: list[tuple[int, int]], lo: int, hi: int) -> int:
+    """Add the next element of the input vector; one that never changes is not read."""
+    intervals.append((lo, hi))
+    return build.constant(lo) if lo == hi else build.input(len(intervals) - 1, lo, hi)
 
 
 def _unroll(build: Builder, nodes: Sequence[Node], first: Op, ids: dict[str, np.ndarray]) -> None:

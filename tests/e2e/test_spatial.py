@@ -57,6 +57,28 @@ def cnn() -> Graph:
     return b.build(b.add("head", head, x, path="head"))
 
 
+def uneven() -> Graph:
+    """Layers whose channels reach unequally far; one never changes and feeds a sum all the same."""
+    rng = np.random.default_rng(12)
+    b = GraphBuilder("uneven")
+    x = b.input("x", TensorType.full((2, 5, 4), FixedType.parse("s5.2")))
+    weight = rng.integers(-4, 5, (4, 2, 3, 3))
+    weight[1, :, 1:], weight[2, 0], weight[3] = 0, 0, weight[3] // 4
+    bias = IntArray([60, -9, 0, 5])
+    op = Conv2d(IntArray(weight), IntArray([0] * 4), bias, 2, padding=(1,) * 4)
+    x = b.add("act1", Requant(2, -50, 63), b.add("c1", op, x, path="c1"), path="c1")
+    still = rng.integers(-4, 5, (4, 4, 1, 1))
+    still[2] = 0
+    op = Conv2d(IntArray(still), IntArray([0] * 4), IntArray([3, 0, 7, -1]), 2)
+    y = b.add("act2", Requant(3, -64, 63), b.add("c2", op, x, path="c2"), path="c2")
+    x = b.add("sum", Add.of(b.type(x), b.type(y)), x, y, path="sum")
+    op = Conv2d(IntArray(rng.integers(-4, 5, (2, 4, 3, 3))), IntArray([0, 1]), IntArray([1, 2]), 2)
+    x = b.add("act3", Requant(4, -99, 99), b.add("c3", op, x, path="c3"), path="c3")
+    x = b.add("flat", Reshape((12,)), x, path="flat")
+    head = Dense(IntArray(rng.integers(-4, 5, (3, 12))), IntArray([0] * 3), IntArray([1] * 3), 3)
+    return b.build(b.add("head", head, x, path="head"))
+
+
 def layers(**styles: str) -> dict[str, LayerConfig]:
     return {name: LayerConfig(style=style) for name, style in styles.items()}  # type: ignore[arg-type]
 
@@ -68,6 +90,14 @@ CASES = {
     "cnn-pixel": (cnn(), Config(style="pixel", **FAST)),
     "cnn-mixed": (cnn(), Config(layers=layers(c1="pixel", c2="spatial"), **FAST)),
     "cnn-auto": (cnn(), Config(style="auto", target_interval=64, **FAST)),
+    "uneven-around": (
+        uneven(),
+        Config(layers=layers(c1="spatial", sum="spatial", flat="spatial", head="spatial"), **FAST),
+    ),
+    "uneven-behind": (
+        uneven(),
+        Config(layers=layers(c2="pixel", c3="pixel", flat="spatial", head="spatial"), **FAST),
+    ),
 }
 
 

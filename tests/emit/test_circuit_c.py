@@ -87,18 +87,33 @@ def _assert_runs(target: str, units: Sequence[Unit], folder: Path) -> None:
         np.testing.assert_array_equal(found, want, err_msg=u.name)
 
 
+def edges() -> Unit:
+    """Sums that need a bit more than operands of 32, and a table far from zero."""
+    b = Builder()
+    b.origin = "e"
+    intervals = [(-(1 << 31), (1 << 31) - 1)] * 2 + [(1 << 40, (1 << 40) + 4)]
+    x, y, z = (b.input(i, *ends) for i, ends in enumerate(intervals))
+    made = [
+        b.sum(x, y),
+        b.sum(x, y, 0, subtract=True),
+        b.sum(y, x, 1),
+        b.table(z, (5, -1, 0, 7, 2)),
+    ]
+    return unit(pruned(b, intervals, made), "edges")
+
+
 @pytest.mark.hls
 @compiles
 def test_cuda_equals_evaluate(tmp_path):
     units = [unit(random_circuit(seed), f"u{seed}", 0, seed) for seed in range(30)]
-    _assert_runs("cuda", [*units, unit(sums(), "sums"), small(), hostile()], tmp_path)
+    _assert_runs("cuda", [*units, unit(sums(), "sums"), small(), hostile(), edges()], tmp_path)
 
 
 @pytest.mark.hls
 @compiles
 def test_hls_equals_evaluate(tmp_path):
     units = [unit(random_circuit(seed, 40), f"u{seed}", 0, seed) for seed in range(40, 43)]
-    _assert_runs("hls", [*units, small()], tmp_path)
+    _assert_runs("hls", [*units, small(), edges()], tmp_path)
 
 
 @pytest.mark.parametrize("target", DIALECTS)
