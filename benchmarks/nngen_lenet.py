@@ -25,6 +25,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import shutil
 import tempfile
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -147,10 +148,11 @@ def synthesized(sources: list[Path], top: str, work: Path) -> Utilization:
     for name in ("adders.v", "soft_mul.v"):
         (work / name).write_text(env.render(f"synth/{name}.j2"))
     (work / "synth.ys").write_text(env.render("synth/yosys.ys.j2", job=job))
-    yosys = tools.require("yosys")
-    tools.warm(yosys)
-    script = ["-q", "-p", "tee -q -o yosys.log script synth.ys"]
-    tools.run([*yosys.argv, *script], cwd=work, env=yosys.environ())
+    if not (work / job.stat_file).exists():
+        yosys = tools.require("yosys")
+        tools.warm(yosys)
+        script = ["-q", "-p", "tee -q -o yosys.log script synth.ys"]
+        tools.run([*yosys.argv, *script], cwd=work, env=yosys.environ())
     return parse_stat((work / job.stat_file).read_bytes(), device.family, top)
 
 
@@ -170,8 +172,7 @@ def ours(design: Design, frames: Ints, budget: int, work: Path | None) -> Side:
 
 
 def generated(setting: Setting, spec: dict[str, Ints], python: Path, work: Path) -> None:
-    """Let NNgen write its Verilog, unless the folder already holds it for the same integers."""
-    work.mkdir(parents=True, exist_ok=True)
+    """Let NNgen write its Verilog, unless the folder holds it already for the same integers."""
     numbers = {"conv": setting.conv, "dense": setting.dense, "bus": setting.bus}
     wanted = spec | {name: np.array(value) for name, value in numbers.items()}
     file = work / "spec.npz"
@@ -179,6 +180,8 @@ def generated(setting: Setting, spec: dict[str, Ints], python: Path, work: Path)
         held = dict(np.load(file))
         if held.keys() == wanted.keys() and all(np.array_equal(held[k], wanted[k]) for k in held):
             return
+    shutil.rmtree(work, ignore_errors=True)
+    work.mkdir(parents=True)
     np.savez(file, **wanted)
     worker = HERE / "nngen_lenet_worker.py"
     tools.run([python, worker, file, work], cwd=work, log=work / "nngen.log")
@@ -245,9 +248,9 @@ def main() -> None:
     parser.add_argument("--nngen-python", type=Path, required=True, help="a Python with NNgen")
     parser.add_argument("--mnist", type=Path, help="MNIST as .npz: train the network")
     parser.add_argument("--latency", type=int, default=1, help="cycles to NNgen's first data")
-    parser.add_argument("--settings", type=int, default=len(SETTINGS), help="how many of them")
+    parser.add_argument("--settings", type=int, nargs="*", default=range(len(SETTINGS)))
     parser.add_argument("--no-synth", action="store_true", help="cycles only")
-    parser.add_argument("--work", type=Path, help="keep what was made in this folder")
+    parser.add_argument("--work", type=Path, help="keep what NNgen gave here, and use it again")
     args = parser.parse_args()
     args.nngen_python = args.nngen_python.absolute()  # resolving would leave its environment
 
@@ -259,7 +262,8 @@ def main() -> None:
         table.add_column(column, justify="right" if column else "left")
     with tempfile.TemporaryDirectory() as scratch:
         work = (args.work or Path(scratch)).absolute()
-        for i, setting in enumerate(SETTINGS[: args.settings]):
+        for i in args.settings:
+            setting = SETTINGS[i]
             design = made(model, images, setting.multipliers)
             frames = design.golden.quantize(images[:FRAMES])[0]
             spec = integers(design) | {"x": frames.transpose(0, 2, 3, 1)}
@@ -268,10 +272,10 @@ def main() -> None:
                 place = None if args.no_synth else Path(folder) / "ours"
                 own = ours(design, frames, setting.multipliers, place)
             rival = theirs(setting, spec, want, args, work / f"nngen{i}")
+            print(f"{setting}\n  NNgen {rival}\n  hwaccel {own}", flush=True)
             for row in rows(setting.name, rival, own):
                 table.add_row(*row)
             table.add_section()
-            Console(width=120).print(rows(setting.name, rival, own))
     Console(width=120).print(table)
 
 
