@@ -18,7 +18,9 @@ the latency stands beside it.
 
 NNgen unrolls the 25 taps of a kernel, so 25 multipliers are its least. It is also run with matrices
 that take as many of these as they can. hwaccel is given no more than the layers of NNgen have; the
-multiplier of NNgen's output scaling comes on top there and is counted as DSP blocks only.
+multiplier of NNgen's output scaling comes on top there and is counted as DSP blocks only. One input
+channel feeds the first convolution, so that shared multipliers take 25 cycles for each of its 784
+pixels, however many there are; the style ``pixel`` lays that layer out in adders instead.
 """
 
 from __future__ import annotations
@@ -38,8 +40,9 @@ from rich.table import Table
 from torch import nn
 
 from benchmarks.networks import lenet5, trained
-from hwaccel import Config, convert, tools
+from hwaccel import Config, LayerConfig, convert, tools
 from hwaccel.api import Design
+from hwaccel.config import Style
 from hwaccel.emit import env
 from hwaccel.ir import Node
 from hwaccel.synth.staging import stage
@@ -50,6 +53,8 @@ from hwaccel.synth.yosys import Options, plan
 Ints = NDArray[np.int64]
 HERE = Path(__file__).parent
 FRAMES = 4
+# Of the first convolution: shared multipliers, or every weight laid out as adders.
+STYLES: tuple[Style, ...] = ("stream", "pixel")
 # Slack for Yosys to share logic: both sides are mapped for 100 MHz.
 OPTIONS = Options(delay_ps=10_000)
 
@@ -105,8 +110,11 @@ def layers(design: Design) -> list[Node]:
     return [node for node in design.graph.nodes if node.op.name in ("conv2d", "dense")]
 
 
-def made(model: nn.Module, frames: Ints, multipliers: int) -> Design:
-    """Return the design with so many multipliers; what NNgen can express is asked for."""
+def made(model: nn.Module, frames: Ints, multipliers: int, style: Style = "stream") -> Design:
+    """Return the design with so many multipliers; what NNgen can express is asked for.
+
+    ``style`` is that of the first convolution.
+    """
     config = Config(
         name="lenet5",
         input="u7.7",
@@ -114,6 +122,7 @@ def made(model: nn.Module, frames: Ints, multipliers: int) -> Design:
         output_bits=8,
         rounding="half_up",
         multipliers=multipliers,
+        layers={"0": LayerConfig(style=style)},
     )
     first = torch.tensor(frames[:1], dtype=torch.float32)
     return convert(model, first, calibration=frames[:512], config=config)
@@ -166,7 +175,7 @@ def ours(design: Design, frames: Ints, budget: int, work: Path | None) -> Side:
             (work / name).write_text(text)
         area = synthesized(sorted(work.glob("*.v")), design.name, work / "yosys")
     folds = [design.plan.folds[node.name] for node in layers(design)]
-    used = sum(fold.pe * fold.simd for fold in folds)
+    used = sum(fold.pe * fold.simd for fold in folds if fold.style == "stream")
     assert used <= budget
     return Side(used, result.interval, result.latency, area)
 
@@ -219,18 +228,23 @@ def theirs(
     return Side(setting.multipliers, cycles, cycles, area)
 
 
-def rows(name: str, rival: Side, own: Side) -> list[list[str]]:
-    """Return three rows of the table: NNgen, hwaccel, and hwaccel over NNgen."""
+def rows(name: str, rival: Side, own: dict[str, Side]) -> list[list[str]]:
+    """Return the rows of the table: NNgen, then hwaccel and its ratio to NNgen for each style."""
 
     def numbers(side: Side) -> list[int | None]:
         u = side.area
         area = (u.lut4_equivalents, u.ffs, u.dsps, u.block_rams) if u else (None,) * 4
         return [side.multipliers, side.interval, side.latency, *area]
 
-    a, b = numbers(rival), numbers(own)
-    ratios = [f"{y / x:.3f}" if x and y is not None else "" for x, y in zip(a, b, strict=True)]
-    shown = [["" if n is None else f"{n:,}" for n in side] for side in (a, b)]
-    return [[f"NNgen {name}", *shown[0]], ["hwaccel", *shown[1]], ["ratio", *ratios]]
+    def shown(side: Side) -> list[str]:
+        return ["" if n is None else f"{n:,}" for n in numbers(side)]
+
+    table = [[f"NNgen {name}", *shown(rival)]]
+    for style, side in own.items():
+        pairs = zip(numbers(rival), numbers(side), strict=True)
+        ratios = [f"{b / a:.3f}" if a and b is not None else "" for a, b in pairs]
+        table += [[f"hwaccel, first layer {style}", *shown(side)], ["  over NNgen", *ratios]]
+    return table
 
 
 def prepared(mnist: Path | None) -> tuple[nn.Module, Ints]:
@@ -268,9 +282,12 @@ def main() -> None:
             frames = design.golden.quantize(images[:FRAMES])[0]
             spec = integers(design) | {"x": frames.transpose(0, 2, 3, 1)}
             want = design.golden.raw(frames)[0]
-            with tempfile.TemporaryDirectory() as folder:
-                place = None if args.no_synth else Path(folder) / "ours"
-                own = ours(design, frames, setting.multipliers, place)
+            own = {}
+            for style in STYLES:
+                design = made(model, images, setting.multipliers, style)
+                with tempfile.TemporaryDirectory() as folder:
+                    place = None if args.no_synth else Path(folder) / "ours"
+                    own[style] = ours(design, frames, setting.multipliers, place)
             rival = theirs(setting, spec, want, args, work / f"nngen{i}")
             print(f"{setting}\n  NNgen {rival}\n  hwaccel {own}", flush=True)
             for row in rows(setting.name, rival, own):
