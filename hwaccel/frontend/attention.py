@@ -139,8 +139,8 @@ def hidden(i: Importer, call: Call, condition: str, a: str, b: str) -> str | Non
     if sum(hides) != 1 or not i.is_constant(call, condition):
         return None
     x = i.value(call, b if hides[0] else a)
-    zero = mask(i, call, condition, x) == 0
-    places = ~zero if hides[0] else zero
+    holds = mask(i, call, condition, x) == 0
+    places = holds if hides[0] else ~holds
     return hide(i, call, x, places) if places.any() else i.copy(call, x)
 
 

@@ -19,8 +19,8 @@ relu6 reshape rsqrt selu sigmoid sign silu sin softplus softshrink sqrt square t
 to unsqueeze view
 """
 _TOGETHER = """
-__and__ __or__ add bitwise_and bitwise_or div eq ge gt le logical_and logical_or logical_xor lt
-max maximum min minimum mul ne rsub sub where
+__and__ __or__ add bitwise_and bitwise_or copy div eq fill ge gt le logical_and logical_or
+logical_xor lt max maximum min minimum mul ne rsub stack sub where zero
 """
 _ONE, _SEVERAL = frozenset(_ALONE.split()), frozenset(_TOGETHER.split())
 

@@ -156,7 +156,7 @@ def _result(i: Importer, call: Call, place: int, found: Scattered) -> Result:
         i.scattered[call.results[place]] = found
         return ""
     frame = np.moveaxis(places, axis, 0)[0]
-    value = moves.gather(i, call, found.value, frame.ravel(), frame.shape)
+    value = moves.gather(i, call, found.value, frame.ravel(), frame.shape or (1,))
     return Turned(value, axis) if axis else value
 
 
@@ -180,7 +180,8 @@ def _moved(i: Importer, call: Call, handler: Handler, x: Scattered | None) -> Re
     except FrontendError as error:
         first = next(iter(call.args), "")
         arg = call.args.get(first)
-        if not isinstance(arg, Ref) or i.is_constant(call, first):
+        empty = any(0 in shape for shape in call.shapes)
+        if empty or not isinstance(arg, Ref) or i.is_constant(call, first):
             raise
         known = _scattered(i, arg.name)
         if known is None:

@@ -188,7 +188,8 @@ def stack(i: Importer, call: Call) -> str:
         raise i.refuse(call, "stacks along the batch axis; use another one, for example dim=1")
     values = []
     for value in i.values(call, "tensors"):
-        shape = i.shape(value)
+        # One number per frame has no axis to put the new one beside.
+        shape = i.shape(value)[: len(call.shapes[0]) - 2]
         values.append(i.reshape(call, value, (*shape[:axis], 1, *shape[axis:])))
     return i.copy(call, values[0]) if len(values) == 1 else _joined(i, call, values, axis)
 

@@ -75,7 +75,8 @@ def _moved(i: Importer, call: Call, *, shares: bool) -> Result | tuple[Result, .
         if axis is None or rows.shape != call.shapes[place]:
             raise i.refuse(call, _MIXED)
         frame = np.moveaxis(rows, axis, 0)[0]
-        value = gather(i, call, x.value, frame.ravel(), frame.shape, fill, shares=shares)
+        shape = frame.shape or (1,)  # one number per frame
+        value = gather(i, call, x.value, frame.ravel(), shape, fill, shares=shares)
         values.append(Turned(value, axis) if axis else value)
     return tuple(values) if len(call.results) > 1 else values[0]
 

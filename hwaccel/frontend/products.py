@@ -156,6 +156,10 @@ def contract(
     Names are those of all axes, the batch among them; an axis of length 1 stretches.
     """
     kept = tuple(result)[1:]
+    if not kept:
+        raise i.refuse(
+            call, "gives one number per frame; keep an axis, for example with keepdim or unsqueeze"
+        )
     if len(i.inner(call)) != len(kept):
         raise i.refuse(call, _MIXED)
     made = _Product(i, call, operands, tuple(result), guard).run()

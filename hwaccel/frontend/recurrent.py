@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import wraps
 
 import numpy as np
 import torch
@@ -307,11 +308,16 @@ def _each(arg: Arg) -> tuple[Arg, ...]:
 
 
 def _packed(i: Importer, call: Call) -> str:
+    """Packed sequences, which differ in length from frame to frame."""
     raise i.refuse(call, "takes packed sequences; give it padded ones of one length")
 
 
 def _handler(function: Callable[..., Result | tuple[Result, ...]], kind: Kind) -> Handler:
-    return lambda i, call: function(kind, i, call)
+    @wraps(function)
+    def handle(i: Importer, call: Call) -> Result | tuple[Result, ...]:
+        return function(kind, i, call)
+
+    return handle
 
 
 HANDLERS: dict[str, Handler] = {

@@ -208,8 +208,8 @@ def test_layers_with_the_batch_in_the_middle():
 SCATTERED = {
     "output": (
         lambda m, x: x.transpose(0, 1),
-        "the model's forward: transpose: turns 7 frames into shape (3, 7, 4), so it touches the "
-        "batch axis; keep the first axis as it is, for example with torch.flatten(x, 1)",
+        "output transpose has the batch on axis 1, expected in front; bring it there, for example "
+        "with x.transpose(0, 1) or x[-1]",
     ),
     "mixed": (
         lambda m, x: (x.transpose(0, 1) @ x.transpose(0, 1).mT).transpose(0, 1),
@@ -227,8 +227,8 @@ SCATTERED = {
     ),
     "in-place": (
         lambda m, x: x.transpose(0, 1).relu_().transpose(0, 1),
-        "the model's forward: transpose: turns 7 frames into shape (3, 7, 4), so it touches the "
-        "batch axis; keep the first axis as it is, for example with torch.flatten(x, 1)",
+        "the model's forward: relu_: operand 'self' has the batch on axis 1, expected in front; "
+        "bring it there, for example with x.transpose(0, 1) or x[-1]",
     ),
 }
 

@@ -160,8 +160,7 @@ REFUSED = {
     "nothing-left": (
         lambda m, x: torch.einsum("zi,zi->z", x, x),
         (3,),
-        "einsum: the result has shape () besides the batch, which is no tensor of one element or "
-        "more; keep an axis, for example with x[:, 0:1] or keepdim=True",
+        "einsum: gives one number per frame; keep an axis, for example with keepdim or unsqueeze",
     ),
     "too-many": (
         lambda m, x: x @ x.mT,

@@ -139,5 +139,6 @@ def test_random_numbers():
     with pytest.raises(FrontendError) as caught:
         convert(Lambda(lambda m, x: x + torch.randn(4)), [frames(4)])
     assert str(caught.value) == (
-        "the model's forward: randn: is not supported; use fixed numbers, stored in the model"
+        "the model's forward: randn: is not supported; keep nothing random and nothing "
+        "uninitialized in eval mode"
     )
