@@ -92,13 +92,17 @@ module hwa_chansum #(
     generate
         for (p = 0; p < PE; p = p + 1) begin : g_lane
             wire [SIMD*XS_W-1:0]   numbers;
+            wire [SIMD-1:0]        carries;
             wire [SUM_W-1:0]       sum;
+            wire                   sum_carry;
             // Widened first, so that both longer and shorter results are plain slices.
             wire [SUM_W+OUT_W-1:0] sum_wide = {{OUT_W{sum[SUM_W-1]}}, sum};
             reg  [OUT_W-1:0]       total_q;
-            wire                   unused = &{1'b0, sum_wide[OUT_W +: SUM_W]};
+            wire                   unused = &{1'b0, sum_carry, sum_wide[OUT_W +: SUM_W]};
 
             for (s = 0; s < SIMD; s = s + 1) begin : g_input
+                assign carries[s] = 1'b0;
+
                 if (IN_SIGNED != 0) begin : g_signed
                     assign numbers[s*XS_W +: XS_W] = in_data[(p*SIMD+s)*IN_W +: IN_W];
                 end else begin : g_unsigned
@@ -107,9 +111,11 @@ module hwa_chansum #(
             end
 
             hwa_sum_tree #(.COUNT(SIMD), .IN_W(XS_W)) tree (
-                .clk     (clk),
-                .in_data (numbers),
-                .sum     (sum)
+                .clk       (clk),
+                .in_data   (numbers),
+                .in_carry  (carries),
+                .sum       (sum),
+                .sum_carry (sum_carry)
             );
 
             always @(posedge clk)

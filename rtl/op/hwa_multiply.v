@@ -44,8 +44,10 @@ module hwa_multiply #(
     localparam integer BX_W = (SIGNED != 0 && B_SIGNED == 0) ? B_W + 1 : B_W;
     localparam integer PRODUCT_W = AX_W + BX_W;
 
+    localparam integer LEGAL = (LANES >= 1 && A_W >= 1 && B_W >= 1 && OUT_W >= 1) ? 1 : 0;
+
     initial begin
-        if (LANES < 1 || A_W < 1 || B_W < 1 || OUT_W < 1) begin
+        if (LEGAL == 0) begin
             $display("hwa: %m: LANES=%0d A_W=%0d B_W=%0d OUT_W=%0d, must be 1 or more",
                      LANES, A_W, B_W, OUT_W);
             $finish;
@@ -71,7 +73,8 @@ module hwa_multiply #(
 
     genvar l;
     generate
-        for (l = 0; l < LANES; l = l + 1) begin : g_lane
+        // No lane of no bits: a tool would stop at its slices, before the message above is said.
+        for (l = 0; l < LEGAL * LANES; l = l + 1) begin : g_lane
             reg  [PRODUCT_W-1:0]       product_q;
             wire                       sign = (SIGNED != 0) ? product_q[PRODUCT_W-1] : 1'b0;
 

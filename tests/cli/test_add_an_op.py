@@ -85,7 +85,7 @@ def test_the_page_names_every_place() -> None:
         "hwaccel/frontend/floatgraph.py",
         "hwaccel/frontend/layers.py",
         "hwaccel/frontend/torch_export.py",
-        "hwaccel/frontend/lower.py",
+        "hwaccel/frontend/lower_ops.py",
         "tests/frontend/test_operators.py",
         "docs/how-to/supported-models.md",
     }

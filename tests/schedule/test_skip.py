@@ -110,7 +110,7 @@ CASES: dict[str, tuple[Op, TensorType, Fold]] = {
 
 
 @pytest.mark.rtl
-@pytest.mark.parametrize("simulator", ["icarus", "verilator"])
+@pytest.mark.parametrize("simulator", ["icarus", pytest.param("verilator", marks=pytest.mark.slow)])
 def test_skipping_is_exact_and_takes_the_cycles_it_should(simulator) -> None:
     if find("iverilog" if simulator == "icarus" else "verilator") is None:
         pytest.skip(f"{simulator} is not installed")

@@ -38,7 +38,10 @@ SOURCES = [
     "hwa_tally.v",
     "hwa_window.v",
     "hwa_window_axis.v",
+    "hwa_window_corner.v",
+    "hwa_window_list.v",
     "hwa_window_order.v",
+    "hwa_window_tap.v",
 ]
 MEMORIES = [
     "dense_rounded_mac_channels.mem",

@@ -30,7 +30,10 @@ foreach source {
     hwa_tally.v
     hwa_window.v
     hwa_window_axis.v
+    hwa_window_corner.v
+    hwa_window_list.v
     hwa_window_order.v
+    hwa_window_tap.v
     dense_rounded_mac_channels.mem
     dense_rounded_mac_weights.mem
 } {
