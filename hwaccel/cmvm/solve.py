@@ -31,7 +31,7 @@ ALGORITHM = 5
 # without a limit), first states, searches that share the operations.
 _EFFORTS = {
     "fast": (300, 300, 300, 2, 1),
-    "normal": (2000, 5000, 10000, 3, 1),
+    "normal": (2000, 4500, 10000, 3, 1),
     "high": (24000, 24000, 24000, 8, 6),
 }
 _LARGE = 100_000
