@@ -49,12 +49,14 @@ _LAST |= dict.fromkeys(_ELEMENTWISE.split(), 0)
 _LAST |= {target.removeprefix("aten."): 0 for target in functions.targets() if "_." not in target}
 _STRETCHED = frozenset([*_ELEMENTWISE.split(), "baddbmm.default"])
 _REDUCING = frozenset(["mean.dim", "sum.dim_IntList", "amax.default"])
-_KEEPING = frozenset(
+# What returns its operand, or a copy of it.
+_SAME = frozenset(
     """
-clone.default contiguous.default alias.default detach.default to.dtype to.dtype_layout
-_to_copy.default dropout.default feature_dropout.default alpha_dropout.default
+alias.default detach.default to.dtype to.dtype_layout dropout.default feature_dropout.default
+alpha_dropout.default
 """.split()
 )
+_KEEPING = _SAME | {"clone.default", "contiguous.default", "_to_copy.default"}
 # They keep the order, so that the shape of the result says it all.
 _RESHAPES = frozenset("flatten unflatten view _unsafe_view reshape squeeze unsqueeze".split())
 _MOVING = (moves.view, moves.copy, pooling.pad, pooling.reshape)
@@ -68,6 +70,8 @@ class Scattered:
     places: Ints
     # What is said where the batch is needed in front.
     refusal: FrontendError
+    # The tensor was changed in place behind its back.
+    stale: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +123,9 @@ def anywhere(handler: Handler, plain: Handler) -> Handler:
     def handle(i: Importer, call: Call) -> Results:
         name = call.target.removeprefix("aten.")
         merged = [ref for ref in _refs(call) if ref in i.scattered]
+        for ref in merged:
+            if i.scattered[ref].stale:
+                raise i.scattered[ref].refusal
         found = {r: s for r in _refs(call) if (s := _scattered(i, r)) is not None}
         if found and name in _KEEPING:
             return _kept(i, call, handler, next(iter(found.values())))
@@ -168,6 +175,9 @@ def _kept(i: Importer, call: Call, handler: Handler, x: Scattered) -> Results:
     first = next(iter(call.args))
     front = (i.batch, *i.shape(x.value))
     handler(i, replace(call, args={**call.args, first: i.ref(x.value)}, shapes=(front,)))
+    turned = i.turned(call.args[first])
+    if turned is not None and call.target.removeprefix("aten.") in _SAME:
+        return turned
     return _result(i, call, 0, x)
 
 
@@ -208,6 +218,18 @@ def _move(i: Importer, call: Call, x: Scattered) -> Results:
         for place, places in enumerate(found)
     )
     return results if len(results) > 1 else results[0]
+
+
+def outdate(i: Importer, call: Call, root: str) -> None:
+    """Refuse from now on what remembers elements of ``root``, which ``call`` changes in place."""
+    for name, x in i.scattered.items():
+        if i.view_of(x.value)[0] == root:
+            refusal = i.refuse(
+                call,
+                "changes a tensor in place, a view of which without the batch in front is read "
+                "later; copy it",
+            )
+            i.scattered[name] = replace(x, stale=True, refusal=refusal)
 
 
 # --- computing ----------------------------------------------------------------------------------

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from hwaccel.frontend import moves
+from hwaccel.frontend import batch, moves
 from hwaccel.frontend.floatgraph import Concat
 from hwaccel.frontend.importer import Handler, Importer, Result
 from hwaccel.frontend.program import Arg, Call, Ref, Turned, overload, reason
@@ -75,6 +75,7 @@ def elementwise(handler: Handler) -> Handler:
 
 def _rebound(i: Importer, call: Call, root: str, made: str, old: str) -> str:
     """Let every name of the tensor ``root`` and of its views read ``made``; return that of one."""
+    batch.outdate(i, call, root)
     fresh = {root: made}
     for name, found in i.bound().items():
         value = found.value if isinstance(found, Turned) else found

@@ -11,7 +11,7 @@ from torch.nn import functional
 from hwaccel.config import Config
 from hwaccel.errors import FrontendError
 from hwaccel.frontend.torch_export import HANDLERS
-from tests.frontend.tools import Lambda, answers, convert, frames, golden, ops
+from tests.frontend.tools import Lambda, answers, check_exact, convert, frames, golden, ops
 
 # Values are below 1 in size, so that a result is off by the errors of weights and values alone.
 CONFIG = Config(input="s10.9", weight_bits=10, activation_bits=10, calibration="minmax")
@@ -239,6 +239,36 @@ def test_the_batch_elsewhere_is_refused_where_frames_meet(name):
     with pytest.raises(FrontendError) as caught:
         convert(Lambda(function), [frames(3, 4)])
     assert str(caught.value) == message
+
+
+def test_views_without_the_batch_in_front_and_changes_in_place():
+    def copied(m, x):
+        y = x * 2
+        turned = y.transpose(0, 1).clone()
+        y.relu_()
+        return turned.transpose(0, 1) + y
+
+    def viewed(m, x):
+        y = x * 2
+        turned = y.transpose(0, 1).detach()
+        y.relu_()
+        return turned.transpose(0, 1) + y
+
+    for function in (copied, viewed):
+        check_exact(Lambda(function), frames(3, 4))
+
+    def merged(m, x):
+        y = x * 2
+        rows = y.reshape(-1, 4)
+        y.relu_()
+        return rows.reshape(-1, 3, 4) + y
+
+    with pytest.raises(FrontendError) as caught:
+        convert(Lambda(merged), [frames(3, 4)])
+    assert str(caught.value) == (
+        "the model's forward: relu_: changes a tensor in place, a view of which without the batch "
+        "in front is read later; copy it"
+    )
 
 
 class Nothing(nn.Identity):
