@@ -222,7 +222,7 @@ def folder(tmp_path):
 
 
 @pytest.mark.rtl
-@pytest.mark.parametrize("simulator", ["icarus", "verilator"])
+@pytest.mark.parametrize("simulator", [pytest.param("icarus", marks=pytest.mark.slow), "verilator"])
 def test_every_cycle_is_as_the_contract_says(simulator, folder, monkeypatch):
     found = simulate(simulator, SOURCES, "window_top", "bench_window", SEED, folder, monkeypatch)
     assert found == (5, 0)
