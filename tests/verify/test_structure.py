@@ -69,7 +69,7 @@ CORRUPTIONS = {
     "port-gone": (
         r" +input +wire +m_axis_tready,\n",
         "",
-        "cnn.v: port 7: expected input [0:0] m_axis_tready, found output [23:0] m_axis_tdata",
+        "cnn.v: port 7: expected input [0:0] m_axis_tready, found output [39:0] m_axis_tdata",
     ),
     "wire-width": (
         r"wire \[3:0\] +x_tdata;",
