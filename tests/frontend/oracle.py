@@ -51,6 +51,7 @@ from hwaccel.frontend.floatgraph import (
 )
 from hwaccel.frontend.formats import limits
 from hwaccel.frontend.lower import Lowering
+from hwaccel.frontend.piecewise import Leaky
 from hwaccel.frontend.torch_export import trace
 from hwaccel.fxp.boundary import dequantize, quantize_input
 from hwaccel.ir import Graph, Interpreter, Node, Op
@@ -397,6 +398,11 @@ def _first(op: FloatOp, xs: Sequence[torch.Tensor], es: Sequence[torch.Tensor]) 
     return es[0]
 
 
+def _steepest(op: FloatOp, xs: Sequence[torch.Tensor], es: Sequence[torch.Tensor]) -> torch.Tensor:
+    # An error may cross the kink.
+    return es[0] * max(1.0, float(np.abs(op.slope).max()))
+
+
 def _norm(op: FloatOp, xs: Sequence[torch.Tensor], es: Sequence[torch.Tensor]) -> torch.Tensor:
     return replace(op, weight=np.abs(op.weight), bias=np.zeros_like(op.bias)).run(es[0])
 
@@ -464,6 +470,7 @@ SPREADS: dict[type[FloatOp], Spread] = {
     MaxPool2d: _same,
     ZeroPad2d: _same,
     Relu: _first,
+    Leaky: _steepest,
     Clip: _first,
     Reshape: _same,
     Gather: _moved,
