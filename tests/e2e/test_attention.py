@@ -135,3 +135,18 @@ def test_write_and_load_give_the_same_design(name, designs, tmp_path: Path) -> N
 def test_interval_is_that_of_the_slowest_segment(name, designs) -> None:
     design, _ = designs[name]
     assert design.plan.timing(20).interval <= 1.05 * design.plan.bottleneck.cycles
+
+
+def test_an_encoder_with_normalization_is_exact_and_on_time() -> None:
+    torch.manual_seed(0)
+    model = nn.TransformerEncoderLayer(8, 2, 8, batch_first=True).eval()
+    x = np.random.default_rng(0).normal(size=(32, 4, 8)).astype(np.float32)
+    design = hwaccel.convert(model, x[:1], calibration=x, config=Config(multipliers=32))
+    with torch.no_grad():
+        assert np.abs(design.golden(x) - model(torch.from_numpy(x)).numpy()).max() < 0.15
+    result = design.simulate(x[:3], simulator="icarus")
+    timing = design.plan.timing(3)
+    assert (result.latency, result.interval) == (timing.latency, timing.interval)
+    ints = design.golden.quantize(x)
+    for what in ("torch", "cuda-host"):
+        design.require_golden(ints, design.execute(what, ints), what=what)

@@ -10,7 +10,6 @@ from torch.nn import functional
 
 from hwaccel.config import Config
 from hwaccel.errors import FrontendError
-from hwaccel.frontend.torch_export import HANDLERS
 from tests.frontend.tools import Lambda, answers, check_exact, convert, frames, golden, ops
 
 # Values are below 1 in size, so that a result is off by the errors of weights and values alone.
@@ -297,18 +296,7 @@ def encoder(norm_first: bool, first: bool, *, plain: bool) -> nn.Module:
 
 @pytest.mark.parametrize("norm_first", [True, False])
 @pytest.mark.parametrize("first", [True, False])
-@pytest.mark.parametrize(
-    "plain",
-    [
-        True,
-        pytest.param(
-            False,
-            marks=pytest.mark.skipif(
-                "aten.layer_norm.default" not in HANDLERS, reason="missing: layer_norm"
-            ),
-        ),
-    ],
-)
+@pytest.mark.parametrize("plain", [True, False])
 @pytest.mark.usefixtures("steps")
 def test_transformer_encoder(norm_first, first, plain):
     model = encoder(norm_first, first, plain=plain)
