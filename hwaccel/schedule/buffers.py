@@ -24,8 +24,9 @@ def size_buffers(plan: Plan, frames: int = _FRAMES) -> Plan:
 
     Every ring gets the smallest depth at which its segment alone keeps up with the slowest one;
     the copies of a forked stream get a FIFO where a later join would otherwise deadlock or lose
-    time. In the end no ring and no FIFO of a design of up to 256 blocks has a place without which
-    all frames leave as early.
+    time. In the end no ring and no FIFO has a place without which all frames leave as early,
+    except in designs of more than 256 blocks, and where moves keep as many frames under way as
+    are run here: these are sized by what they hold.
     """
     if not plan.segments:
         return plan

@@ -75,10 +75,6 @@ class Plan:
         """The segment that needs the most cycles per frame."""
         return max(self.segments, key=lambda segment: segment.cycles)
 
-    def segment_of(self, node: str) -> Segment | None:
-        """Return the segment that computes ``node``; ``None`` when it is only wires."""
-        return next((s for s in self.segments if node in s.nodes), None)
-
     def replaced(self, old: Block, new: Block) -> Plan:
         """Return the plan with one block exchanged."""
         return replace(self, blocks=tuple(new if b is old else b for b in self.blocks))

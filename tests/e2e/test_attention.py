@@ -137,6 +137,8 @@ def test_interval_is_that_of_the_slowest_segment(name, designs) -> None:
     assert design.plan.timing(20).interval <= 1.05 * design.plan.bottleneck.cycles
 
 
+@pytest.mark.rtl
+@pytest.mark.hls
 def test_an_encoder_with_normalization_is_exact_and_on_time() -> None:
     torch.manual_seed(0)
     model = nn.TransformerEncoderLayer(8, 2, 8, batch_first=True).eval()
