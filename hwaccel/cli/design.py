@@ -1,39 +1,17 @@
-"""The command line: parse, call the API, print. Every failure is one line and exit code 2."""
+"""Commands that make a design from a model and work on the project."""
 
 from __future__ import annotations
 
-import io
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text
 
-from hwaccel import __version__
 from hwaccel.api import Design, load
+from hwaccel.cli.console import Seed, Weights, err, out, printable, say, steps
 from hwaccel.config import Config, override, read_config
-from hwaccel.errors import HwaccelError
-
-app = typer.Typer(
-    name="hwaccel",
-    help="PyTorch to bit-exact, placed-and-routed hardware.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-)
-# Exit code of what SIGINT ended, as shells have it.
-_INTERRUPTED = 130
-# Files and pipes get lines of a fixed width, whatever the size of the terminal behind them.
-_PIPE_WIDTH = None if sys.stdout.isatty() else 120
-# Names and paths come from models and users; brackets in them are no markup.
-out = Console(width=_PIPE_WIDTH, emoji=False, markup=False)
-err = Console(stderr=True, emoji=False, markup=False, soft_wrap=True)
 
 Project = Annotated[Path, typer.Argument(help="Folder written by hwaccel convert.")]
 Frames = Annotated[int, typer.Option(min=1, help="Random frames to run.")]
@@ -41,56 +19,14 @@ Data = Annotated[
     list[Path] | None,
     typer.Option(help=".npy file of numbers, once for each input, or one .npz file."),
 ]
-Seed = Annotated[int, typer.Option(min=0, help="Seed of frames and stalls.")]
 
 
-def _say(line: str) -> None:
-    """Print one line of results; pipes get it unbroken."""
-    out.print(line, highlight=False, soft_wrap=True)
+def register(app: typer.Typer) -> None:
+    """Add the commands to ``app``."""
+    for command in (convert, sim, csim, synth, report, gpu, doctor):
+        app.command()(command)
 
 
-def _version(wanted: bool) -> None:
-    if wanted:
-        _say(f"hwaccel {__version__}")
-        raise typer.Exit
-
-
-@app.callback()
-def _root(
-    version: Annotated[
-        bool,
-        typer.Option("--version", help="Print the version.", is_eager=True, callback=_version),
-    ] = False,
-) -> None:
-    """PyTorch to bit-exact, placed-and-routed hardware."""
-
-
-@contextmanager
-def _steps(title: str) -> Iterator[_Steps]:
-    """Show what is going on: a live line on a terminal, plain lines elsewhere."""
-    with Progress(
-        SpinnerColumn(),
-        TextColumn("{task.description}", markup=False),
-        TimeElapsedColumn(),
-        console=err,
-        transient=True,
-        disable=not err.is_terminal,
-    ) as progress:
-        yield _Steps(progress, title)
-
-
-class _Steps:
-    def __init__(self, progress: Progress, title: str) -> None:
-        self._progress = progress
-        self._task = progress.add_task(title, total=None)
-
-    def __call__(self, text: str) -> None:
-        self._progress.update(self._task, description=text)
-        if self._progress.disable:
-            err.print(text, style="dim", highlight=False)
-
-
-@app.command()
 def convert(
     model: Annotated[
         str, typer.Argument(help="model.pt2 (torch.export.save) or package.module:factory.")
@@ -98,9 +34,7 @@ def convert(
     output: Annotated[Path, typer.Option("--output", "-o", help="Project folder to write.")] = Path(
         "build"
     ),
-    weights: Annotated[
-        Path | None, typer.Option(help="State dict for a factory (.pt, .safetensors).")
-    ] = None,
+    weights: Weights = None,
     example: Annotated[
         list[str] | None,
         typer.Option(
@@ -162,7 +96,7 @@ def convert(
     }
     chosen = override(read_config(config) if config else Config(), overrides)
     check_folder(output)
-    with _steps("reading the model") as step:
+    with steps("reading the model") as step:
         loaded = inputs.read_model(model, weights)
         shown = inputs.read_examples(example) if example else None
         given = tuple(array for _, array in inputs.read_arrays(calibration or ()))
@@ -189,7 +123,7 @@ def _print_design(design: Design, folder: Path) -> None:
         nodes = [n for n in design.graph.nodes if n.name in segment.nodes]
         if nodes:
             table.add_row(
-                _printable(nodes[0].path or nodes[0].name),
+                printable(nodes[0].path or nodes[0].name),
                 " + ".join(n.op.name for n in nodes),
                 str(design.plan.folds[nodes[0].name]),
                 str(segment.cycles),
@@ -197,13 +131,12 @@ def _print_design(design: Design, folder: Path) -> None:
             )
     out.print(table)
     slowest = f" (bottleneck: {design.plan.bottleneck.name})" if design.plan.segments else ""
-    _say(
+    say(
         f"latency {timing.latency} cycles, one frame every {timing.interval} cycles{slowest}; "
         f"written to {folder}/"
     )
 
 
-@app.command()
 def sim(
     project: Project,
     simulator: Annotated[
@@ -222,7 +155,7 @@ def sim(
     from hwaccel import stages
 
     names = ("fast", "verilator", "icarus") if simulator == "all" else (simulator,)
-    with _steps("reading the project") as step:
+    with steps("reading the project") as step:
         design = load(project)
         xs = stages.frames(design, frames, seed, data or ())
         if simulator == "all":
@@ -241,10 +174,9 @@ def sim(
                 seed=seed,
                 waves=waves,
             )
-            _say(stages.sim_line(record))
+            say(stages.sim_line(record))
 
 
-@app.command()
 def csim(
     project: Project,
     what: Annotated[
@@ -258,19 +190,18 @@ def csim(
     from hwaccel import stages
 
     names = ("hls", "cuda-host") if what == "all" else ("cuda-host" if what == "cuda" else what,)
-    with _steps("reading the project") as step:
+    with steps("reading the project") as step:
         design = load(project)
         xs = stages.frames(design, frames, seed, data or ())
         for one in names:
             step(f"{one}: compiling and running {len(xs[0])} frames")
             record = stages.csim(design, project, xs, one)
-            _say(
+            say(
                 f"{record.what}: {record.frames} frames, {record.mismatches} mismatches, "
                 f"{record.seconds:.1f} s"
             )
 
 
-@app.command()
 def synth(
     project: Project,
     target: Annotated[
@@ -285,15 +216,14 @@ def synth(
     """Synthesize with Yosys; place and route with nextpnr."""
     from hwaccel import stages
 
-    with _steps("reading the project") as step:
+    with steps("reading the project") as step:
         design = load(project)
         record = stages.synthesize(
             design, project, target, clock_mhz=clock_mhz, pnr=pnr, seed=seed, progress=step
         )
-    _say(stages.synth_line(record))
+    say(stages.synth_line(record))
 
 
-@app.command()
 def report(
     project: Project,
     output: Annotated[
@@ -305,10 +235,9 @@ def report(
 
     design = load(project)
     path = stages.write_report(design, project, output or project / "report.html")
-    _say(f"written to {path}")
+    say(f"written to {path}")
 
 
-@app.command()
 def gpu(
     project: Project,
     batch: Annotated[int, typer.Option(min=1, help="Frames per batch.")] = 1024,
@@ -317,17 +246,16 @@ def gpu(
     """Run the golden model as integer-exact torch, on a CUDA device when there is one."""
     from hwaccel import stages
 
-    with _steps("running the golden model on torch"):
+    with steps("running the golden model on torch"):
         design = load(project)
         record, speed = stages.gpu(design, project, batch, seed)
-    _say(
+    say(
         f"{speed.device}: {record.frames} frames, {record.mismatches} mismatches, "
         f"{speed.frames_per_second:,.0f} frames/s at batch {speed.batch}; the hardware takes one "
         f"frame every {design.plan.timing().interval} cycles"
     )
 
 
-@app.command()
 def doctor() -> None:
     """Show which tools were found, where, and what each missing one would enable."""
     from hwaccel import tools
@@ -344,45 +272,3 @@ def doctor() -> None:
             f"{where} ({finding.note})" if finding.note else where,
         )
     out.print(table)
-
-
-def main() -> None:
-    """Run the command line; the entry point of the ``hwaccel`` script."""
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        # Names may hold what an ASCII terminal cannot show.
-        sys.stdout.reconfigure(errors="backslashreplace")
-    try:
-        # Newer releases of typer return the code of an interrupt; older ones raise Abort.
-        if app(prog_name="hwaccel", standalone_mode=False) == _INTERRUPTED:
-            raise KeyboardInterrupt
-    except HwaccelError as error:
-        _fail(str(error))
-    except (typer.Abort, KeyboardInterrupt):
-        _fail("interrupted; earlier output is untouched", _INTERRUPTED)
-    except OSError as error:
-        _fail(f"{error.filename or 'file system'}: {error.strerror}")
-    except Exception as error:
-        # Usage errors of the parser, whose class is private, carry a formatted message.
-        message = getattr(error, "format_message", None)
-        if message is None:
-            raise
-        if not message():  # no command: the help is printed already
-            sys.exit(2)
-        context = getattr(error, "ctx", None)
-        command = context.command_path if context else "hwaccel"
-        _fail(f"{message().rstrip('.')}; see {command} --help")
-
-
-def _fail(message: str, code: int = 2) -> None:
-    err.print("hwaccel: ", end="", style="bold red", highlight=False)
-    err.print(_printable(" ".join(message.split())), highlight=False)
-    sys.exit(code)
-
-
-def _printable(text: str) -> str:
-    """Return ``text`` without what a terminal would obey."""
-    return text if text.isprintable() else text.encode("unicode_escape").decode("ascii")
-
-
-if __name__ == "__main__":
-    main()
