@@ -18,7 +18,13 @@ import msgspec
 from hwaccel.errors import EmitError
 
 MANIFEST = "manifest.json"
-FORMAT = "hwaccel-project"
+PROJECT = "hwaccel-project"
+# A trained model with the edits that lead to it.
+CHECKPOINT = "hwaccel-checkpoint"
+_MAKERS = {
+    PROJECT: "an hwaccel project; write one with hwaccel convert",
+    CHECKPOINT: "an hwaccel checkpoint; write one with hwaccel train, prune, quantize or the like",
+}
 _AT_FDCWD = -100
 _RENAME_EXCHANGE = 2
 
@@ -33,18 +39,20 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     files: dict[str, str]
 
 
-def write_project(folder: Path, name: str, version: str, files: Mapping[str, str | bytes]) -> None:
+def write_project(
+    folder: Path, name: str, version: str, files: Mapping[str, str | bytes], kind: str = PROJECT
+) -> None:
     """Write ``files`` (relative path to content) as the new content of ``folder``.
 
     The folder appears complete in one step: everything is written beside it and then exchanged
     with what was there. A crash, a full disk or a kill leaves the earlier content untouched.
 
     Raises:
-        EmitError: ``folder`` holds something that is not a project of ours, or cannot be written.
+        EmitError: ``folder`` holds something that is not of this ``kind``, or cannot be written.
     """
-    check_folder(folder)
+    check_folder(folder, kind)
     hashes = {path: _sha256(_encoded(text)) for path, text in sorted(files.items())}
-    manifest = Manifest(format=FORMAT, version=1, hwaccel=version, name=name, files=hashes)
+    manifest = Manifest(format=kind, version=1, hwaccel=version, name=name, files=hashes)
     text = msgspec.json.format(msgspec.json.encode(manifest), indent=2).decode() + "\n"
     target = Path(os.path.abspath(folder))
     try:
@@ -66,15 +74,15 @@ def write_project(folder: Path, name: str, version: str, files: Mapping[str, str
         shutil.rmtree(scratch, ignore_errors=True)
 
 
-def read_project(folder: Path) -> tuple[Manifest, dict[str, bytes]]:
+def read_project(folder: Path, kind: str = PROJECT) -> tuple[Manifest, dict[str, bytes]]:
     """Read a project folder back and check every file against its hash.
 
     Raises:
-        EmitError: it is not a project, a file is missing, or a file was changed.
+        EmitError: it is not of this ``kind``, a file is missing, or a file was changed.
     """
-    manifest = _read_manifest(folder)
+    manifest = _read_manifest(folder, kind)
     if manifest is None:
-        raise EmitError(f"{folder}: is not an hwaccel project; write one with hwaccel convert")
+        raise EmitError(f"{folder}: is not {_MAKERS[kind]}")
     contents = {}
     for path, digest in manifest.files.items():
         _check_path(path, folder / MANIFEST)
@@ -90,19 +98,19 @@ def read_project(folder: Path) -> tuple[Manifest, dict[str, bytes]]:
     return manifest, contents
 
 
-def _read_manifest(folder: Path) -> Manifest | None:
+def _read_manifest(folder: Path, kind: str) -> Manifest | None:
     try:
         manifest = msgspec.json.decode((folder / MANIFEST).read_bytes(), type=Manifest)
     except (OSError, msgspec.DecodeError, ValueError):
         return None
-    return manifest if manifest.format == FORMAT and manifest.version == 1 else None
+    return manifest if manifest.format == kind and manifest.version == 1 else None
 
 
-def check_folder(folder: Path) -> None:
+def check_folder(folder: Path, kind: str = PROJECT) -> None:
     """Refuse a folder that ``write_project`` must not replace: only ours and empty ones may go.
 
     Raises:
-        EmitError: it is a file, a symbolic link, or holds something that is not a project of ours.
+        EmitError: it is a file, a symbolic link, or holds something that is not ours.
     """
     try:
         if folder.is_symlink():
@@ -116,7 +124,7 @@ def check_folder(folder: Path) -> None:
             return
         if not folder.is_dir():
             raise EmitError(f"{folder}: is a file, expected a folder; choose another name")
-        if any(folder.iterdir()) and _read_manifest(folder) is None:
+        if any(folder.iterdir()) and _read_manifest(folder, kind) is None:
             raise EmitError(
                 f"{folder}: holds files that hwaccel did not write; choose an empty or new folder"
             )

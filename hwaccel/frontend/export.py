@@ -30,6 +30,16 @@ Example: TypeAlias = "NDArray[Any] | torch.Tensor | Sequence[Any] | Mapping[str,
 
 
 def export(model: torch.nn.Module, example: Example) -> Program:
+    """Return what ``exported`` gives as plain data.
+
+    Raises:
+        FrontendError: the example does not fit, or ``torch.export`` cannot trace the model.
+    """
+    modules = tuple(path for path, _ in model.named_modules(remove_duplicate=False))
+    return read(exported(model, example), type(model).__name__, modules)
+
+
+def exported(model: torch.nn.Module, example: Example) -> torch.export.ExportedProgram:
     """Export ``model`` in eval mode and leave it as it was.
 
     ``example`` is one array per input of ``forward``, each with a leading batch axis; only its
@@ -47,11 +57,9 @@ def export(model: torch.nn.Module, example: Example) -> Program:
     args, keywords = ((), made) if isinstance(given, Mapping) else (made, {})
     with _evaluating(model), _quiet(), _plain_attention():
         try:
-            exported = torch.export.export(model, args, keywords)
+            return torch.export.export(model, args, keywords)
         except Exception as error:
             raise _failure(model, inputs, error) from None
-    modules = tuple(path for path, _ in model.named_modules(remove_duplicate=False))
-    return read(exported, type(model).__name__, modules)
 
 
 def check_frames(model: torch.nn.Module, program: Program) -> None:

@@ -43,7 +43,7 @@ def load_model(source: str | Path, weights: Path | None = None) -> torch.nn.Modu
         raise FrontendError(f"{text!r} is no model; {_KINDS}")
     model = _make(text, name, attribute)
     if weights is not None:
-        _load_weights(model, weights)
+        load_state(model, weights)
     return model
 
 
@@ -67,7 +67,12 @@ def _make(text: str, name: str, attribute: str) -> torch.nn.Module:
     return model
 
 
-def _load_weights(model: torch.nn.Module, path: Path) -> None:
+def load_state(model: torch.nn.Module, path: Path) -> None:
+    """Load a state dict, ``.safetensors`` or of ``torch.save``, without unpickling objects.
+
+    Raises:
+        FrontendError: the file cannot be read, or holds the weights of another model.
+    """
     state = _state_dict(path)
     expected = model.state_dict()
     missing, unknown = (

@@ -1,0 +1,74 @@
+"""Commands that work on trained models before they become hardware."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from hwaccel.cli.console import Seed, say, steps
+from hwaccel.errors import HwaccelError
+
+Factory = Annotated[str, typer.Argument(help="package.module:factory of a torch.nn.Module.")]
+Start = Annotated[
+    Path | None,
+    typer.Option("--weights", help="State dict, or a checkpoint folder of an earlier command."),
+]
+DataName = Annotated[
+    str,
+    typer.Option(help="digits, or an .npz file of x_train, y_train, x_test and y_test."),
+]
+Output = Annotated[Path, typer.Option("--output", "-o", help="Checkpoint folder to write.")]
+Epochs = Annotated[int, typer.Option(min=0, help="Passes over the training samples.")]
+Rate = Annotated[float, typer.Option(min=1e-9, help="Highest learning rate of the cycle.")]
+Batch = Annotated[int, typer.Option(min=1, help="Samples per step.")]
+Shift = Annotated[int, typer.Option(min=0, max=8, help="Move images by up to so many pixels.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to ``app``."""
+    for command in (train,):
+        app.command()(command)
+
+
+def _need_torch() -> None:
+    try:
+        import torch  # noqa: F401
+    except ImportError:
+        raise HwaccelError(
+            "torch: is not installed; training needs it: pip install 'hwaccel[torch]'"
+        ) from None
+
+
+def train(
+    model: Factory,
+    output: Output = Path("trained"),
+    weights: Start = None,
+    data: DataName = "digits",
+    epochs: Epochs = 10,
+    rate: Rate = 2e-3,
+    batch: Batch = 128,
+    shift: Shift = 0,
+    seed: Seed = 0,
+) -> None:
+    """Train a model of a factory and write a checkpoint."""
+    _need_torch()
+    import torch
+
+    from hwaccel.compress.checkpoint import check_output, read_checkpoint, write_checkpoint
+    from hwaccel.compress.data import load_data
+    from hwaccel.compress.training import Recipe, evaluate
+
+    check_output(output)
+    samples = load_data(data)
+    torch.manual_seed(seed)
+    start = read_checkpoint(model, weights, samples.example)
+    recipe = Recipe(epochs=epochs, rate=rate, batch=batch, shift=shift, seed=seed)
+    with steps("training") as step:
+        start.train(samples.train, recipe, progress=step)
+    score = evaluate(start.model, samples.test)
+    record: dict[str, Any] = {"command": "train", "data": data, "seed": seed}
+    record |= {"accuracy": score.accuracy, "loss": score.loss, "test_samples": score.count}
+    write_checkpoint(output, start, samples.example, record)
+    say(f"test samples: {score}; written to {output}/")

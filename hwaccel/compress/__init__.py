@@ -1,0 +1,1 @@
+"""Make a trained model smaller before it becomes hardware; every choice is made by the loss."""

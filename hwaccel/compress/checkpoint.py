@@ -1,0 +1,110 @@
+"""Trained models in folders: weights, edits of the structure, a ``.pt2`` to convert."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping
+from contextlib import nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import torch
+from torch import nn
+
+from hwaccel._version import __version__
+from hwaccel.compress.data import Samples
+from hwaccel.compress.edits import Edit, Sparse, apply_all, kept_zeros
+from hwaccel.compress.training import Loss, Progress, Recipe, cross_entropy, train
+from hwaccel.emit.project import CHECKPOINT, check_folder, read_project, write_project
+from hwaccel.errors import ConfigError
+from hwaccel.frontend.export import exported as exported_model
+from hwaccel.frontend.load import load_model, load_state
+
+AnyEdit = Sparse
+_WEIGHTS, _EDITS, _RECORD, _EXPORTED = "weights.pt", "edits.json", "record.json", "model.pt2"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Checkpoint:
+    """A model and the edits that made its structure out of the factory's."""
+
+    model: nn.Module
+    edits: tuple[Edit, ...] = ()
+
+    def train(
+        self,
+        samples: Samples,
+        recipe: Recipe,
+        *,
+        loss: Loss = cross_entropy,
+        progress: Progress | None = None,
+        label: str = "training",
+    ) -> None:
+        """Train the model in place; what was pruned stays zero."""
+        zeros = kept_zeros(self.model) if Sparse() in self.edits else nullcontext()
+        with zeros:
+            train(self.model, samples, recipe, loss=loss, progress=progress, label=label)
+
+    def then(self, model: nn.Module, *edits: Edit) -> Checkpoint:
+        """Return the successor: ``model``, made by ``edits`` on top of those before."""
+        return Checkpoint(model, (*self.edits, *(e for e in edits if e not in self.edits)))
+
+
+def read_checkpoint(source: str, weights: Path | None, example: torch.Tensor) -> Checkpoint:
+    """Return the model of factory ``source``, with ``weights``: a state dict or a checkpoint.
+
+    Raises:
+        HwaccelError: the factory or the weights cannot be read, or do not belong together.
+    """
+    if weights is None or not weights.is_dir():
+        model = load_model(source, weights)
+        if not isinstance(model, nn.Module):
+            raise ConfigError(
+                f"{source}: holds a graph, which is not trained; give package.module:factory"
+            )
+        return Checkpoint(model.eval())
+    model = load_model(source)
+    if not isinstance(model, nn.Module):
+        raise ConfigError(f"{source}: holds its own weights; leave out {weights}")
+    _, files = read_project(weights, CHECKPOINT)
+    try:
+        edits = msgspec.json.decode(files.get(_EDITS, b"[]"), type=list[AnyEdit])
+    except (msgspec.DecodeError, ValueError) as error:
+        raise ConfigError(f"{weights / _EDITS}: {error}; make the checkpoint again") from None
+    model = apply_all(edits, model, example)
+    load_state(model, weights / _WEIGHTS)
+    return Checkpoint(model.eval(), tuple(edits))
+
+
+def check_output(folder: Path) -> None:
+    """Refuse, before any work, a folder that ``write_checkpoint`` must not replace."""
+    check_folder(folder, CHECKPOINT)
+
+
+def write_checkpoint(
+    folder: Path, made: Checkpoint, example: torch.Tensor, record: Mapping[str, Any]
+) -> None:
+    """Write a checkpoint folder, whole or not at all.
+
+    ``weights.pt`` is the state dict, ``edits.json`` the structure, ``record.json`` what was
+    measured, ``model.pt2`` what ``hwaccel convert`` takes.
+
+    Raises:
+        EmitError: the folder is not ours, or cannot be written.
+    """
+    state, program = io.BytesIO(), io.BytesIO()
+    torch.save(made.model.state_dict(), state)
+    torch.export.save(exported_model(made.model, example), program)
+    files: dict[str, str | bytes] = {
+        _WEIGHTS: state.getvalue(),
+        _EDITS: _json(made.edits),
+        _RECORD: _json(record),
+        _EXPORTED: program.getvalue(),
+    }
+    write_project(folder, type(made.model).__name__, __version__, files, CHECKPOINT)
+
+
+def _json(document: object) -> str:
+    return msgspec.json.format(msgspec.json.encode(document), indent=2).decode() + "\n"

@@ -1,0 +1,82 @@
+"""What a model costs as hardware: the schedule's prediction, whole and by layer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+
+from hwaccel.api import Design, convert
+from hwaccel.compress.data import Data
+from hwaccel.config import Config
+from hwaccel.ir.hardware import Area
+from hwaccel.schedule.plan import estimate_area, segment_area
+
+# An ECP5-85F has one multiplier for so many LUTs, and one block RAM (FPGA-DS-02012, table 1.1).
+_LUTS_PER_DSP = 83640 // 156
+_LUTS_PER_RAM = 83640 // 208
+_CALIBRATION = 256
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """Predicted hardware: area is an estimate, cycles are exact.
+
+    ``latency`` is that of the first frame, ``interval`` the cycles between frames.
+    """
+
+    luts: int
+    ffs: int
+    dsps: int
+    rams: int
+    latency: int
+    interval: int
+
+    @property
+    def area(self) -> int:
+        """LUTs, where a multiplier or a block RAM counts as many as a device has for each."""
+        return self.luts + _LUTS_PER_DSP * self.dsps + _LUTS_PER_RAM * self.rams
+
+    @property
+    def work(self) -> int:
+        """Area times cycles per frame: what a frame takes, however it is folded."""
+        return self.area * self.interval
+
+    def __str__(self) -> str:
+        return (
+            f"{self.luts} LUT, {self.ffs} FF, {self.dsps} DSP, {self.rams} RAM, a frame every "
+            f"{self.interval} cycles"
+        )
+
+
+def hardware(model: torch.nn.Module, data: Data, config: Config) -> Design:
+    """Convert ``model`` with formats calibrated on training samples."""
+    return convert(model, data.example, calibration=data.calibration(_CALIBRATION), config=config)
+
+
+def cost_of(design: Design) -> Cost:
+    """Return the predicted cost of a design."""
+    timing = design.plan.timing()
+    return _cost(estimate_area(design.plan), timing.latency, timing.interval)
+
+
+def layer_costs(design: Design) -> dict[str, Cost]:
+    """Return the predicted cost of the segments of every module path, in order.
+
+    A segment of several modules counts for the first. ``interval`` is that of the slowest segment
+    of the path alone, ``latency`` the sum over its segments.
+    """
+    paths = {node.name: node.path for node in design.graph.nodes}
+    areas: dict[str, Area] = {}
+    cycles: dict[str, int] = {}
+    latency: dict[str, int] = {}
+    for segment in design.plan.segments:
+        path = next((paths[name] for name in segment.nodes if paths[name]), "")
+        areas[path] = areas.get(path, Area()) + segment_area(segment, design.plan)
+        cycles[path] = max(cycles.get(path, 0), segment.cycles)
+        latency[path] = latency.get(path, 0) + segment.latency
+    return {path: _cost(area, latency[path], cycles[path]) for path, area in areas.items()}
+
+
+def _cost(area: Area, latency: int, interval: int) -> Cost:
+    return Cost(area.luts, area.ffs, area.dsps, area.rams, latency, interval)
