@@ -1,0 +1,7 @@
+"""TBD."""
+
+from __future__ import annotations
+
+from hwaccel.frontend.onnx_builder import Convert
+
+OPS: dict[str, Convert] = {}
