@@ -1,4 +1,4 @@
-"""Models from outside: ``.pt2`` and ``.onnx`` files, and ``package.module:factory`` with weights."""
+"""Models from outside: ``.pt2`` and ``.onnx`` files, and ``package.module:factory``."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ _READERS = {".pt2": read_pt2, ".onnx": read_onnx}
 def load_model(source: str | Path, weights: Path | None = None) -> torch.nn.Module | Program:
     """Return the model called ``source``, ready for ``trace``.
 
-    A ``.pt2`` or ``.onnx`` file is data and is never run. ``package.module:factory`` is code and is: the
-    factory is a module, or takes no arguments and returns one; the current directory is searched
-    as Python would. ``weights`` is a state dict for it, ``.safetensors`` or of ``torch.save``,
-    read without unpickling objects.
+    A ``.pt2`` or ``.onnx`` file is data and is never run. ``package.module:factory`` is code and
+    is: the factory is a module, or takes no arguments and returns one; the current directory is
+    searched as Python would. ``weights`` is a state dict for it, ``.safetensors`` or of
+    ``torch.save``, read without unpickling objects.
 
     Raises:
         FrontendError: the model or its weights cannot be read; the message names the file.

@@ -304,7 +304,8 @@ class Step:
                 f"input {shown(self.node.inputs[place])!r} has {found.numel()} elements, "
                 f"expected 1; {AGAIN}"
             )
-        return found.reshape(()).item()
+        value: float = found.reshape(()).item()
+        return value
 
     def integers(self, place: int) -> tuple[int, ...]:
         """Return input ``place``, a short constant of integers."""
@@ -347,7 +348,7 @@ class Step:
         value: float = self._typed(name, default, float, "float")
         return value
 
-    def text(self, name: str, default: str) -> str:
+    def text(self, name: str, default: str | None) -> str:
         """Return a string."""
         value: str = self._typed(name, default, str, "string")
         return value
@@ -367,9 +368,13 @@ class Step:
 
     # --- calls ------------------------------------------------------------------------------
 
-    def call(self, target: str, /, *, like: Ref | None = None, **args: Arg) -> Ref:
+    def call(self, target: str, /, **args: Arg) -> Ref:
         """Add the call ``aten.TARGET`` and return its first result."""
-        return self.builder.call(self.node, f"aten.{target}", args, like)[0]
+        return self.builder.call(self.node, f"aten.{target}", args, None)[0]
+
+    def same(self, target: str, x: Ref, /, **args: Arg) -> Ref:
+        """Add a call whose result is like its argument ``self``, which is ``x``."""
+        return self.builder.call(self.node, f"aten.{target}", {"self": x, **args}, x)[0]
 
     def several(self, target: str, /, **args: Arg) -> tuple[Ref, ...]:
         """Add the call ``aten.TARGET`` and return all of its results."""

@@ -108,9 +108,7 @@ def read_file(path: Path) -> OnnxModel:
     try:
         package = importlib.import_module("onnx")
     except ImportError:
-        raise FrontendError(
-            f"{path}: needs the package onnx; pip install 'hwaccel[qat]'"
-        ) from None
+        raise FrontendError(f"{path}: needs the package onnx; pip install 'hwaccel[qat]'") from None
     data = _bytes(path)
     _count(path, data, package.ModelProto.DESCRIPTOR)
     try:

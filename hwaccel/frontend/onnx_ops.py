@@ -75,7 +75,9 @@ def _shrink(s: Step) -> Result:
     lambd, bias = s.real("lambd", 0.5), s.real("bias", 0.0)
     if bias not in (0.0, lambd):
         raise s.refuse(f"bias is {bias:g}, expected 0 or lambd, {lambd:g}; use one of these")
-    return s.call("softshrink.default" if bias else "hardshrink.default", self=s.input(0), lambd=lambd)
+    return s.call(
+        "softshrink.default" if bias else "hardshrink.default", self=s.input(0), lambd=lambd
+    )
 
 
 def _hard_sigmoid(s: Step) -> Result:
@@ -201,7 +203,12 @@ def _gemm(s: Step) -> Result:
         c = s.call("mul.Scalar", self=c, other=beta)
     shape = None if c is None else s.shape(c)
     row = shape is None or math.prod(shape[:-1]) == 1
-    if s.known(a) is None and s.known(b) is not None and row and (c is None or s.known(c) is not None):
+    if (
+        s.known(a) is None
+        and s.known(b) is not None
+        and row
+        and (c is None or s.known(c) is not None)
+    ):
         weight = b if turned else s.call("t.default", self=b)
         if alpha != 1:
             weight = s.call("mul.Scalar", self=weight, other=alpha)
@@ -225,10 +232,7 @@ def _einsum(s: Step) -> Result:
 
 def _axes(s: Step, x: Ref, inputs_since: int) -> tuple[int, ...] | None:
     """Return the axes to reduce over; ``None`` for none at all."""
-    if s.version >= inputs_since and s.has(1):
-        axes = s.integers(1)
-    else:
-        axes = s.sizes("axes", ())
+    axes = s.integers(1) if s.version >= inputs_since and s.has(1) else s.sizes("axes", ())
     if not axes:
         return None if s.integer("noop_with_empty_axes", 0) else tuple(range(s.rank(x)))
     s.integer("noop_with_empty_axes", 0)
@@ -248,7 +252,9 @@ def _sum_of_squares(s: Step) -> Result:
     x = s.input(0)
     axes, keep = _axes(s, x, 18), bool(s.integer("keepdims", 1))
     square = s.call("mul.Tensor", self=x, other=x)
-    return square if axes is None else s.call("sum.dim_IntList", self=square, dim=axes, keepdim=keep)
+    return (
+        square if axes is None else s.call("sum.dim_IntList", self=square, dim=axes, keepdim=keep)
+    )
 
 
 def _place(target: str, s: Step) -> Result:

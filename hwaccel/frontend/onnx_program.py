@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from hwaccel.frontend import onnx_moves, onnx_ops, onnx_windows, qonnx
+from hwaccel.frontend import onnx_moves, onnx_ops, onnx_quant, onnx_resize, onnx_windows, qonnx
 from hwaccel.frontend.onnx_builder import Builder, Convert, Step
 from hwaccel.frontend.onnx_file import read_file
 from hwaccel.frontend.program import Program, shown
@@ -13,10 +13,12 @@ OPS: dict[str, Convert] = {
     **onnx_ops.OPS,
     **onnx_moves.OPS,
     **onnx_windows.OPS,
-    **qonnx.STANDARD,
+    **onnx_resize.OPS,
+    **onnx_quant.OPS,
 }
 # Domains whose operators are those of QONNX, by the tools that write them.
-_QONNX = frozenset(["qonnx.custom_op.general", "onnx.brevitas", "finn.custom_op.general"])
+_QONNX = ("qonnx.custom_op.general", "onnx.brevitas", "finn.custom_op.general")
+_TABLES = {"": OPS, **dict.fromkeys(_QONNX, qonnx.OPS), "com.microsoft": onnx_quant.OPS}
 
 
 def read_onnx(path: Path) -> Program:
@@ -35,7 +37,7 @@ def read_onnx(path: Path) -> Program:
 
 def _conversion(step: Step) -> Convert:
     op, domain = step.node.op, step.node.domain
-    table = qonnx.OPS if domain in _QONNX else OPS if domain == "" else {}
+    table = _TABLES.get(domain, {})
     if op not in table:
         of = f" of {shown(domain)}" if domain else ""
         raise step.refuse(f"operator {shown(op)}{of} is not supported; see docs/how-to/onnx.md")

@@ -1,4 +1,4 @@
-"""Quantizers of QONNX and of ONNX in ATen calls.
+"""Quantizers of QONNX in ATen calls.
 
 A. Pappalardo et al., *QONNX: representing arbitrary-precision quantized neural networks*, 2022.
 Quantizers of constants are computed at once, as executors do in float32. Those of values are
@@ -17,6 +17,8 @@ from hwaccel.frontend.onnx_builder import Convert, Result, Step
 from hwaccel.frontend.program import Ref
 
 _MOST_BITS = 32
+# Ends that nothing reaches.
+_WIDE = (-(1 << 31), (1 << 31) - 1)
 _CALLS = {"HALF_EVEN": "round.default", "FLOOR": "floor.default", "CEIL": "ceil.default"}
 _NAMES = {"ROUND": "HALF_EVEN", "ROUND_TO_ZERO": "DOWN"}
 _MODES = (*_CALLS, "UP", "DOWN", "HALF_UP", "HALF_DOWN")
@@ -70,7 +72,7 @@ def _rounded(s: Step, x: Ref, grid: Grid, call: str) -> Ref:
     if s.known(x) is None and single and call == "round.default" and not bool(grid.zero.any()):
         ends = {"quant_min": grid.lo, "quant_max": grid.hi}
         target = "fake_quantize_per_tensor_affine.default"
-        return s.call(target, like=x, self=x, scale=scale, zero_point=0, **ends)
+        return s.same(target, x, scale=scale, zero_point=0, **ends)
     factor, zero = s.constant(grid.scale), s.constant(grid.zero)
     y = s.call("div.Tensor", self=x, other=factor)
     if bool(grid.zero.any()):
@@ -132,7 +134,7 @@ def _bits(s: Step, place: int) -> int:
     return int(bits)
 
 
-def _mode(s: Step, default: str | None) -> str:
+def _mode(s: Step, default: str) -> str:
     name = s.text("rounding_mode", default).upper()
     name = _NAMES.get(name, name)
     if name not in _MODES:
@@ -164,9 +166,80 @@ def _bipolar_quant(s: Step) -> Result:
     return _bipolar(s, x, scale, torch.zeros_like(scale))
 
 
+def _trunc(s: Step) -> Result:
+    """Drop the last bits: the first version keeps the scale, the second states that of the result.
+
+    The integer is scaled down by ``factor``, a power of two, and rounded.
+    """
+    x, second = s.input(0), s.count > 5
+    scale, zero, bits = _scale(s, 1, x), _zero(s, 2, x), _bits(s, 3)
+    mode = _mode(s, "FLOOR")
+    if second:
+        made, out = _scale(s, 4, x), _bits(s, 5)
+        signed, narrow = bool(s.integer("signed", 1)), bool(s.integer("narrow", 0))
+        factor = torch.exp2(torch.round(torch.log2(made / scale)))
+        lo, hi = ends(out, signed=signed, narrow=narrow)
+    else:
+        factor = torch.exp2(torch.tensor(float(bits - _bits(s, 4))))
+        made, (lo, hi) = scale, _WIDE
+    if bool((factor < 1).any()) or bool((zero % factor).any()):
+        raise s.refuse(
+            "the result has more bits, or the zero point is no multiple of its step; use a zero "
+            "point of 0 and fewer bits"
+        )
+    on_grid = grid(s, x, Grid(scale, zero, *_WIDE), "HALF_EVEN")
+    coarse = Grid(scale * factor, zero / factor, lo, hi)
+    y = _coarser(s, on_grid, coarse, scale, mode)
+    if bool((made != coarse.scale).any()):
+        y = s.call("mul.Tensor", self=y, other=s.constant(made / coarse.scale))
+    if not second and bool(zero.any()):
+        y = s.call("add.Tensor", self=y, other=s.constant((coarse.zero - zero) * scale))
+    return y
+
+
+def _coarser(s: Step, x: Ref, coarse: Grid, step: torch.Tensor, mode: str) -> Ref:
+    """Return what is on a grid of ``step`` already on a coarser one.
+
+    There, rounding down is rounding to nearest of what lies half a coarse step less half a fine
+    one lower, and no tie is left.
+    """
+    if mode in ("FLOOR", "CEIL") and bool((coarse.scale != step).any()):
+        offset = (coarse.scale - step) * (-0.5 if mode == "FLOOR" else 0.5)
+        x = s.call("add.Tensor", self=x, other=s.constant(offset))
+        mode = "HALF_EVEN"
+    return grid(s, x, coarse, mode)
+
+
+def _multi_threshold(s: Step) -> Result:
+    """Count the thresholds that an element has reached."""
+    x, thresholds = s.input(0), s.tensor(1)
+    shape, layout = s.shape(x), s.text("data_layout", "")
+    axis = layout.find("C") if "C" in layout else {3: 2}.get(len(shape), 1) if not layout else 1
+    s.text("out_dtype", "")
+    scale, bias = s.real("out_scale", 1.0), s.real("out_bias", 0.0)
+    if thresholds.dim() != 2 or axis >= len(shape) or thresholds.shape[0] not in (1, shape[axis]):
+        raise s.refuse(
+            f"has thresholds of shape {tuple(thresholds.shape)} for an operand of shape {shape}; "
+            "give one row per channel"
+        )
+    if not 1 <= thresholds.shape[1] < 1 << 8:
+        raise s.refuse(f"has {thresholds.shape[1]} thresholds, expected 1 to 255; use Quant")
+    column = [1] * len(shape)
+    column[axis] = thresholds.shape[0]
+    total: Ref | None = None
+    for limits in thresholds.unbind(1):
+        reached = s.call("ge.Tensor", self=x, other=s.constant(limits.reshape(column)))
+        one = s.call("to.dtype", self=reached, dtype="torch.float32")
+        total = one if total is None else s.call("add.Tensor", self=total, other=one)
+    assert total is not None
+    y = total if scale == 1 else s.call("mul.Scalar", self=total, other=scale)
+    return y if bias == 0 else s.call("add.Scalar", self=y, other=bias)
+
+
 OPS: dict[str, Convert] = {
     "Quant": _quant,
     "IntQuant": _quant,
     "BipolarQuant": _bipolar_quant,
+    "Trunc": _trunc,
+    "MultiThreshold": _multi_threshold,
 }
-STANDARD: dict[str, Convert] = {}

@@ -70,7 +70,11 @@ class Net:
 
     def model(self, *outputs: str, shapes: Sequence[Any] = ()) -> onnx.ModelProto:
         # Executors want shapes of outputs; those of quantizers are not inferred, so none are said.
-        made = [helper.make_tensor_value_info(o, TensorProto.FLOAT, None) for o in outputs]
+        whole = {n for node in self.nodes if node.op_type.startswith("Arg") for n in node.output}
+        kinds = [TensorProto.INT64 if o in whole else TensorProto.FLOAT for o in outputs]
+        made = [
+            helper.make_tensor_value_info(o, k, None) for o, k in zip(outputs, kinds, strict=True)
+        ]
         graph = helper.make_graph(self.nodes, "net", self.inputs, made, self.tensors)
         imports = [helper.make_opsetid(d, v) for d, v in self.domains.items()]
         model = helper.make_model(graph, opset_imports=imports, producer_name="test")
@@ -78,7 +82,9 @@ class Net:
         return model
 
 
-def graph_of(model: onnx.ModelProto, xs: Sequence[np.ndarray], config: Config, folder: Path) -> Graph:
+def graph_of(
+    model: onnx.ModelProto, xs: Sequence[np.ndarray], config: Config, folder: Path
+) -> Graph:
     """Save, load, trace and quantize; the result is verified."""
     path = folder / "net.onnx"
     path.write_bytes(model.SerializeToString())
