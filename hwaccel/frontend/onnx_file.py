@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import importlib
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +24,8 @@ from hwaccel.frontend.program import reason, shown
 _MAX_BYTES = 1 << 29
 _MAX_FIELDS = 1 << 20
 _MAX_RANK = 8
+_MAX_SCOPES = 4096
+_SCOPES = "pkg.torch.onnx.name_scopes"
 AGAIN = "export the model again"
 OLDEST, NEWEST = 9, 28
 # The batch of inputs that leave it open; one frame alone does not show which calls touch it.
@@ -271,7 +274,8 @@ class _Reader:
             if attribute.name in attributes:
                 raise FrontendError(f"{label}: has {shown(attribute.name)} twice; {AGAIN}")
             attributes[attribute.name] = self._attribute(attribute, label)
-        path = module_path(name, node.op_type)
+        scopes = next((p.value for p in node.metadata_props if p.key == _SCOPES), "")
+        path = module_path(name, node.op_type, scopes)
         return OnnxNode(
             node.op_type, domain, tuple(node.input), tuple(node.output), attributes, path, label
         )
@@ -329,12 +333,16 @@ class _Reader:
         return Stored(torch.from_numpy(array.astype(_HELD.get(kind, kind))), kind)
 
 
-def module_path(name: str, op: str) -> str:
+def module_path(name: str, op: str, scopes: str = "") -> str:
     """Return the module that a node belongs to.
 
-    PyTorch names nodes ``/module/submodule/Op_1``, where children of a sequence repeat its name:
+    PyTorch states it, as text of a list that ends with the module and the call in it. Its older
+    exporter names nodes ``/module/submodule/Op_1``, where children of a sequence repeat its name:
     ``/layer1/layer1.0/conv/Conv``. Any other name stands for a module of its own.
     """
+    stated = re.findall(r"'([^']*)'", scopes[:_MAX_SCOPES])
+    if len(stated) > 1:
+        return str(stated[-2])
     parts = [part for part in name.split("/") if part]
     if name.startswith("/") and parts and parts[-1].split("_")[0] == op:
         parts = parts[:-1]

@@ -182,11 +182,8 @@ def _trunc(s: Step) -> Result:
     else:
         factor = torch.exp2(torch.tensor(float(bits - _bits(s, 4))))
         made, (lo, hi) = scale, _WIDE
-    if bool((factor < 1).any()) or bool((zero % factor).any()):
-        raise s.refuse(
-            "the result has more bits, or the zero point is no multiple of its step; use a zero "
-            "point of 0 and fewer bits"
-        )
+    if bool((zero % factor).any()):
+        raise s.refuse("the zero point is no multiple of the result's step; use a zero point of 0")
     on_grid = grid(s, x, Grid(scale, zero, *_WIDE), "HALF_EVEN")
     coarse = Grid(scale * factor, zero / factor, lo, hi)
     y = _coarser(s, on_grid, coarse, scale, mode)
@@ -198,16 +195,17 @@ def _trunc(s: Step) -> Result:
 
 
 def _coarser(s: Step, x: Ref, coarse: Grid, step: torch.Tensor, mode: str) -> Ref:
-    """Return what is on a grid of ``step`` already on a coarser one.
+    """Return what is on a grid of ``step`` already on a coarser one, by powers of two.
 
     There, rounding down is rounding to nearest of what lies half a coarse step less half a fine
-    one lower, and no tie is left.
+    one lower, and no tie is left. On a finer grid nothing is rounded.
     """
-    if mode in ("FLOOR", "CEIL") and bool((coarse.scale != step).any()):
-        offset = (coarse.scale - step) * (-0.5 if mode == "FLOOR" else 0.5)
+    if mode not in ("FLOOR", "CEIL"):
+        return grid(s, x, coarse, mode)
+    offset = (coarse.scale - step).clamp(min=0) * (-0.5 if mode == "FLOOR" else 0.5)
+    if bool(offset.any()):
         x = s.call("add.Tensor", self=x, other=s.constant(offset))
-        mode = "HALF_EVEN"
-    return grid(s, x, coarse, mode)
+    return grid(s, x, coarse, "HALF_EVEN")
 
 
 def _multi_threshold(s: Step) -> Result:

@@ -23,6 +23,8 @@ DOMAIN = "qonnx.custom_op.general"
 class Net:
     """A graph that grows by ``add``; arrays among the operands become tensors of the file."""
 
+    DOMAIN = DOMAIN
+
     def __init__(self, *shape: int | str, opset: int = 17, kind: int = TensorProto.FLOAT) -> None:
         self.inputs = [helper.make_tensor_value_info("x", kind, shape)] if shape else []
         self.x = "x"
@@ -67,6 +69,12 @@ class Net:
         operands = (x, np.float32(scale), np.float32(zero), np.float32(bits))
         attrs = {"signed": signed, "narrow": narrow, "rounding_mode": mode}
         return self.add(op, *operands, domain=domain, **attrs)
+
+    def trunc(self, x: str, scale: Any, zero: Any, *rest: Any, **attrs: Any) -> str:
+        """Drop bits: two further operands in the first version, three in the second."""
+        self.domains[DOMAIN] = len(rest) - 1
+        operands = (np.float32(v) for v in (scale, zero, *rest))
+        return self.add("Trunc", x, *operands, domain=DOMAIN, **{"rounding_mode": "FLOOR", **attrs})
 
     def model(self, *outputs: str, shapes: Sequence[Any] = ()) -> onnx.ModelProto:
         # Executors want shapes of outputs; those of quantizers are not inferred, so none are said.

@@ -11,7 +11,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 import torch
-from onnx import TensorProto, helper, numpy_helper
+from onnx import TensorProto
 
 from hwaccel.config import Config
 from tests.frontend.onnx_tools import Net, by_runtime, graph_of
