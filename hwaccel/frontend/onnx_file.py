@@ -22,7 +22,8 @@ from hwaccel.errors import FrontendError
 from hwaccel.frontend.program import reason, shown
 
 _MAX_BYTES = 1 << 29
-_MAX_FIELDS = 1 << 20
+_MAX_FIELDS = 1 << 18
+_MAX_ELEMENTS = 1 << 26
 _MAX_RANK = 8
 _MAX_SCOPES = 4096
 _SCOPES = "pkg.torch.onnx.name_scopes"
@@ -149,41 +150,52 @@ def _count(path: Path, data: bytes, root: Any) -> None:
     fields, stack = 0, [(root, 0, len(data))]
     while stack:
         message, at, end = stack.pop()
-        known = inside.get(message.full_name)
-        if known is None:
-            known = {f.number: f.message_type for f in message.fields if f.message_type}
-            inside[message.full_name] = known
+        below = inside.get(message.full_name)
+        if below is None:
+            below = {f.number: f.message_type for f in message.fields if f.message_type}
+            inside[message.full_name] = below
         while at < end:
             fields += 1
+            if fields > _MAX_FIELDS:
+                raise FrontendError(
+                    f"{path}: has more than {_MAX_FIELDS} fields, expected a network; {AGAIN}"
+                )
             key, at = _varint(data, at, end)
             wire = key & 7
             if wire == 2:
                 size, at = _varint(data, at, end)
-                below = known.get(key >> 3)
-                if below is not None and at + size <= end:
-                    stack.append((below, at, at + size))
+                if size and at + size <= end and key >> 3 in below:
+                    stack.append((below[key >> 3], at, at + size))
                 at += size
             elif wire == 0:
                 _, at = _varint(data, at, end)
             else:
                 # Fixed sizes; what is neither is damaged, and the parser stops there as well.
                 at += {1: 8, 5: 4}.get(wire, end)
-            if fields > _MAX_FIELDS:
-                raise FrontendError(
-                    f"{path}: has more than {_MAX_FIELDS} fields, expected a network; {AGAIN}"
-                )
 
 
 def _varint(data: bytes, at: int, end: int) -> tuple[int, int]:
-    value = shift = 0
-    while at < end and shift < 70:
-        byte = data[at]
-        at += 1
-        value |= (byte & 127) << shift
+    """Return a number and where it ends; ``end`` where it is damaged."""
+    value = data[at] if at < end else 128
+    if value < 128:
+        return value, at + 1
+    value = 0
+    for place, byte in enumerate(data[at : min(end, at + 10)]):
+        value |= (byte & 127) << 7 * place
         if byte < 128:
-            return value, at
-        shift += 7
+            return value, at + place + 1
     return 0, end
+
+
+def _text(name: str | bytes) -> str:
+    """Return a name; protobuf gives bytes where they are no text."""
+    if not isinstance(name, str):
+        raise ValueError("a name is no text")
+    return name
+
+
+def _domain(name: str | bytes) -> str:
+    return "" if _text(name) == "ai.onnx" else _text(name)
 
 
 class _Reader:
@@ -203,15 +215,16 @@ class _Reader:
         opsets = self._opsets(proto.opset_import)
         tensors: dict[str, Stored] = {}
         for tensor in graph.initializer:
-            if tensor.name in tensors or not tensor.name:
-                raise self.fail(f"names two tensors {shown(tensor.name)!r}; {AGAIN}")
-            tensors[tensor.name] = self._tensor(tensor, f"tensor {shown(tensor.name)}")
+            name = _text(tensor.name)
+            if name in tensors or not name:
+                raise self.fail(f"names two tensors {shown(name)!r}; {AGAIN}")
+            tensors[name] = self._tensor(tensor, f"tensor {shown(name)}")
         inputs = self._inputs([v for v in graph.input if v.name not in tensors])
         nodes = tuple(self._node(place, node) for place, node in enumerate(graph.node))
-        return OnnxModel(inputs, tensors, nodes, tuple(v.name for v in graph.output), opsets)
+        return OnnxModel(inputs, tensors, nodes, tuple(_text(v.name) for v in graph.output), opsets)
 
     def _opsets(self, imports: Sequence[Any]) -> dict[str, int]:
-        opsets = {("" if i.domain == "ai.onnx" else i.domain): int(i.version) for i in imports}
+        opsets = {_domain(i.domain): int(i.version) for i in imports}
         version = opsets.get("", OLDEST)
         if not OLDEST <= version <= NEWEST:
             raise self.fail(
@@ -242,7 +255,7 @@ class _Reader:
 
     def _shape(self, value: Any) -> tuple[int, ...]:
         """Return the shape of an input; an open batch is 0."""
-        name, type = shown(value.name), value.type.tensor_type
+        name, type = shown(_text(value.name)), value.type.tensor_type
         if value.type.WhichOneof("value") != "tensor_type" or not type.HasField("shape"):
             raise self.fail(
                 f"input {name} has no shape, or is no tensor; export it with fixed shapes"
@@ -251,12 +264,14 @@ class _Reader:
         for axis, dim in enumerate(type.shape.dim):
             size = dim.dim_value if dim.WhichOneof("value") == "dim_value" else 0
             if size <= 0 and axis:
-                open_axis = f" ({shown(dim.dim_param)})" if dim.dim_param else ""
+                open_axis = f" ({shown(_text(dim.dim_param))})" if dim.dim_param else ""
                 raise self.fail(
                     f"input {name}: axis {axis} has no fixed length{open_axis}; only the batch, "
                     "axis 0, may be left open"
                 )
             sizes.append(max(0, int(size)))
+        if math.prod(sizes) > _MAX_ELEMENTS:
+            raise self.fail(f"input {name} has the shape {tuple(sizes)}; make it smaller")
         if not 1 <= len(sizes) <= _MAX_RANK:
             raise self.fail(
                 f"input {name} has {len(sizes)} axes, expected the batch and 1 to 3 more; {AGAIN}"
@@ -266,19 +281,19 @@ class _Reader:
     # --- nodes ------------------------------------------------------------------------------
 
     def _node(self, place: int, node: Any) -> OnnxNode:
-        domain = "" if node.domain == "ai.onnx" else node.domain
-        name = node.name or f"{node.op_type}_{place}"
-        label = f"{shown(name)} ({shown(node.op_type)})"
+        op = _text(node.op_type)
+        name = _text(node.name) or f"{op}_{place}"
+        label = f"{shown(name)} ({shown(op)})"
         attributes: dict[str, Attribute] = {}
         for attribute in node.attribute:
-            if attribute.name in attributes:
-                raise FrontendError(f"{label}: has {shown(attribute.name)} twice; {AGAIN}")
-            attributes[attribute.name] = self._attribute(attribute, label)
+            key = _text(attribute.name)
+            if key in attributes:
+                raise FrontendError(f"{label}: has {shown(key)} twice; {AGAIN}")
+            attributes[key] = self._attribute(attribute, f"{label}: {shown(key)}")
         scopes = next((p.value for p in node.metadata_props if p.key == _SCOPES), "")
-        path = module_path(name, node.op_type, scopes)
-        return OnnxNode(
-            node.op_type, domain, tuple(node.input), tuple(node.output), attributes, path, label
-        )
+        path = module_path(name, op, _text(scopes))
+        inputs, outputs = tuple(map(_text, node.input)), tuple(map(_text, node.output))
+        return OnnxNode(op, _domain(node.domain), inputs, outputs, attributes, path, label)
 
     def _attribute(self, a: Any, label: str) -> Attribute:
         kinds = self._onnx.AttributeProto
@@ -289,7 +304,7 @@ class _Reader:
         if a.type == kinds.STRING:
             return str(a.s.decode("utf-8", "replace"))
         if a.type == kinds.TENSOR:
-            return self._tensor(a.t, f"{label}: {shown(a.name)}")
+            return self._tensor(a.t, label)
         if a.type == kinds.INTS:
             return tuple(a.ints)
         if a.type == kinds.FLOATS:

@@ -142,7 +142,9 @@ def _conv_transpose(s: Step) -> Result:
 def _like_torch(s: Step, x: Ref, w: Window, ceil: bool) -> bool | None:
     """Return the ``ceil_mode`` in which PyTorch has the same windows; ``None`` if it has not."""
     sizes, wanted = s.shape(x)[2:], w.count(s.shape(x)[2:], ceil=ceil)
-    if any(2 * b > k for b, k in zip(w.before, w.kernel, strict=True)) or min(wanted) < 1:
+    if min(wanted) < 1:
+        raise s.refuse(f"has windows of {w.kernel}, larger than the padded operand; {AGAIN}")
+    if any(2 * b > k for b, k in zip(w.before, w.kernel, strict=True)):
         return None
     even = Window(w.kernel, w.stride, w.dilation, w.before, w.before)
     return next((c for c in (ceil, not ceil) if even.count(sizes, ceil=c) == wanted), None)
@@ -176,8 +178,8 @@ def _average_pool(s: Step) -> Result:
     counted = bool(s.integer("count_include_pad", 0))
     if max(w.dilation) > 1:
         raise s.refuse("averages windows with gaps; use a convolution")
-    found = _like_torch(s, x, w, ceil) if w.even or not counted else None
-    if found is None:
+    found = _like_torch(s, x, w, ceil)
+    if found is None or (counted and not w.even):
         return _averages(s, x, w, ceil, counted)
     return s.call(
         f"avg_pool{len(w.kernel)}d.default",
@@ -194,8 +196,6 @@ def _averages(s: Step, x: Ref, w: Window, ceil: bool, counted: bool) -> Ref:
     """Pad, add up, and divide every sum by the number of elements that count."""
     sizes = s.shape(x)[2:]
     counts = w.count(sizes, ceil=ceil)
-    if min(counts) < 1:
-        raise s.refuse(f"has windows of {w.kernel}, larger than the padded operand; {AGAIN}")
     divisors, after = torch.ones(()), []
     for a, size in enumerate(sizes):
         end = (counts[a] - 1) * w.stride[a] + w.kernel[a]

@@ -126,7 +126,7 @@ def _fits(s: Step, given: torch.Tensor, x: Ref, name: str) -> None:
 
 def _bits(s: Step, place: int) -> int:
     bits = s.number(place)
-    if bits != round(bits) or not 1 <= bits <= _MOST_BITS:
+    if not 1 <= bits <= _MOST_BITS or bits != int(bits):
         raise s.refuse(
             f"bit width is {bits:g}, expected a whole number from 1 to {_MOST_BITS}; train with "
             "fixed bit widths"

@@ -35,7 +35,7 @@ def weight(net: Net, *shape: int, bits: float = 4, scale=1 / 4, **attrs) -> str:
     return net.quant(normal(*shape), scale, bits=bits, **{"narrow": 1, **attrs})
 
 
-# --- graphs: each function adds nodes behind the input and returns the output ----------------------
+# --- graphs: each function adds nodes behind the input and returns the output --------------------
 
 
 def mlp(net: Net) -> str:
@@ -278,7 +278,7 @@ def test_other_domains_mean_the_same(domain, tmp_path):
 net_domain = Net.DOMAIN
 
 
-# --- what stands in front of a pair of QuantizeLinear and DequantizeLinear -------------------------
+# --- what stands in front of a pair of QuantizeLinear and DequantizeLinear -----------------------
 
 
 def linear_pair(net: Net, x: str, scale: float, zero: int, kind: type) -> str:
