@@ -17,6 +17,7 @@ from torch.export.graph_signature import InputKind, OutputKind, OutputSpec, Tens
 from torch.utils._pytree import tree_flatten, tree_leaves, tree_unflatten
 
 from hwaccel.errors import FrontendError
+from hwaccel.frontend.brevitas_export import frozen, layers_only, uses_brevitas
 from hwaccel.frontend.program import Arg, Call, Constant, Placeholder, Program, Ref, reason, shown
 
 # Fake tensors cost nothing, and a batch of this size shows which calls touch the batch axis.
@@ -45,13 +46,14 @@ def export(model: torch.nn.Module, example: Example) -> Program:
     inputs = tuple(_zeros(array, like) for array in _examples(leaves))
     made = tree_unflatten(inputs, spec)
     args, keywords = ((), made) if isinstance(given, Mapping) else (made, {})
-    with _evaluating(model), _quiet(), _plain_attention():
+    with _evaluating(model), _quiet(), _plain_attention(), frozen(model, args, keywords):
         try:
             exported = torch.export.export(model, args, keywords)
         except Exception as error:
             raise _failure(model, inputs, error) from None
     modules = tuple(path for path, _ in model.named_modules(remove_duplicate=False))
-    return read(exported, type(model).__name__, modules)
+    program = read(exported, type(model).__name__, modules)
+    return layers_only(program) if uses_brevitas(model) else program
 
 
 def check_frames(model: torch.nn.Module, program: Program) -> None:
