@@ -6,8 +6,8 @@ from math import prod
 
 import torch
 
-from hwaccel.frontend.onnx_builder import Convert, Result, Step
 from hwaccel.frontend.onnx_file import AGAIN
+from hwaccel.frontend.onnx_step import Convert, Result, Step
 from hwaccel.frontend.program import Ref
 
 # Numbers that make an axis of ``range`` and ``expand``: more would be no network.

@@ -8,8 +8,8 @@ from functools import partial
 
 import torch
 
-from hwaccel.frontend.onnx_builder import Convert, Result, Step
 from hwaccel.frontend.onnx_file import dtype
+from hwaccel.frontend.onnx_step import Convert, Result, Step
 from hwaccel.frontend.program import Arg, Ref
 
 _FLOATS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from hwaccel.frontend import onnx_moves, onnx_ops, onnx_quant, onnx_resize, onnx_windows, qonnx
-from hwaccel.frontend.onnx_builder import Builder, Convert, Step
+from hwaccel.frontend.onnx_builder import Builder
 from hwaccel.frontend.onnx_file import read_file
+from hwaccel.frontend.onnx_step import Convert, Step
 from hwaccel.frontend.program import Program, shown
 
 OPS: dict[str, Convert] = {

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import torch
 
-from hwaccel.frontend.onnx_builder import Convert, Result, Step
 from hwaccel.frontend.onnx_file import AGAIN, kind
+from hwaccel.frontend.onnx_step import Convert, Result, Step
 from hwaccel.frontend.program import Ref
 from hwaccel.frontend.qonnx import Grid, ends, grid
+from hwaccel.frontend.quantizers import Mode
 
 
 def _parameters(s: Step, x: Ref) -> tuple[torch.Tensor, torch.Tensor]:
@@ -54,7 +55,8 @@ def _quantize(s: Step) -> Result:
     shift = int(zero.reshape(-1)[0])
     if bool((zero != shift).any()):
         raise s.refuse("has zero points that differ between channels; use one for all")
-    q = grid(s, x, Grid(scale, torch.zeros(()), lo - shift, hi - shift), "HALF_EVEN")
+    none = torch.zeros(())
+    q = grid(s, x, Grid(scale, scale, none, none, lo - shift, hi - shift), Mode.HALF_EVEN)
     n = s.call("div.Tensor", self=q, other=s.constant(scale))
     n = s.call("add.Scalar", self=n, other=float(shift)) if shift else n
     s.builder.quantized[n] = q, scale, zero

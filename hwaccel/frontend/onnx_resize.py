@@ -11,9 +11,9 @@ import math
 
 import torch
 
-from hwaccel.frontend.onnx_builder import Convert, Result, Step
 from hwaccel.frontend.onnx_file import AGAIN
 from hwaccel.frontend.onnx_moves import select
+from hwaccel.frontend.onnx_step import Convert, Result, Step
 from hwaccel.frontend.program import Ref
 
 

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 
 import torch
 
-from hwaccel.frontend.onnx_builder import Convert, Result, Step
 from hwaccel.frontend.onnx_file import AGAIN
 from hwaccel.frontend.onnx_moves import padded
+from hwaccel.frontend.onnx_step import Convert, Result, Step
 from hwaccel.frontend.program import Ref
 
 

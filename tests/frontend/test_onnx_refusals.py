@@ -577,8 +577,8 @@ NODES = {
     ),
     "quant-mode": (
         quant(mode="STOCHASTIC"),
-        "Quant_0 (Quant): rounding mode STOCHASTIC is not known; use one of HALF_EVEN, FLOOR, "
-        "CEIL, UP, DOWN, HALF_UP, HALF_DOWN",
+        "Quant_0 (Quant): rounding mode STOCHASTIC is not known; use one of ROUND, HALF_EVEN, "
+        "FLOOR, CEIL, UP, DOWN, ROUND_TO_ZERO, HALF_UP, HALF_DOWN",
     ),
     "quant-computed": (
         computed("Quant", 1, None, np.float32(0), np.float32(8), domain=DOMAIN, signed=1, narrow=0),

@@ -169,17 +169,17 @@ def average_truncated(net: Net) -> str:
     return net.trunc(x, 1 / 8, 0, 8, 6)
 
 
-def trunc(mode: str) -> Callable[[Net], str]:
+def trunc(mode: str, zero: int = 0) -> Callable[[Net], str]:
     def build(net: Net) -> str:
-        return net.trunc(net.quant(net.x, 1 / 8), 1 / 8, 0, 8, 5, rounding_mode=mode)
+        return net.trunc(net.quant(net.x, 1 / 8), 1 / 8, zero, 8, 5, rounding_mode=mode)
 
     return build
 
 
-def trunc_second(mode: str) -> Callable[[Net], str]:
+def trunc_second(mode: str, zero: int = 0) -> Callable[[Net], str]:
     def build(net: Net) -> str:
         x = net.quant(net.x, 1 / 8)
-        return net.trunc(x, 1 / 8, 0, 8, 1 / 2, 4, rounding_mode=mode, signed=1, narrow=1)
+        return net.trunc(x, 1 / 8, zero, 8, 1 / 2, 4, rounding_mode=mode, signed=1, narrow=1)
 
     return build
 
@@ -217,6 +217,51 @@ def weight_mode(mode: str) -> Callable[[Net], str]:
     return build
 
 
+def mode(name: str, **attrs) -> Callable[[Net], str]:
+    """An activation, with bounds that some numbers reach, rounded in one of the ways."""
+
+    def build(net: Net) -> str:
+        x = net.quant(net.x, 1 / 8, bits=5, mode=name, **attrs)
+        x = net.add("MatMul", x, weight(net, 12, 6))
+        return net.quant(x, 1 / 2, bits=5, mode=name, **attrs)
+
+    return build
+
+
+def zero_point(zero: float, name: str = "ROUND", signed: int = 0) -> Callable[[Net], str]:
+    def build(net: Net) -> str:
+        x = net.quant(net.x, 1 / 4, zero, 6, signed=signed, mode=name)
+        x = net.add("Conv", x, weight(net, 4, 3, 2, 2))
+        return net.quant(x, 1 / 2, zero, 5, signed=signed, mode=name)
+
+    return build
+
+
+def channel_scales(net: Net) -> str:
+    x = net.quant(net.x, powers(1, 3, 1, 1), bits=6)
+    x = net.add("Conv", x, weight(net, 4, 3, 3, 3), pads=[1, 1, 1, 1])
+    x = net.quant(net.add("Relu", x), powers(4, 1, 1, seed=1) * 4, bits=4, signed=0)
+    return net.quant(net.add("Conv", x, weight(net, 2, 4, 1, 1)), powers(1, 2, 1, 1), bits=7)
+
+
+def channel_zero_points(net: Net) -> str:
+    zeros = np.float32([3, 4, 6]).reshape(1, 3, 1, 1)
+    return net.quant(net.x, powers(1, 3, 1, 1), zeros, 4, signed=0)
+
+
+def bipolar_scales(net: Net) -> str:
+    x = net.add("BipolarQuant", net.x, powers(1, 3, 1, 1), domain=net.DOMAIN)
+    w = net.add("BipolarQuant", normal(4, 3, 2, 2), powers(4, 1, 1, 1), domain=net.DOMAIN)
+    return net.add("Conv", x, w)
+
+
+def residual_behind_sum(net: Net) -> str:
+    """A sum that is used twice, once as it is."""
+    x = net.quant(net.x, 1 / 8, bits=7)
+    y = net.add("Add", x, net.quant(net.add("Neg", x), 1 / 2, bits=3, mode="FLOOR"))
+    return net.add("Concat", y, net.quant(y, 1.0, bits=4, mode="CEIL"), axis=1)
+
+
 FLAT, IMAGE, ROW = (12,), (3, 6, 6), (3, 9)
 GRAPHS: dict[str, tuple[Callable[[Net], str], tuple[int, ...]]] = {
     "mlp": (mlp, FLAT),
@@ -246,7 +291,19 @@ GRAPHS: dict[str, tuple[Callable[[Net], str], tuple[int, ...]]] = {
     "thresholds": (thresholds, IMAGE),
     "attention": (attention, ROW),
     "int-quant": (alias("IntQuant"), FLAT),
-    **{f"weights-{mode.lower()}": (weight_mode(mode), FLAT) for mode in MODES},
+    **{f"mode-{name.lower()}": (mode(name), FLAT) for name in MODES},
+    **{f"mode-{name.lower()}-unsigned": (mode(name, signed=0), FLAT) for name in MODES},
+    "mode-up-narrow": (mode("UP", narrow=1), FLAT),
+    **{f"zero-{zero}": (zero_point(zero), IMAGE) for zero in (7, 32)},
+    **{f"zero-{name.lower()}": (zero_point(5, name), IMAGE) for name in MODES[2:]},
+    "zero-signed": (zero_point(-3, signed=1), IMAGE),
+    "channel-scales": (channel_scales, IMAGE),
+    "channel-zero-points": (channel_zero_points, IMAGE),
+    "bipolar-scales": (bipolar_scales, IMAGE),
+    "residual-behind-sum": (residual_behind_sum, FLAT),
+    "trunc-zero-point": (trunc("FLOOR", 6), FLAT),
+    "trunc-second-zero-point": (trunc_second("HALF_UP", 4), FLAT),
+    **{f"weights-{name.lower()}": (weight_mode(name), FLAT) for name in MODES},
 }
 
 
