@@ -294,7 +294,7 @@ GRAPHS: dict[str, tuple[Callable[[Net], str], tuple[int, ...]]] = {
     **{f"mode-{name.lower()}": (mode(name), FLAT) for name in MODES},
     **{f"mode-{name.lower()}-unsigned": (mode(name, signed=0), FLAT) for name in MODES},
     "mode-up-narrow": (mode("UP", narrow=1), FLAT),
-    **{f"zero-{zero}": (zero_point(zero), IMAGE) for zero in (7, 32)},
+    **{f"zero-{zero}": (zero_point(zero), IMAGE) for zero in (7, 16)},
     **{f"zero-{name.lower()}": (zero_point(5, name), IMAGE) for name in MODES[2:]},
     "zero-signed": (zero_point(-3, signed=1), IMAGE),
     "channel-scales": (channel_scales, IMAGE),
@@ -319,6 +319,53 @@ def check(build, shape, tmp_path, config: Config | None = None) -> None:
 @pytest.mark.parametrize("name", GRAPHS)
 def test_graph(name, tmp_path):
     check(*GRAPHS[name], tmp_path)
+
+
+# --- scales that are no powers of two: the same steps, in numbers that 20 bits hold -------------
+
+
+def odd_scales(net: Net) -> str:
+    x = net.quant(net.x, 0.0917)
+    x = net.add("Gemm", x, weight(net, 16, 12, scale=0.213), grid(16), transB=1)
+    x = net.quant(net.add("Relu", x), 0.1531, bits=5, signed=0)
+    return net.quant(net.add("MatMul", x, weight(net, 16, 5, scale=0.0719)), 0.3217, bits=6)
+
+
+def odd_channels(net: Net) -> str:
+    scales = np.random.default_rng(3).uniform(0.05, 0.2, (4, 1, 1, 1)).astype(np.float32)
+    x = net.quant(net.x, 0.0917, 3.0, 7, signed=0)
+    x = net.add("Conv", x, weight(net, 4, 3, 3, 3, scale=scales), grid(4), pads=[1, 1, 1, 1])
+    return net.quant(net.add("Relu", x), 0.1531, bits=6, signed=0, mode="FLOOR")
+
+
+def odd_residual(net: Net) -> str:
+    x = net.quant(net.x, 0.0917, bits=7)
+    y = net.quant(net.add("Conv", x, weight(net, 3, 3, 1, 1, scale=0.3)), 0.2113, bits=5)
+    return net.quant(net.add("Add", x, y), 0.3119, bits=5, mode="CEIL")
+
+
+def odd_binary(net: Net) -> str:
+    x = net.add("BipolarQuant", net.x, np.float32(0.7), domain=net.DOMAIN)
+    w = net.add("BipolarQuant", normal(12, 8), np.float32(0.3), domain=net.DOMAIN)
+    return net.quant(net.add("MatMul", x, w), 0.11, bits=5)
+
+
+ODD = {
+    "mlp": (odd_scales, FLAT),
+    "channels": (odd_channels, IMAGE),
+    "residual": (odd_residual, IMAGE),
+    "binary": (odd_binary, FLAT),
+}
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_any_scale(name, tmp_path):
+    build, shape = ODD[name]
+    net = Net(1, *shape)
+    model = net.model(build(net))
+    xs = [frames(*shape, count=20)]
+    (found,), (expected,) = golden(graph_of(model, xs, Config(), tmp_path), xs), by_qonnx(model, xs)
+    np.testing.assert_allclose(found, expected, atol=2.0**-18 * np.abs(expected).max())
 
 
 @pytest.mark.parametrize("domain", ["onnx.brevitas", "finn.custom_op.general"])
