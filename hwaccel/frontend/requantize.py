@@ -202,7 +202,7 @@ class _Stair:
     def line(self, slope: float, shift: int) -> tuple[int, int] | None:
         """Return a multiplier and an offset, in few bits, that rounds down to the stair."""
         scaled = float(np.ldexp(slope, shift))
-        for mult in dict.fromkeys((round(scaled), int(scaled) + 1, int(scaled))):
+        for mult in dict.fromkeys((round(scaled), int(scaled) + 1, int(np.ceil(scaled)) - 1)):
             least = ((self.step << shift) - self.reached * mult).max(initial=_FAR[0])
             most = ((self.next << shift) - self.before * mult).min(initial=_FAR[1]) - 1
             if mult and least <= most:
@@ -215,7 +215,9 @@ _FAR = (-(1 << 61), 1 << 61)
 
 def _stair(op: Quantize, unit: Floats, c: int, type: TensorType) -> _Stair:
     """Return the stair of a channel within reach of ``type``."""
-    n = np.arange(op.lo, op.hi, dtype=np.float64)
+    ends = np.array([type.lo, type.hi]) / unit[c] + op.offset[c]
+    lowest, highest = max(op.lo, np.floor(ends[0]) - 2), min(op.hi, np.ceil(ends[1]) + 2)
+    n = np.arange(lowest, highest, dtype=np.float64)
     place, inclusive = op.mode.thresholds(n)
     exact = np.clip((place - op.offset[c]) * unit[c], type.lo - 2.0, type.hi + 2.0)
     whole = np.rint(exact)
