@@ -14,6 +14,7 @@ import torch
 from torch import nn
 
 from hwaccel._version import __version__
+from hwaccel.compress.channels import KeepChannels
 from hwaccel.compress.data import Samples
 from hwaccel.compress.edits import Edit, Sparse, apply_all, kept_zeros
 from hwaccel.compress.training import Loss, Progress, Recipe, cross_entropy, train
@@ -22,7 +23,7 @@ from hwaccel.errors import ConfigError
 from hwaccel.frontend.export import exported as exported_model
 from hwaccel.frontend.load import load_model, load_state
 
-AnyEdit = Sparse
+AnyEdit = Sparse | KeepChannels
 _WEIGHTS, _EDITS, _RECORD, _EXPORTED = "weights.pt", "edits.json", "record.json", "model.pt2"
 
 
