@@ -39,13 +39,22 @@ class Checkpoint:
         recipe: Recipe,
         *,
         loss: Loss = cross_entropy,
+        targets: torch.Tensor | None = None,
         progress: Progress | None = None,
         label: str = "training",
     ) -> None:
         """Train the model in place; what was pruned stays zero."""
         zeros = kept_zeros(self.model) if Sparse() in self.edits else nullcontext()
         with zeros:
-            train(self.model, samples, recipe, loss=loss, progress=progress, label=label)
+            train(
+                self.model,
+                samples,
+                recipe,
+                loss=loss,
+                targets=targets,
+                progress=progress,
+                label=label,
+            )
 
     def then(self, model: nn.Module, *edits: Edit) -> Checkpoint:
         """Return the successor: ``model``, made by ``edits`` on top of those before."""
