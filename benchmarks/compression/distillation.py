@@ -47,13 +47,13 @@ def main() -> None:
         recipe = Recipe(epochs=args.epochs, rate=5e-3, seed=seed)
         torch.manual_seed(seed)
         start = Checkpoint(student())
-        made, done = distill(start, teacher, few, recipe, teaching)
+        _, done = distill(start, teacher, few, recipe, teaching)
         start.train(few.train, recipe)
         alone.append(evaluate(start.model, data.test).accuracy)
         with_teacher.append(done.after.accuracy)
         print(
-            f"seed {seed}, {len(few.train)} samples, {args.epochs} epochs: alone {alone[-1]:.2f} %, "
-            f"with the teacher {with_teacher[-1]:.2f} %",
+            f"seed {seed}, {len(few.train)} samples, {args.epochs} epochs: alone "
+            f"{alone[-1]:.2f} %, with the teacher {with_teacher[-1]:.2f} %",
             flush=True,
         )
     gains = [b - a for a, b in zip(alone, with_teacher, strict=True)]
