@@ -15,14 +15,17 @@ from torch import nn
 
 from hwaccel._version import __version__
 from hwaccel.compress.data import Samples
+from hwaccel.compress.depthwise import Depthwise
+from hwaccel.compress.drop import DropLayer
 from hwaccel.compress.edits import Edit, Sparse, apply_all, kept_zeros
+from hwaccel.compress.lowrank import LowRank
 from hwaccel.compress.training import Loss, Progress, Recipe, cross_entropy, train
 from hwaccel.emit.project import CHECKPOINT, check_folder, read_project, write_project
 from hwaccel.errors import ConfigError
 from hwaccel.frontend.export import exported as exported_model
 from hwaccel.frontend.load import load_model, load_state
 
-AnyEdit = Sparse
+AnyEdit = Sparse | LowRank | Depthwise | DropLayer
 _WEIGHTS, _EDITS, _RECORD, _EXPORTED = "weights.pt", "edits.json", "record.json", "model.pt2"
 
 
