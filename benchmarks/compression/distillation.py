@@ -33,7 +33,8 @@ def main() -> None:
     parser.add_argument("--train", type=int, default=54000, help="samples for the students")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--temperature", type=float, default=4.0)
-    parser.add_argument("--hard", type=float, default=0.3)
+    parser.add_argument("--rate", type=float, default=1e-2)
+    parser.add_argument("--hard", type=float, default=0.1)
     args = parser.parse_args()
     torch.set_num_threads(1)
     data = load_data(args.mnist)
@@ -44,7 +45,7 @@ def main() -> None:
     few, teaching = data.reduced(args.train), Teaching(args.temperature, args.hard)
     alone, with_teacher = [], []
     for seed in range(args.seeds):
-        recipe = Recipe(epochs=args.epochs, rate=5e-3, seed=seed)
+        recipe = Recipe(epochs=args.epochs, rate=args.rate, seed=seed)
         torch.manual_seed(seed)
         start = Checkpoint(student())
         _, done = distill(start, teacher, few, recipe, teaching)
