@@ -26,12 +26,6 @@ Batch = Annotated[int, typer.Option(min=1, help="Samples per step.")]
 Shift = Annotated[int, typer.Option(min=0, max=8, help="Move images by up to so many pixels.")]
 
 
-def register(app: typer.Typer) -> None:
-    """Add the commands to ``app``."""
-    for command in (train,):
-        app.command()(command)
-
-
 def _need_torch() -> None:
     try:
         import torch  # noqa: F401

@@ -18,11 +18,6 @@ if TYPE_CHECKING:
     from hwaccel.compress.prune import PruneRecord
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command to ``app``."""
-    app.command()(prune)
-
-
 def prune(
     model: Factory,
     output: Output = Path("pruned"),
