@@ -70,8 +70,9 @@ def _fold(layer: Any, norm: Any) -> None:
 def _depthwise(norm: Any) -> nn.Module:
     factor, offset = _line(norm)
     channels = len(factor)
-    made = nn.Conv2d(channels, channels, 1, groups=channels)
+    made: Any = nn.Conv2d(channels, channels, 1, groups=channels)
     with torch.no_grad():
         made.weight.copy_(factor.reshape(-1, 1, 1, 1))
-        made.bias.copy_(offset)  # type: ignore[union-attr]
-    return made
+        made.bias.copy_(offset)
+    module: nn.Module = made
+    return module

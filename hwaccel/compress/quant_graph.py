@@ -52,7 +52,7 @@ def _traced(model: nn.Module, example: torch.Tensor) -> fx.GraphModule:
     name, training = type(model).__name__, model.training
     model.eval()
     try:
-        traced = fx.GraphModule(model, _Tracer().trace(model), name)
+        traced = fx.GraphModule(model, fx.Tracer().trace(model), name)
         fx.passes.shape_prop.ShapeProp(traced).propagate(example)
     except Exception as error:
         first = (str(error).strip() or type(error).__name__).splitlines()[0]
@@ -63,10 +63,6 @@ def _traced(model: nn.Module, example: torch.Tensor) -> fx.GraphModule:
     finally:
         model.train(training)
     return traced
-
-
-class _Tracer(fx.Tracer):
-    """Takes layers of ``torch.nn`` whole, whatever they are subclassed by."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -292,8 +288,8 @@ _PAIRS = frozenset(
     for table in (FUNCTIONS, METHODS)
     for target, kind in table.items()
     if kind in (Kind.SUM, Kind.PRODUCT)
-    and getattr(target, "__name__", target).strip("_") in ("add", "iadd", "sub", "isub", "mul", "imul")
-)  # fmt: skip
+    and getattr(target, "__name__", target).strip("_") in "add iadd sub isub mul imul".split()
+)
 
 
 def _check_names(traced: nn.Module, edit: Quantized, names: dict[str, set[str]]) -> None:

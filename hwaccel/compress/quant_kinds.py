@@ -86,10 +86,12 @@ METHODS: dict[str, Kind] = {
 
 # Their results are never negative.
 UNSIGNED: frozenset[Any] = frozenset(
-    (nn.Sigmoid, nn.Hardsigmoid, nn.Softplus, nn.ReLU6, torch.sigmoid, functional.sigmoid)
-    + (functional.hardsigmoid, functional.softplus, functional.relu6, "sigmoid")
-)
+    (
+        nn.Sigmoid, nn.Hardsigmoid, nn.Softplus, nn.ReLU6, torch.sigmoid, functional.sigmoid,
+        functional.hardsigmoid, functional.softplus, functional.relu6, "sigmoid",
+    )
+)  # fmt: skip
 # Results of these may be negative whatever the operands are.
 DIFFERENCES: frozenset[Any] = frozenset(
-    (operator.sub, operator.isub, torch.sub, "sub", "sub_")
-)  # fmt: skip
+    (operator.sub, operator.isub, torch.sub, "sub", "sub_"),
+)

@@ -38,7 +38,7 @@ class Quantized(Edit, frozen=True, kw_only=True):
     weight_bits: Bits = 8
     activation_bits: Bits = 8
     input: str = "u8.8"
-    layers: dict[str, LayerBits] = {}
+    layers: dict[str, LayerBits] = msgspec.field(default_factory=dict)
     learned: bool = False
 
     def __post_init__(self) -> None:

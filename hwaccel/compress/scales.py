@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import numpy as np
 import torch
-from torch import fx, nn
+from torch import nn
 
 from hwaccel.compress import quant_layers
 from hwaccel.compress.quant_graph import INPUT, plain
@@ -18,15 +20,23 @@ from hwaccel.fxp import FixedType
 
 # Values of an activation that a scale is chosen by.
 _SAMPLE = 1 << 16
+# Called with path, module and input of a layer of weights before its scales are chosen.
 Before = Callable[[str, nn.Module, torch.Tensor], None]
+# Called with path, module and output of such a layer afterwards; may return another output.
+After = Callable[[str, nn.Module, torch.Tensor], torch.Tensor | None]
 
 
-def calibrate(model: nn.Module, x: torch.Tensor, before: Before | None = None) -> None:
+def calibrate(
+    model: nn.Module,
+    x: torch.Tensor,
+    *,
+    before: Before | None = None,
+    after: After | None = None,
+) -> None:
     """Set every scale but that of the input; ``x`` are typical inputs.
 
     One pass is enough: each quantizer is set as its first values arrive, so that those behind see
-    what it makes of them. ``before`` is called with each layer of weights and its inputs, whose
-    weights it may change before their scales are chosen.
+    what it makes of them. ``before`` and ``after`` may change the weights and the bias of a layer.
 
     Raises:
         ConfigError: there is no input, or a value is not finite.
@@ -35,29 +45,44 @@ def calibrate(model: nn.Module, x: torch.Tensor, before: Before | None = None) -
         raise ConfigError("calibration: holds no inputs; give at least one")
     if not bool(torch.isfinite(x).all()):
         raise ConfigError("calibration: holds a number that is not finite; remove it")
-    with torch.no_grad():
-        _Calibration(model, before).run(x)
+    with torch.no_grad(), _hooked(model, before, after):
+        model(x)
 
 
-class _Calibration(fx.Interpreter):
-    def __init__(self, model: nn.Module, before: Before | None) -> None:
-        assert isinstance(model, fx.GraphModule)
-        super().__init__(model)
-        self._before = before
-        self._done: set[str] = {INPUT}
+@contextmanager
+def _hooked(model: nn.Module, before: Before | None, after: After | None) -> Iterator[None]:
+    done: set[str] = set()
+    corrected: set[str] = set()
 
-    def call_module(self, target: Any, args: Any, kwargs: Any) -> Any:
-        """Set the scales of a module that is called for the first time, then call it."""
-        module = self.module.get_submodule(target)
-        if target not in self._done:
-            self._done.add(target)
-            if quant_layers.is_weighted(module):
-                if self._before is not None:
-                    self._before(target, module, args[0])
-                scale_weights(module)
-            elif quant_layers.is_quantizer(module):
-                _scale_values(target, module, plain(args[0]))
-        return super().call_module(target, args, kwargs)
+    def enter(path: str, module: nn.Module, args: tuple[Any, ...]) -> None:
+        if path in done:
+            return
+        done.add(path)
+        if quant_layers.is_quantizer(module):
+            _scale_values(path, module, plain(args[0]))
+            return
+        if before is not None:
+            before(path, module, plain(args[0]))
+        scale_weights(module)
+
+    def leave(path: str, module: nn.Module, _: Any, output: torch.Tensor) -> torch.Tensor | None:
+        if after is None or path in corrected or quant_layers.is_quantizer(module):
+            return None
+        corrected.add(path)
+        return after(path, module, output)
+
+    hooks = []
+    for path, module in model.named_modules():
+        if path != INPUT and (
+            quant_layers.is_quantizer(module) or quant_layers.is_weighted(module)
+        ):
+            hooks.append(module.register_forward_pre_hook(partial(enter, path)))
+            hooks.append(module.register_forward_hook(partial(leave, path)))
+    try:
+        yield
+    finally:
+        for hook in hooks:
+            hook.remove()
 
 
 def scale_weights(layer: nn.Module) -> None:
