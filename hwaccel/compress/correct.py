@@ -23,6 +23,8 @@ from hwaccel.compress import quant_layers
 from hwaccel.compress.scales import calibrate, scale_weights
 
 _ROUNDS = 6
+# What rounds in a layer, besides its bias, which has the grid of the inputs and cannot alone.
+_ROUNDING = ("weight_quant", "act_quant")
 
 
 def calibrate_corrected(model: nn.Module, x: torch.Tensor) -> None:
@@ -133,12 +135,17 @@ def _float_means(model: nn.Module, x: torch.Tensor) -> dict[str, torch.Tensor]:
 
 
 @contextmanager
-def unrounded(model: nn.Module) -> Iterator[None]:
-    """Let the model compute with real numbers while this context lasts."""
+def unrounded(model: nn.Module, but: nn.Module | None = None) -> Iterator[None]:
+    """Let the model compute with real numbers while this context lasts.
+
+    The weights, or the values, of layer ``but`` are rounded all the same.
+    """
     switches = {"disable_quant": True, "return_quant_tensor": False}
+    rounding: Any = () if but is None else [getattr(but, name, None) for name in _ROUNDING]
     before = [
         (module, name, vars(module)[name])
         for module in model.modules()
+        if not any(module is one for one in rounding)
         for name in switches.keys() & vars(module).keys()
     ]
     for module, name, _ in before:
