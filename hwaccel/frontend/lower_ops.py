@@ -14,6 +14,7 @@ from hwaccel.frontend import (
     indices,
     moments,
     piecewise,
+    requantize,
     softmax,
 )
 from hwaccel.frontend.floatgraph import (
@@ -167,6 +168,7 @@ LOWER: dict[type[FloatOp], Lower] = {
     **compare.LOWER,
     **extrema.LOWER,
     **piecewise.LOWER,
+    **requantize.LOWER,
     Dense: _dense,
     Conv2d: _conv2d,
     Affine: _affine,

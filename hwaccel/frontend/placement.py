@@ -4,8 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from hwaccel.frontend.floatgraph import Clip, FakeQuant, FloatGraph, FloatNode, Relu, Role
+from hwaccel.frontend.floatgraph import (
+    Clip,
+    FakeQuant,
+    FloatGraph,
+    FloatNode,
+    FloatOp,
+    Relu,
+    Role,
+)
 from hwaccel.frontend.indices import index_inputs
+from hwaccel.frontend.quantizers import Quantize
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +88,7 @@ class _Flow:
         return reader.op.role is Role.KEEP and self._rectified[reader.name]
 
     def _reader_fracs(self, reader: FloatNode) -> set[int]:
-        if isinstance(reader.op, FakeQuant):
+        if isinstance(reader.op, FakeQuant | Quantize):
             return {reader.op.frac}
         ends = reader.op.role in (Role.MULTIPLY, Role.TABLE, Role.COMPARE)
         return set() if ends else self._fracs[reader.name]
@@ -107,8 +116,15 @@ class _Flow:
         stated = {}
         for value in self._graph.inputs:
             ops = [reader.op for reader in self._consumers[value.name]]
-            quants = [op for op in ops if isinstance(op, FakeQuant)]
+            quants = [op for op in map(_stated, ops) if op is not None]
             formats = {(op.frac, op.lo, op.hi) for op in quants}
             if len(formats) == 1 and len(quants) == len(ops) and value.name not in self._outputs:
                 stated[value.name] = quants[0]
         return stated
+
+
+def _stated(op: FloatOp) -> FakeQuant | None:
+    """Return the format that ``op`` states for an input."""
+    if isinstance(op, Quantize):
+        return op.stated()
+    return op if isinstance(op, FakeQuant) else None

@@ -17,6 +17,7 @@ from hwaccel.frontend.lower import Lowering
 from hwaccel.frontend.lower_ops import LOWER
 from hwaccel.frontend.placement import place
 from hwaccel.frontend.program import shown
+from hwaccel.frontend.scales import factor_scales
 from hwaccel.frontend.spelled import recognize
 from hwaccel.ir import Graph
 
@@ -39,6 +40,7 @@ def quantize(
     """
     config = config or Config()
     graph = fuse_functions(fold_batchnorm(cancel_moves(recognize(graph))))
+    graph = factor_scales(graph)
     _check_layers(graph, config)
     _check_inputs(graph)
     data = batches(graph, calibration)
