@@ -156,8 +156,8 @@ def search(
     first = walk.attempt(edit)
     if not first.within:
         raise ConfigError(
-            f"search: the most bits already lose more than the bound allows ({first.score}; before: "
-            f"{walk.before}); use more bits, a wider bound, or training"
+            "search: the most bits already lose more than the bound allows "
+            f"({first.score}; before: {walk.before}); use more bits, a wider bound, or training"
         )
     config = config or Config()
     found = sensitivity(start, data, edit, config, progress=progress)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 from torch import fx, nn
+from torch.nn import functional
 
 from hwaccel.compress import quant_layers
 from hwaccel.compress.edits import replace_layer, weighted
@@ -69,12 +70,14 @@ def _traced(model: nn.Module, example: torch.Tensor) -> fx.GraphModule:
 class _Value:
     """What is known of a traced value.
 
-    ``names`` are those by which a quantizer behind it may be called in an edit.
+    ``names`` are those by which a quantizer behind it may be called in an edit; ``source`` is the
+    quantizer whose steps it counts in, if it is one.
     """
 
     quantized: bool
     signed: bool
     names: tuple[str, ...] = ()
+    source: str = ""
 
 
 class _Rewriter:
@@ -124,7 +127,7 @@ class _Rewriter:
         elif kind is Kind.RECTIFY:
             self._rectify(node, operands[0])
         elif kind is Kind.KEEP:
-            self._known[node] = _Value(known[0].quantized, signed, names)
+            self._known[node] = replace(known[0], names=names)
         elif kind in (Kind.TABLE, Kind.PRODUCT):
             self._replace(node, {n: self._as_plain(self._as_quantized(n)) for n in operands})
             never = kind is Kind.TABLE and what in UNSIGNED
@@ -134,9 +137,11 @@ class _Rewriter:
                 self._requantize(node)
         else:
             self._replace(node, {n: self._as_plain(n) for n in operands})
-            rectified = kind is Kind.CLIP and (what in UNSIGNED)
+            signed = signed and not (kind is Kind.CLIP and what in UNSIGNED)
             names = names if kind in (Kind.MOVE, Kind.CLIP) else (self._path(node),)
-            self._known[node] = _Value(False, signed and not rectified, names)
+            sources = {v.source for v in known}
+            moved = kind is Kind.MOVE and len(sources) == 1
+            self._known[node] = _Value(False, signed, names, sources.pop() if moved else "")
 
     def _kind(self, node: fx.Node) -> tuple[Any, Kind]:
         """Return what tells the calls apart, and the kind.
@@ -155,7 +160,8 @@ class _Rewriter:
             what = node.target
             kind = FUNCTIONS.get(what) if callable(what) else METHODS.get(what)
             name = what if isinstance(what, str) else what.__name__
-        if kind is None:
+        fills = what is functional.pad and (len(node.args) > 3 or "value" in node.kwargs)
+        if kind is None or fills:
             raise self._refuse(node, f"{name} is not quantized")
         return what, kind
 
@@ -179,18 +185,19 @@ class _Rewriter:
         quant_layers.set_format(quantizer, fixed)
         made = self._insert(node, INPUT, quantizer, node)
         quant_layers.frozen(quantizer)
-        self._known[node] = self._known[made] = _Value(True, fixed.signed)
+        self._known[node] = self._known[made] = _Value(True, fixed.signed, (), INPUT)
         node.replace_all_uses_with(made, lambda user: user is not made)
 
     def _layer(self, node: fx.Node, x: fx.Node) -> None:
         path = str(node.target)
+        layer = self._modules[path]
+        if path in self._taken:  # what arrives has another scale, and so has the bias
+            node.target = path = self._free(path)
+        self._taken.add(path)
         self._replace(node, {x: self._as_quantized(x)})
         self._known[node] = _Value(False, True, (path,))
         self.names["weight_bits"].add(path)
-        if path in self._taken:
-            return
-        self._taken.add(path)
-        made = quant_layers.quantized_layer(self._modules[path], self._edit.weights_of(path))
+        made = quant_layers.quantized_layer(layer, self._edit.weights_of(path))
         self._learn(made)
         replace_layer(self._traced, path, made)
 
@@ -203,7 +210,7 @@ class _Rewriter:
         made = self._insert(node, path, quant_layers.rectifier(bits), x)
         node.replace_all_uses_with(made)
         self._graph.erase_node(node)
-        self._known[made] = _Value(True, False, (path,))
+        self._known[made] = _Value(True, False, (path,), path)
         self.names["activation_bits"].update(names)
 
     def _as_quantized(self, x: fx.Node) -> fx.Node:
@@ -221,11 +228,16 @@ class _Rewriter:
 
     def _identity(self, x: fx.Node) -> fx.Node:
         known = self._known[x]
+        if known.source:  # once more by the same quantizer, which changes nothing
+            with self._graph.inserting_after(x):
+                made = self._graph.call_module(known.source, (x,))
+            self._known[made] = replace(known, quantized=True)
+            return made
         path = self._free(f"{self._path(x)}_quant")
         names = (path, *known.names)
         quantizer = quant_layers.identity(self._edit.activations_of(*names), signed=known.signed)
         made = self._insert(x, path, quantizer, x)
-        self._known[made] = _Value(True, known.signed, (path,))
+        self._known[made] = _Value(True, known.signed, (path,), path)
         self.names["activation_bits"].update(names)
         return made
 
@@ -236,8 +248,7 @@ class _Rewriter:
         if x not in self._plain:
             with self._graph.inserting_after(x):
                 self._plain[x] = self._graph.call_function(plain, (x,))
-            known = self._known[x]
-            self._known[self._plain[x]] = _Value(False, known.signed, known.names)
+            self._known[self._plain[x]] = replace(self._known[x], quantized=False)
         return self._plain[x]
 
     # --- the graph --------------------------------------------------------------------------
