@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from hwaccel.cli.console import Seed, say, steps
+from hwaccel.cli.quantize import quantize
 from hwaccel.errors import HwaccelError
 
 Factory = Annotated[str, typer.Argument(help="package.module:factory of a torch.nn.Module.")]
@@ -28,11 +29,12 @@ Shift = Annotated[int, typer.Option(min=0, max=8, help="Move images by up to so 
 
 def register(app: typer.Typer) -> None:
     """Add the commands to ``app``."""
-    for command in (train,):
+    for command in (train, quantize):
         app.command()(command)
 
 
-def _need_torch() -> None:
+def need_torch() -> None:
+    """Say in one line what to install where there is no torch."""
     try:
         import torch  # noqa: F401
     except ImportError:
@@ -53,7 +55,7 @@ def train(
     seed: Seed = 0,
 ) -> None:
     """Train a model of a factory and write a checkpoint."""
-    _need_torch()
+    need_torch()
     import torch
 
     from hwaccel.compress.checkpoint import check_output, read_checkpoint, write_checkpoint

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
 import msgspec
@@ -80,6 +81,28 @@ _DEFAULT = LayerBits()
 def _check_bits(name: str, bits: int | None) -> None:
     if bits is not None and not 2 <= bits <= MAX_BITS:
         raise ConfigError(f"{name} is {bits}; use 2 to {MAX_BITS} bits")
+
+
+def parse_layers(texts: Sequence[str]) -> dict[str, LayerBits]:
+    """Return the bits in texts like ``conv1=6/4``, ``conv1=6`` and ``relu1=/4``.
+
+    Raises:
+        ConfigError: a text is none of these, or names a layer again.
+    """
+    made: dict[str, LayerBits] = {}
+    for text in texts:
+        found = _LAYER.fullmatch(text)
+        if found is None or found[1] in made or not (found[2] or found[3]):
+            raise ConfigError(
+                f"--layer {text}: expected PATH=WEIGHTS/ACTIVATIONS with at least one of them, "
+                "like conv1=6/4, conv1=6 or relu1=/4, and every layer once"
+            )
+        bits = [int(part) if part else None for part in (found[2], found[3])]
+        made[found[1]] = LayerBits(weight_bits=bits[0], activation_bits=bits[1])
+    return made
+
+
+_LAYER = re.compile(r"([^=\s]+)=([0-9]{0,3})(?:/([0-9]{1,3}))?")
 
 
 def changed(edit: Quantized, layers: Mapping[str, LayerBits]) -> Quantized:
