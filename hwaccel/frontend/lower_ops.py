@@ -7,6 +7,7 @@ import numpy as np
 from hwaccel import ops
 from hwaccel.errors import FrontendError
 from hwaccel.frontend import (
+    absorb,
     compare,
     contract,
     embedding,
@@ -169,6 +170,7 @@ LOWER: dict[type[FloatOp], Lower] = {
     **extrema.LOWER,
     **piecewise.LOWER,
     **requantize.LOWER,
+    **absorb.LOWER,
     Dense: _dense,
     Conv2d: _conv2d,
     Affine: _affine,

@@ -138,6 +138,11 @@ class Quantize(FloatOp):
         """Fraction bits of an operand whose last bit is no coarser than any ``scale``."""
         return int(np.ceil(-np.log2(self.scale.min())))
 
+    @property
+    def dyadic(self) -> bool:
+        """Tell whether results change at multiples of powers of two only."""
+        return bool(is_power(self.scale).all()) and not (self.offset % 1).any()
+
     def plain(self) -> FakeQuant | None:
         """Return what this is if it only rounds half to even, by a power of two."""
         steps = np.unique(np.concatenate([self.scale, self.step]))

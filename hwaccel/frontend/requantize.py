@@ -35,6 +35,8 @@ class Rescale(FloatOp):
 
     kind: ClassVar[str] = "rescale"
     role: ClassVar[Role] = Role.SUM
+    activates: ClassVar[bool] = True
+    wide: ClassVar[bool] = True
 
     ratio: Floats
     bits: int

@@ -45,7 +45,7 @@ def units(weight: Floats) -> Units | None:
             return None
         made.append(found)
     ints = np.stack([i for i, _ in made])
-    return _made(weight, ints, np.array([unit for _, unit in made]))
+    return _made(weight, ints, np.concatenate([unit for _, unit in made]))
 
 
 def _made(weight: Floats, ints: Ints, unit: Floats) -> Units:
