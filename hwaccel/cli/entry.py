@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from hwaccel import __version__
-from hwaccel.cli import compress, design, distill, profile, prune, shrink
+from hwaccel.cli import compress, design, distill, profile, prune, quantize, shrink
 from hwaccel.cli.console import err, printable, say
 from hwaccel.errors import HwaccelError
 
@@ -42,7 +42,14 @@ def _root(
 
 _COMMANDS = (
     *(design.convert, design.sim, design.csim, design.synth, design.report, design.gpu),
-    *(compress.train, profile.profile, prune.prune, distill.distill, shrink.shrink),
+    *(
+        compress.train,
+        profile.profile,
+        prune.prune,
+        quantize.quantize,
+        distill.distill,
+        shrink.shrink,
+    ),
     design.doctor,
 )
 for _command in _COMMANDS:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.table import Table
 
-from hwaccel.cli.compress import Batch, DataName, Factory, Output, Rate, Shift, Start, _need_torch
+from hwaccel.cli.compress import Batch, DataName, Factory, Output, Rate, Shift, Start, need_torch
 from hwaccel.cli.console import Seed, out, printable, say, steps
 from hwaccel.config import Config, override, read_config
 
@@ -59,7 +59,7 @@ def prune(
     ] = None,
 ) -> None:
     """Prune a trained model, with training in between, and write a checkpoint."""
-    _need_torch()
+    need_torch()
     import torch
 
     from hwaccel.compress.bound import Bound
