@@ -15,6 +15,8 @@ from hwaccel.errors import FrontendError
 from hwaccel.frontend.export import export
 from hwaccel.frontend.program import Call, Program, Ref
 
+# What mixes inputs, even where it keeps the shape.
+_MIXERS = ("aten.linear.default", "aten.matmul.default", "aten.mm.default", "aten.addmm.default")
 _RESHAPES = ("aten.view.default", "aten.reshape.default", "aten.flatten.using_ints")
 
 
@@ -69,5 +71,5 @@ def _area(program: Program, made: dict[str, Call], reader: Call) -> int:
         if source.name not in made:
             return 1
         reader = made[source.name]
-        if len(reader.shapes[0]) != 2:
+        if reader.shapes[0] != have or reader.target in _MIXERS:
             return 1
