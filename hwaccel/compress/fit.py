@@ -42,6 +42,8 @@ from hwaccel.config import Config
 from hwaccel.errors import ConfigError, HwaccelError
 
 _HALF = 0.5
+# Rungs of channels to begin with; neighbours of good points have the others.
+_WIDTHS = (0, 2, 3)
 # Samples of a short lesson.
 _FEW = 8192
 
@@ -163,7 +165,7 @@ class _Search:
         """Train the ``count`` most promising points that just fit."""
         fitting = [
             point
-            for channels in range(len(CHANNELS))
+            for channels in _WIDTHS
             for bits in range(1, len(BITS))
             if (point := self._densest(Point(channels, 0, bits, bits), fits)) is not None
         ]
@@ -171,16 +173,16 @@ class _Search:
             self._train(point)
 
     def _densest(self, point: Point, fits: Callable[[Cost], bool]) -> Point | None:
-        """Return the point with the fewest zeros that fits, from many zeros to few."""
-        found = None
-        for rung in range(len(SPARSITY) - 1, -1, -1):
-            tried = msgspec.structs.replace(point, sparsity=rung)
+        """Return the point with the fewest zeros that fits, by bisection; more zeros cost less."""
+        found, low, high = None, 0, len(SPARSITY)
+        while low < high:
+            middle = (low + high) // 2
+            tried = msgspec.structs.replace(point, sparsity=middle)
             cost = self._cost(tried)
-            if cost is None:
-                continue
-            if not fits(cost):
-                break
-            found = tried
+            if cost is not None and fits(cost):
+                found, high = tried, middle
+            else:
+                low = middle + 1
         return found
 
     def best(self) -> Found | None:
