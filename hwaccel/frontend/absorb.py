@@ -1,8 +1,8 @@
 """What quantizers take over from the ops in front of them.
 
-A bias goes into the offset of the multiplication that a quantizer of another scale needs anyway, where
-it has all bits that matter. A relu becomes the lower limit of the clip. A function becomes a table
-whose entries are quantized: rounded once, like the model does it.
+A bias goes into the offset of the multiplication that a quantizer of another scale needs anyway,
+where it has all bits that matter. A relu becomes the lower limit of the clip. A function becomes a
+table whose entries are quantized: rounded once, like the model does it.
 """
 
 from __future__ import annotations
@@ -157,9 +157,8 @@ class _Absorber:
         if maker is None or type(maker.op) is not Function:
             return
         if isinstance(quantizer, Quantize):
-            arrays = (quantizer.scale, quantizer.step, quantizer.offset, quantizer.back)
             back = quantizer.back[0]
-            if any(len(a) > 1 for a in arrays):
+            if any(len(a) > 1 for a in quantizer.arrays):
                 return
             finer = int(back % 1 != 0)
             frac = round(float(-np.log2(quantizer.step[0]))) + finer

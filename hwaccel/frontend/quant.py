@@ -20,6 +20,7 @@ from hwaccel.frontend.placement import place
 from hwaccel.frontend.program import shown
 from hwaccel.frontend.scales import factor_scales
 from hwaccel.frontend.spelled import recognize
+from hwaccel.frontend.spelled_quantizers import recognize_quantizers
 from hwaccel.ir import Graph
 
 
@@ -40,6 +41,7 @@ def quantize(
         FrontendError: the calibration data does not fit the model, or numbers run out of range.
     """
     config = config or Config()
+    graph = recognize_quantizers(cancel_moves(graph))
     graph = fuse_functions(fold_batchnorm(cancel_moves(recognize(graph))))
     graph = absorb(factor_scales(graph))
     _check_layers(graph, config)
