@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 
 from hwaccel.config import Config
 from hwaccel.errors import ConfigError, FrontendError
-from hwaccel.frontend.absorb import absorb
+from hwaccel.frontend.absorb import absorb, before_moves
 from hwaccel.frontend.batchnorm import fold_batchnorm
 from hwaccel.frontend.calibrate import Progress, batches, calibrate, pooled
 from hwaccel.frontend.floatgraph import FloatGraph, Role
@@ -43,7 +43,7 @@ def quantize(
     config = config or Config()
     graph = recognize_quantizers(cancel_moves(graph))
     graph = fuse_functions(fold_batchnorm(cancel_moves(recognize(graph))))
-    graph = absorb(factor_scales(graph))
+    graph = absorb(factor_scales(before_moves(graph)))
     _check_layers(graph, config)
     _check_inputs(graph)
     data = batches(graph, calibration)
