@@ -237,7 +237,7 @@ GRAPHS: tuple[Callable[[Family], Made], ...] = (
 )
 
 
-# --- graphs of a family of their own -------------------------------------------------
+# --- graphs of a family of their own --------------------------------------------------------------
 
 
 def binary() -> Made:
@@ -313,7 +313,7 @@ def attention() -> Made:
     return _Attention(), (4, 8)
 
 
-# --- what all tests do with them -------------------------------------------------
+# --- what all tests do with them ------------------------------------------------------------------
 
 
 def trained(made: Made, seed: int = 0) -> tuple[nn.Module, Shape]:

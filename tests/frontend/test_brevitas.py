@@ -150,7 +150,7 @@ def test_sixteen_bits():
     assert np.array_equal(design.golden(xs), zoo.said(model, xs))
 
 
-# --- the model itself ---------------------------------------------------------------------
+# --- the model itself -----------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("returns", [True, False])
@@ -192,7 +192,7 @@ def test_shared_quantizers():
     assert np.array_equal(design.golden(xs), zoo.said(model, xs))
 
 
-# --- hardware ---------------------------------------------------------------------
+# --- hardware -------------------------------------------------------------------------------------
 
 
 @pytest.mark.rtl
@@ -225,7 +225,7 @@ def test_compiled(family):
         assert np.array_equal(dequantize(found, frac=frac), want)
 
 
-# --- refusals ---------------------------------------------------------------------
+# --- refusals -------------------------------------------------------------------------------------
 
 
 class _Quant(nn.Module):

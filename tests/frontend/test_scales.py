@@ -141,7 +141,7 @@ def test_torch_rounds_like_that(mode):
         assert (rounded(mode, Fraction(at)) > k) == inclusive
 
 
-# --- weights ------------------------------------------------------------------------------------------
+# --- weights --------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("bits", [2, 3, 4, 8, 12, 16])
@@ -173,10 +173,10 @@ def test_few_different_weights():
     made = units(weight.astype(np.float64))
     assert made is not None
     assert made.bits == 2
-    assert units(np.zeros((2, 3))).bits == 1
+    assert units(np.zeros((2, 3))).bits == 2
 
 
-# --- graphs -------------------------------------------------------------------------------------------
+# --- graphs ---------------------------------------------------------------------------------------
 
 
 def fake(x, scale, lo=-128, hi=127, zero=0):
@@ -254,20 +254,21 @@ def test_channels_by_powers_of_two_go_into_weights():
         return fake(functional.linear(x, fake(m.one.weight, 2.0**-6)), 2.0**-5)
 
     torch.manual_seed(0)
-    error, graph = apart(Lambda(forward, one=nn.Linear(4, 5)), (4,))
+    error, _ = apart(Lambda(forward, one=nn.Linear(4, 5)), (4,))
     assert error.max() == 0
     assert Rescale not in kinds(Lambda(forward, one=nn.Linear(4, 5)), (4,))
 
 
 def test_sums_of_other_scales():
     def forward(m, x):
-        a, b = fake(x, 0.019), fake(2 * x, 0.033)
-        return fake(a + b, 0.041), fake(a - 3 * b, 0.1), fake(torch.maximum(a, b), 0.02)
+        # Numbers with few common multiples, or sums would lie on thresholds.
+        a, b = fake(x, 0.0191234), fake(2 * x, 0.0331777)
+        return fake(a + b, 0.0412), fake(a - 3 * b, 0.1017), fake(torch.maximum(a, b), 0.0207)
 
     xs = [frames(9)]
     graph = convert(Lambda(forward), xs, CONFIG)
     for got, want, step in zip(
-        golden(graph, xs), answers(Lambda(forward), xs), (0.041, 0.1, 0.02), strict=True
+        golden(graph, xs), answers(Lambda(forward), xs), (0.0412, 0.1017, 0.0207), strict=True
     ):
         # Twenty bits of a factor can turn a rounding next to a threshold.
         error = np.abs(got - want)
@@ -298,14 +299,14 @@ def test_concatenation_of_other_scales():
     assert error.max() < 1e-6
     one = nn.Linear(12, 4)
     error, _ = apart(Lambda(layer, one=one), (6,))
-    assert error.max() <= 0.033 / 32 * float(one.weight.abs().sum(1).max())
+    assert error.max() <= 0.033 / 32 * float(one.weight.detach().abs().sum(1).max())
 
 
 def test_averages_of_odd_windows():
     def forward(m, x):
         return fake(functional.avg_pool2d(fake(x, 0.021), 3), 0.013)
 
-    error, graph = apart(Lambda(forward), (2, 6, 6))
+    error, _ = apart(Lambda(forward), (2, 6, 6))
     assert error.max() < 1e-6
 
 
@@ -349,10 +350,10 @@ def test_biases_of_floats_round_as_they_should():
     assert graph.types()[dense.name].frac == 12
 
 
-# --- zero points and rounding modes -------------------------------------------------------------------
+# --- zero points and rounding modes ---------------------------------------------------------------
 
 
-@pytest.mark.parametrize("zero", [-3, 0, 5, 8])
+@pytest.mark.parametrize("zero", [0, 3, 5, 8])
 @pytest.mark.parametrize("scale", [0.25, 0.0371])
 def test_zero_points(zero, scale):
     def behind(m, x):
@@ -451,7 +452,7 @@ def test_float_graph_of_a_power_of_two():
     assert (node.op.frac, node.op.lo, node.op.hi) == (2, -4, 11)
 
 
-# --- inputs and hardware ------------------------------------------------------------------------------
+# --- inputs and hardware --------------------------------------------------------------------------
 
 
 def test_inputs_have_eight_bits_more_than_their_quantizer():
