@@ -6,7 +6,9 @@ read, as in the tests of the same functions of PyTorch.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,6 +16,8 @@ import torch
 from onnx import TensorProto
 
 from hwaccel.config import Config
+from hwaccel.frontend import qonnx
+from hwaccel.frontend.onnx_program import OPS
 from tests.frontend.onnx_tools import Net, by_runtime, graph_of
 from tests.frontend.tools import EXACT, frames, golden
 
@@ -385,3 +389,10 @@ def test_opset(name, tmp_path):
 def test_softmax_before_opset_13_spans_all_axes_behind_the_first(tmp_path):
     check(add("Softmax", axis=1), (2, 3), tmp_path, opset=11, exact=False)
     check(add("LogSoftmax"), (2, 3), tmp_path, opset=11, exact=False)
+
+
+def test_the_page_lists_every_operator():
+    page = (Path(__file__).parents[2] / "docs" / "how-to" / "onnx.md").read_text("utf-8")
+    rows = [line for line in page.splitlines() if line.startswith("|")]
+    listed = {name for row in rows for name in re.findall(r"`([A-Z][A-Za-z0-9]+)`", row)}
+    assert listed == {*OPS, *qonnx.OPS}
