@@ -59,7 +59,17 @@ def pieces() -> nn.Module:
     return Lambda(forward)
 
 
+def recurrent(kind: str, **options):
+    def make() -> nn.Module:
+        layer = getattr(nn, kind)(5, 4, batch_first=True, **options)
+        return Lambda(lambda m, x: m.layer(x)[0], layer=layer)
+
+    return make
+
+
 MODELS = {
+    "lstm": (recurrent("LSTM"), (3, 5)),
+    "gru": (recurrent("GRU", bidirectional=True), (3, 5)),
     "residual": (residual, (3, 6, 6)),
     "flattened": (flattened, (3, 6, 6)),
     "mobile": (
