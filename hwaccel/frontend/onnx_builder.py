@@ -35,6 +35,8 @@ from hwaccel.frontend.program import (
 _MAX_ELEMENTS = 1 << 26
 _MAX_WORK = 1 << 31
 _PRODUCTS = frozenset(["matmul", "mm", "bmm"])
+# Calls that only look at their operand in another way.
+_FREE = frozenset(["alias", "expand", "permute", "reshape", "select", "squeeze", "t", "unsqueeze"])
 _ORDINALS = ("first", "second", "third")
 
 
@@ -157,6 +159,8 @@ class Builder:
         return arg
 
     def _work(self, call: Call) -> int:
+        if short(call.target) in _FREE:
+            return 0
         operands = [self.meta(Ref(n)) for arg in call.args.values() for n in references(arg)]
         work: int = 8 * (sum(map(prod, call.shapes)) + sum(t.numel() for t in operands))
         if short(call.target) in _PRODUCTS:

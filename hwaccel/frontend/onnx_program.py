@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from hwaccel.frontend import onnx_moves, onnx_ops, onnx_quant, onnx_resize, onnx_windows, qonnx
+from hwaccel.frontend import (
+    onnx_moves,
+    onnx_ops,
+    onnx_quant,
+    onnx_recurrent,
+    onnx_resize,
+    onnx_windows,
+    qonnx,
+)
 from hwaccel.frontend.onnx_builder import Builder
 from hwaccel.frontend.onnx_file import read_file
 from hwaccel.frontend.onnx_step import Convert, Step
@@ -15,6 +23,7 @@ OPS: dict[str, Convert] = {
     **onnx_moves.OPS,
     **onnx_windows.OPS,
     **onnx_resize.OPS,
+    **onnx_recurrent.OPS,
     **onnx_quant.OPS,
 }
 # Domains whose operators are those of QONNX, by the tools that write them.
