@@ -9,18 +9,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.table import Table
 
-from hwaccel.cli.compress import Batch, DataName, Factory, Output, Rate, Shift, Start, _need_torch
+from hwaccel.cli.compress import Batch, DataName, Factory, Output, Rate, Shift, Start, need_torch
 from hwaccel.cli.console import Seed, out, printable, say, steps
 from hwaccel.config import Config, override, read_config
 
 if TYPE_CHECKING:
     from hwaccel.compress.cost import Cost
     from hwaccel.compress.prune import PruneRecord
-
-
-def register(app: typer.Typer) -> None:
-    """Add the command to ``app``."""
-    app.command()(prune)
 
 
 def prune(
@@ -64,7 +59,7 @@ def prune(
     ] = None,
 ) -> None:
     """Prune a trained model, with training in between, and write a checkpoint."""
-    _need_torch()
+    need_torch()
     import torch
 
     from hwaccel.compress.bound import Bound

@@ -16,14 +16,18 @@ from torch import nn
 from hwaccel._version import __version__
 from hwaccel.compress.channels import KeepChannels
 from hwaccel.compress.data import Samples
+from hwaccel.compress.depthwise import Depthwise
+from hwaccel.compress.drop import DropLayer
 from hwaccel.compress.edits import Edit, Sparse, apply_all, kept_zeros
+from hwaccel.compress.lowrank import LowRank
+from hwaccel.compress.quantized import Quantized
 from hwaccel.compress.training import Loss, Progress, Recipe, cross_entropy, train
 from hwaccel.emit.project import CHECKPOINT, check_folder, read_project, write_project
 from hwaccel.errors import ConfigError
 from hwaccel.frontend.export import exported as exported_model
 from hwaccel.frontend.load import load_model, load_state
 
-AnyEdit = Sparse | KeepChannels
+AnyEdit = Sparse | KeepChannels | LowRank | Depthwise | DropLayer | Quantized
 _WEIGHTS, _EDITS, _RECORD, _EXPORTED = "weights.pt", "edits.json", "record.json", "model.pt2"
 
 
@@ -40,13 +44,22 @@ class Checkpoint:
         recipe: Recipe,
         *,
         loss: Loss = cross_entropy,
+        targets: torch.Tensor | None = None,
         progress: Progress | None = None,
         label: str = "training",
     ) -> None:
         """Train the model in place; what was pruned stays zero."""
         zeros = kept_zeros(self.model) if Sparse() in self.edits else nullcontext()
         with zeros:
-            train(self.model, samples, recipe, loss=loss, progress=progress, label=label)
+            train(
+                self.model,
+                samples,
+                recipe,
+                loss=loss,
+                targets=targets,
+                progress=progress,
+                label=label,
+            )
 
     def then(self, model: nn.Module, *edits: Edit) -> Checkpoint:
         """Return the successor: ``model``, made by ``edits`` on top of those before."""

@@ -17,7 +17,10 @@ from hwaccel.report.results import load_results
 from tests.cli.models import Fork, Inputs, mlp
 from tests.cli.tools import MODELS, content, done, run, spawn
 
-COMMANDS = ("convert", "sim", "csim", "synth", "report", "gpu", "doctor")
+COMMANDS = (
+    *("convert", "sim", "csim", "synth", "report", "gpu", "doctor"),
+    *("train", "profile", "distill", "shrink", "simplify"),
+)
 FRAMES = ("--frames", "3")
 sim_tools = pytest.mark.skipif(
     tools.find("iverilog") is None or tools.find("verilator") is None,
