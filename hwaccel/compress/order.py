@@ -15,8 +15,7 @@ from hwaccel.errors import FrontendError
 from hwaccel.frontend.export import export
 from hwaccel.frontend.program import Call, Program, Ref
 
-# What mixes inputs, even where it keeps the shape.
-_MIXERS = ("aten.linear.default", "aten.matmul.default", "aten.mm.default", "aten.addmm.default")
+_MIXING = ("aten.linear.default", "aten.matmul.default", "aten.mm.default", "aten.addmm.default")
 _RESHAPES = ("aten.view.default", "aten.reshape.default", "aten.flatten.using_ints")
 
 
@@ -60,7 +59,7 @@ def areas(model: nn.Module, example: torch.Tensor) -> dict[str, int]:
 
 
 def _area(program: Program, made: dict[str, Call], reader: Call) -> int:
-    """Go back to the flattening of an image, through whatever keeps the shape."""
+    """Go back to the flattening of an image, through whatever works element by element."""
     shapes = {value.name: value.shape for value in program.inputs}
     shapes |= {n: s for c in program.calls for n, s in zip(c.results, c.shapes, strict=True)}
     while True:
@@ -68,8 +67,7 @@ def _area(program: Program, made: dict[str, Call], reader: Call) -> int:
         have = shapes.get(source.name, ())
         if reader.target in _RESHAPES and len(have) > 2 and len(reader.shapes[0]) == 2:
             return prod(have[2:])
-        if source.name not in made:
+        call = made.get(source.name)
+        if call is None or len(have) != 2 or call.target in _MIXING:
             return 1
-        reader = made[source.name]
-        if reader.shapes[0] != have or reader.target in _MIXERS:
-            return 1
+        reader = call

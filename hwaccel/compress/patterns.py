@@ -76,7 +76,7 @@ class Few(Pattern):
         """The smallest weights of every group, of the whole layer, are one unit."""
         _check_divides(path, self, self.of, order.channels, "inputs side by side")
         groups = order.positions.reshape(-1, self.of)
-        rank = weight.detach().flatten()[groups].abs().argsort(1, stable=True)
+        rank = weight.detach().flatten()[groups].abs().argsort(dim=1, stable=True)
         return groups.gather(1, rank[:, : self.of - self.kept]).reshape(1, -1)
 
     @property
@@ -123,6 +123,6 @@ def parse_pattern(text: str) -> Pattern:
 def _check_divides(path: str, pattern: Pattern, part: int, count: int, what: str) -> None:
     if count % part:
         raise ConfigError(
-            f"{path}: pattern {pattern} does not divide {count} {what}; leave the layer out with "
-            "--skip, or choose another pattern"
+            f"{path}: {what}: {count}, which {part} of pattern {pattern} does not divide; leave "
+            f"the layer out with --skip {path}, or choose another pattern"
         )

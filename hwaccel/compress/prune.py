@@ -157,11 +157,17 @@ def prune(
     for path in goal.skip:
         layer_of(start.model, path)
     config = config or Config(style=goal.pattern.style)
+    if not weighted(start.model):
+        raise _nothing(start.model, goal)
     base = evaluate(start.model, data.valid, loss=loss)
     run = _Run(start, data, goal, _way(start.model, data, goal, loss), loss, say, base)
+    units = run.way(start.model)
+    if not units:
+        raise _nothing(start.model, goal)
     say("hardware before")
     design = hardware(start.model, data, config)
-    run.prepare(design)
+    if goal.scope == "sensitivity":
+        run.allocate(units, design)
     made = run.to_sparsity() if run.target is not None else run.to_bound()
     say("hardware after")
     after = hardware(made.model, data, config)
@@ -180,6 +186,13 @@ def prune(
         curves=run.curves,
     )
     return Pruned(made, record)
+
+
+def _nothing(model: nn.Module, goal: Goal) -> ConfigError:
+    return ConfigError(
+        f"{type(model).__name__}: no layer can be pruned, pattern {goal.pattern}; layers need "
+        "weights, and channels readers that take them one by one"
+    )
 
 
 def _way(model: nn.Module, data: Data, goal: Goal, loss: Loss) -> Way:
@@ -210,16 +223,8 @@ class _Run:
         fixed = isinstance(self.goal.pattern, Few) and not self.goal.bound.limits
         return 1.0 if fixed else self.goal.sparsity
 
-    def prepare(self, design: Design) -> None:
-        """Look at what may go, and at what each layer costs if that decides."""
-        units = self.way(self.start.model)
-        if not units:
-            raise ConfigError(
-                f"{type(self.start.model).__name__}: no layer can be pruned to "
-                f"{self.goal.pattern}; give a model whose layers have weights, and skip fewer"
-            )
-        if self.goal.scope != "sensitivity":
-            return
+    def allocate(self, units: Sequence[Units], design: Design) -> None:
+        """Let the loss of each layer alone, and its hardware, decide who gives."""
         few = self.data.valid.first(_CURVE_SAMPLES)
         self.curves = sensitivity(self.start, units, few, self.loss, progress=self.say)
         weights = {path: layer.weight.numel() for path, layer in weighted(self.start.model)}

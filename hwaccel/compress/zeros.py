@@ -55,7 +55,7 @@ def magnitude(energies: torch.Tensor) -> torch.Tensor:
     order = energies.argsort(stable=True)
     rest = energies[order].flip(0).cumsum(0).flip(0)
     scores = torch.empty_like(energies)
-    scores[order] = energies[order] / rest.clamp_min(1e-300)
+    scores[order] = energies[order] / rest.clamp_min(torch.finfo(rest.dtype).tiny)
     return scores
 
 
