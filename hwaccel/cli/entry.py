@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from hwaccel import __version__
-from hwaccel.cli import compress, design, distill, profile, shrink
+from hwaccel.cli import compress, design, distill, profile, shrink, simplify
 from hwaccel.cli.console import err, printable, say
 from hwaccel.errors import HwaccelError
 
@@ -45,6 +45,7 @@ compress.register(app)
 app.command()(profile.profile)
 app.command()(distill.distill)
 app.command()(shrink.shrink)
+app.command()(simplify.simplify)
 
 
 def main() -> None:
