@@ -26,13 +26,8 @@ Batch = Annotated[int, typer.Option(min=1, help="Samples per step.")]
 Shift = Annotated[int, typer.Option(min=0, max=8, help="Move images by up to so many pixels.")]
 
 
-def register(app: typer.Typer) -> None:
-    """Add the commands to ``app``."""
-    for command in (train,):
-        app.command()(command)
-
-
-def _need_torch() -> None:
+def need_torch() -> None:
+    """Say in one line what to install where there is no torch."""
     try:
         import torch  # noqa: F401
     except ImportError:
@@ -53,7 +48,7 @@ def train(
     seed: Seed = 0,
 ) -> None:
     """Train a model of a factory and write a checkpoint."""
-    _need_torch()
+    need_torch()
     import torch
 
     from hwaccel.compress.checkpoint import check_output, read_checkpoint, write_checkpoint

@@ -16,7 +16,7 @@ from hwaccel.cli.compress import (
     Rate,
     Shift,
     Start,
-    _need_torch,
+    need_torch,
 )
 from hwaccel.cli.console import Seed, say, steps
 
@@ -45,7 +45,7 @@ def distill(
     seed: Seed = 0,
 ) -> None:
     """Train a small model on the outputs of a large one and write a checkpoint."""
-    _need_torch()
+    need_torch()
     import torch
 
     from hwaccel.compress.checkpoint import check_output, read_checkpoint, write_checkpoint

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from hwaccel import __version__
-from hwaccel.cli import compress, design, distill, profile, shrink, simplify
+from hwaccel.cli import compress, design, distill, profile, prune, quantize, shrink, simplify
 from hwaccel.cli.console import err, printable, say
 from hwaccel.errors import HwaccelError
 
@@ -40,12 +40,21 @@ def _root(
     """PyTorch to bit-exact, placed-and-routed hardware."""
 
 
-design.register(app)
-compress.register(app)
-app.command()(profile.profile)
-app.command()(distill.distill)
-app.command()(shrink.shrink)
-app.command()(simplify.simplify)
+_COMMANDS = (
+    *(design.convert, design.sim, design.csim, design.synth, design.report, design.gpu),
+    *(
+        compress.train,
+        profile.profile,
+        prune.prune,
+        quantize.quantize,
+        distill.distill,
+        shrink.shrink,
+        simplify.simplify,
+    ),
+    design.doctor,
+)
+for _command in _COMMANDS:
+    app.command()(_command)
 
 
 def main() -> None:

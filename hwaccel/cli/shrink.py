@@ -16,7 +16,7 @@ from hwaccel.cli.compress import (
     Output,
     Rate,
     Start,
-    _need_torch,
+    need_torch,
 )
 from hwaccel.cli.console import Seed, out, printable, say, steps
 from hwaccel.config import Config, read_config
@@ -54,7 +54,7 @@ def shrink(
     config: Hardware = None,
 ) -> None:
     """Replace the costliest layers by cheaper ones, as far as the loss allows."""
-    _need_torch()
+    need_torch()
     import torch
 
     from hwaccel.compress.bound import Bound

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.table import Table
 
-from hwaccel.cli.compress import Batch, DataName, Factory, Output, Rate, Start, _need_torch
+from hwaccel.cli.compress import Batch, DataName, Factory, Output, Rate, Start, need_torch
 from hwaccel.cli.console import Seed, out, printable, say, steps
 from hwaccel.cli.shrink import Drop, Hardware
 from hwaccel.config import Config, read_config
@@ -35,7 +35,7 @@ def simplify(
     config: Hardware = None,
 ) -> None:
     """Show what exact rewrites save, and make operations cheaper as far as the loss allows."""
-    _need_torch()
+    need_torch()
     import torch
 
     from hwaccel.compress.bound import Bound

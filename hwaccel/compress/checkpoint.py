@@ -21,6 +21,7 @@ from hwaccel.compress.depthwise import Depthwise
 from hwaccel.compress.drop import DropLayer
 from hwaccel.compress.edits import Edit, Sparse, apply_all, kept_zeros
 from hwaccel.compress.lowrank import LowRank
+from hwaccel.compress.quantized import Quantized
 from hwaccel.compress.training import Loss, Progress, Recipe, cross_entropy, train
 from hwaccel.emit.project import CHECKPOINT, check_folder, read_project, write_project
 from hwaccel.errors import ConfigError
@@ -28,7 +29,15 @@ from hwaccel.frontend.export import exported as exported_model
 from hwaccel.frontend.load import load_model, load_state
 
 AnyEdit = (
-    Sparse | KeepChannels | LowRank | Depthwise | DropLayer | Simpler | CoarseTable | ShiftPool
+    Sparse
+    | KeepChannels
+    | LowRank
+    | Depthwise
+    | DropLayer
+    | Simpler
+    | CoarseTable
+    | ShiftPool
+    | Quantized
 )
 _WEIGHTS, _EDITS, _RECORD, _EXPORTED = "weights.pt", "edits.json", "record.json", "model.pt2"
 

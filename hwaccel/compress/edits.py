@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from functools import partial
 
 import msgspec
 import torch
 from torch import nn
-from torch.nn.utils import prune
 
 from hwaccel.errors import ConfigError
 
@@ -75,18 +75,22 @@ def weighted(model: nn.Module) -> list[tuple[str, nn.Module]]:
 
 @contextmanager
 def kept_zeros(model: nn.Module) -> Iterator[None]:
-    """While this context lasts, weights that are zero at its start stay zero.
+    """While this context lasts, training leaves weights zero that are zero at its start.
 
-    ``torch.nn.utils.prune`` holds the masks; at the end they are made permanent.
+    Their gradient is, so no optimizer that begins in this context moves them. Nothing is put in
+    the place of a weight, from which a Brevitas layer would make its quantizer anew.
     """
-    held = []
+    hooks = []
     for _, layer in weighted(model):
-        mask = layer.weight != 0
-        if not bool(mask.all()):
-            prune.custom_from_mask(layer, "weight", mask)
-            held.append(layer)
+        mask = layer.weight.detach() != 0
+        if layer.weight.requires_grad and not bool(mask.all()):
+            hooks.append(layer.weight.register_hook(partial(_masked, mask)))
     try:
         yield
     finally:
-        for layer in held:
-            prune.remove(layer, "weight")
+        for hook in hooks:
+            hook.remove()
+
+
+def _masked(mask: torch.Tensor, gradient: torch.Tensor) -> torch.Tensor:
+    return gradient * mask.to(gradient.device)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Literal, get_args
+from typing import Literal, cast, get_args
 
 from torch import nn
 
@@ -50,8 +50,7 @@ class Goal:
     skip: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        if self.scope not in get_args(Scope):
-            raise ConfigError(f"scope {self.scope!r}: is none of {', '.join(get_args(Scope))}")
+        checked_scope(self.scope)
         if self.rounds < 1:
             raise ConfigError(f"rounds {self.rounds}: expected at least 1")
         fixed = isinstance(self.pattern, Few)
@@ -69,6 +68,18 @@ class Goal:
             )
         if not 0 <= self.sparsity < 1:
             raise ConfigError(f"sparsity {self.sparsity:g}: expected at least 0 and less than 1")
+
+
+def checked_scope(text: str) -> Scope:
+    """Return ``text`` as a scope.
+
+    Raises:
+        ConfigError: it is none.
+    """
+    found = next((scope for scope in get_args(Scope) if scope == text), None)
+    if found is None:
+        raise ConfigError(f"scope {text!r}: is none of {', '.join(get_args(Scope))}")
+    return cast(Scope, found)
 
 
 @dataclass(frozen=True, slots=True)

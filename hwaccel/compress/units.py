@@ -50,7 +50,7 @@ def without(start: Checkpoint, units: Sequence[Units], amounts: Mapping[str, int
     edits = [
         u.remove(model, lowest(u.scores, amounts[u.path])) for u in units if amounts.get(u.path)
     ]
-    return start.then(model, *edits)
+    return start.then(model, *dict.fromkeys(edits))
 
 
 def share_of(units: Sequence[Units]) -> float:

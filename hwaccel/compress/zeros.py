@@ -41,7 +41,22 @@ class Zeros:
             # One decision for the layer; what it loses, of what it has, compares layers.
             lost = weight[positions].square().sum(1) / weight.square().sum().clamp_min(1e-30)
             return Units(path, lost, positions.shape[1], (path,), remove, least=0)
-        return Units(path, weight[positions].abs().mean(1), positions.shape[1], (path,), remove)
+        scores = magnitude(weight[positions].square().sum(1))
+        return Units(path, scores, positions.shape[1], (path,), remove)
+
+
+def magnitude(energies: torch.Tensor) -> torch.Tensor:
+    """Return scores in the order of ``energies`` that compare layers, whatever their scale.
+
+    The energy of a unit over that of all units not below it: what the layer loses of its output
+    when the unit goes next (LAMP; J. Lee et al., *Layer-Adaptive Sparsity for the Magnitude-Based
+    Pruning*, ICLR 2021). Batch normalization makes the scale itself mean nothing.
+    """
+    order = energies.argsort(stable=True)
+    rest = energies[order].flip(0).cumsum(0).flip(0)
+    scores = torch.empty_like(energies)
+    scores[order] = energies[order] / rest.clamp_min(1e-300)
+    return scores
 
 
 def _remove(path: str, positions: torch.Tensor, model: nn.Module, gone: torch.Tensor) -> Edit:

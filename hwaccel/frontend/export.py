@@ -17,6 +17,7 @@ from torch.export.graph_signature import InputKind, OutputKind, OutputSpec, Tens
 from torch.utils._pytree import tree_flatten, tree_leaves, tree_unflatten
 
 from hwaccel.errors import FrontendError
+from hwaccel.frontend.brevitas_export import frozen, layers_only, uses_brevitas
 from hwaccel.frontend.program import Arg, Call, Constant, Placeholder, Program, Ref, reason, shown
 
 # Fake tensors cost nothing, and a batch of this size shows which calls touch the batch axis.
@@ -36,7 +37,8 @@ def export(model: torch.nn.Module, example: Example) -> Program:
         FrontendError: the example does not fit, or ``torch.export`` cannot trace the model.
     """
     modules = tuple(path for path, _ in model.named_modules(remove_duplicate=False))
-    return read(exported(model, example), type(model).__name__, modules)
+    program = read(exported(model, example), type(model).__name__, modules)
+    return layers_only(program) if uses_brevitas(model) else program
 
 
 def exported(model: torch.nn.Module, example: Example) -> torch.export.ExportedProgram:
@@ -55,7 +57,7 @@ def exported(model: torch.nn.Module, example: Example) -> torch.export.ExportedP
     inputs = tuple(_zeros(array, like) for array in _examples(leaves))
     made = tree_unflatten(inputs, spec)
     args, keywords = ((), made) if isinstance(given, Mapping) else (made, {})
-    with _evaluating(model), _quiet(), _plain_attention():
+    with _evaluating(model), _quiet(), _plain_attention(), frozen(model, args, keywords):
         try:
             return torch.export.export(model, args, keywords)
         except Exception as error:

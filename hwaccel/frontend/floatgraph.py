@@ -66,13 +66,14 @@ def _padded(x: torch.Tensor, padding: Padding, value: float) -> torch.Tensor:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Dense(FloatOp):
-    """``weight @ x + bias``; ``weight`` is ``(outputs, inputs)``."""
+    """``weight @ x + bias``; ``weight`` is ``(outputs, inputs)``, of ``bits`` bits if not 0."""
 
     kind: ClassVar[str] = "dense"
     role: ClassVar[Role] = Role.MULTIPLY
 
     weight: Floats
     bias: Floats
+    bits: int = 0
 
     def run(self, *xs: torch.Tensor) -> torch.Tensor:
         """Multiply and add."""
@@ -81,7 +82,7 @@ class Dense(FloatOp):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Conv2d(FloatOp):
-    """Convolution; ``weight`` is ``(outputs, inputs / groups, KH, KW)``."""
+    """Convolution; ``weight`` is ``(outputs, inputs / groups, KH, KW)``, of ``bits`` bits if not 0."""
 
     kind: ClassVar[str] = "conv2d"
     role: ClassVar[Role] = Role.MULTIPLY
@@ -92,6 +93,7 @@ class Conv2d(FloatOp):
     padding: Padding
     dilation: Pair
     groups: int
+    bits: int = 0
 
     def run(self, *xs: torch.Tensor) -> torch.Tensor:
         """Pad and convolve."""

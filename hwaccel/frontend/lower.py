@@ -27,6 +27,7 @@ from hwaccel.frontend.formats import (
     exact_frac,
     quantize_weights,
 )
+from hwaccel.frontend.indices import whole
 from hwaccel.frontend.placement import Placement
 from hwaccel.frontend.program import identifier, where
 from hwaccel.fxp import MAX_WIDTH, FixedType, IntArray, Rounding
@@ -34,6 +35,8 @@ from hwaccel.ir import Graph, GraphBuilder, Op, TensorType
 
 # Bits of a bias below the last bit of what is made of the sum.
 _BIAS_GUARD = 4
+# The same where the model states how many bits the weights have, so that outputs have them all.
+_STATED_GUARD = 8
 _MAX_INPUT = 32
 # Intermediates stay below 2^62; this leaves room for a bias and a sign.
 MAX_PRODUCT = 60
@@ -163,7 +166,7 @@ class Lowering:
             result = self._how[node.op.__class__](self, node, node.op, *inputs)
             self._now[node.name] = self._exact[node.name] = result
             keeps = node.op.role is Role.KEEP and self.whole.issuperset(node.inputs)
-            if keeps or node.op.role is Role.COMPARE:
+            if keeps or whole(node.op):
                 self.whole.add(node.name)
             if node.op.truth or (keeps and self.truths.issuperset(node.inputs)):
                 self.truths.add(node.name)
@@ -232,18 +235,38 @@ class Lowering:
     def bias_bits(self, node: FloatNode, bias: Floats, acc_frac: int) -> int:
         """Return the fraction bits that the bias needs below those of the accumulator.
 
-        The bias is exact unless it has bits more than ``_BIAS_GUARD`` below the last bit of what
-        the sum is rounded to.
+        The bias is exact unless it has bits more than a guard below the last bit of what the sum
+        is rounded to.
         """
-        wanted = min(int(exact_frac(bias[None, :])[0]), self.target_frac(node) + _BIAS_GUARD)
+        guard = _STATED_GUARD if getattr(node.op, "bits", 0) else _BIAS_GUARD
+        needed = int(exact_frac(bias[None, :])[0])
+        stated = node.name in self._placement.only
+        wanted = needed if stated else min(needed, self.target_frac(node) + guard)
         return max(0, wanted - acc_frac)
+
+    def _settled(self, node: FloatNode, bias: Floats, acc_frac: int) -> Floats:
+        """Return a bias of few bits with which the only quantizers behind round as they should.
+
+        They change their result at multiples of half their step only. Any other bias between the
+        same two multiples does not matter, and the middle needs one bit more than these.
+        """
+        if node.name not in self._placement.only:
+            return bias
+        grid = max(acc_frac, self._placement.fracs[node.name] + 1)
+        if int(exact_frac(bias[None, :])[0]) <= grid + 1:
+            return bias
+        steps = np.floor(np.ldexp(bias, grid))
+        whole = steps == np.ldexp(bias, grid)
+        return np.ldexp(np.where(whole, steps, steps + 0.5), -grid)
 
     def linear_fields(
         self, node: FloatNode, x: str, weight: Floats, bias: Floats
     ) -> dict[str, Any]:
         """Return weight, shift, bias and weight_frac of a linear op."""
-        made = quantize_weights(weight, self.weight_bits(node.path), self.method)
+        stated = self._config.layer(node.path).weight_bits is None and getattr(node.op, "bits", 0)
+        made = quantize_weights(weight, stated or self.weight_bits(node.path), self.method)
         acc_frac = self.type(x).frac + made.frac
+        bias = self._settled(node, bias, acc_frac)
         extra = min(self.bias_bits(node, bias, acc_frac), MAX_SHIFT - int(made.shift.max()))
         reach = np.abs(made.ints).reshape(len(bias), -1).sum(axis=1)
         bound = max(int(r) << int(s + extra) for r, s in zip(reach, made.shift, strict=True))

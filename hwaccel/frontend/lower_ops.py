@@ -7,6 +7,7 @@ import numpy as np
 from hwaccel import ops
 from hwaccel.errors import FrontendError
 from hwaccel.frontend import (
+    absorb,
     compare,
     contract,
     embedding,
@@ -14,6 +15,7 @@ from hwaccel.frontend import (
     indices,
     moments,
     piecewise,
+    requantize,
     softmax,
 )
 from hwaccel.frontend.floatgraph import (
@@ -167,6 +169,8 @@ LOWER: dict[type[FloatOp], Lower] = {
     **compare.LOWER,
     **extrema.LOWER,
     **piecewise.LOWER,
+    **requantize.LOWER,
+    **absorb.LOWER,
     Dense: _dense,
     Conv2d: _conv2d,
     Affine: _affine,

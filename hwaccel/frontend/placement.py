@@ -4,8 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from hwaccel.frontend.floatgraph import Clip, FakeQuant, FloatGraph, FloatNode, Relu, Role
+from hwaccel.frontend.floatgraph import (
+    Clip,
+    FakeQuant,
+    FloatGraph,
+    FloatNode,
+    FloatOp,
+    Relu,
+    Role,
+)
 from hwaccel.frontend.indices import index_inputs
+from hwaccel.frontend.quantizers import Quantize
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +25,7 @@ class Placement:
     value that gets a requant to the node whose bits it takes. Of ``rectified`` values no
     reader sees the negative part. ``inputs`` are the inputs whose format the model itself
     states, ``fracs`` the finest format it states behind each value, and ``indices`` the inputs
-    that are indices.
+    that are indices. Values in ``only`` are rounded by powers of two and not changed before.
     """
 
     ends: dict[str, str]
@@ -25,6 +34,7 @@ class Placement:
     inputs: dict[str, FakeQuant]
     fracs: dict[str, int]
     indices: dict[str, FakeQuant]
+    only: frozenset[str]
 
 
 def place(graph: FloatGraph) -> Placement:
@@ -38,7 +48,8 @@ def place(graph: FloatGraph) -> Placement:
     ends = {node.name: flow.group_end(node) for node in widening}
     rounded = {ends[node.name]: node for node in widening if flow.needs_requant(ends[node.name])}
     stated, fracs = flow.stated_inputs(), flow.stated_fracs()
-    return Placement(ends, rounded, flow.rectified(), stated, fracs, index_inputs(graph))
+    indices = index_inputs(graph)
+    return Placement(ends, rounded, flow.rectified(), stated, fracs, indices, flow.only())
 
 
 class _Flow:
@@ -50,6 +61,7 @@ class _Flow:
         self._needs: dict[str, bool] = {}
         self._rectified: dict[str, bool] = {}
         self._fracs: dict[str, set[int]] = {}
+        self._only: dict[str, bool] = {}
         # Consumers come after their operands, so backwards every answer is ready when asked for.
         for name in reversed([*(v.name for v in graph.inputs), *(n.name for n in graph.nodes)]):
             readers = self._consumers[name]
@@ -57,6 +69,7 @@ class _Flow:
             self._settled[name] = inner and all(map(self._reader_settles, readers))
             self._needs[name] = any(map(self._reader_needs, readers))
             self._rectified[name] = inner and all(map(self._reader_rectifies, readers))
+            self._only[name] = inner and all(map(self._reader_rounds, readers))
             self._fracs[name] = set().union(*map(self._reader_fracs, readers))
 
     def _reader_settles(self, reader: FloatNode) -> bool:
@@ -79,10 +92,20 @@ class _Flow:
         return reader.op.role is Role.KEEP and self._rectified[reader.name]
 
     def _reader_fracs(self, reader: FloatNode) -> set[int]:
-        if isinstance(reader.op, FakeQuant):
+        if isinstance(reader.op, FakeQuant | Quantize):
             return {reader.op.frac}
         ends = reader.op.role in (Role.MULTIPLY, Role.TABLE, Role.COMPARE)
         return set() if ends else self._fracs[reader.name]
+
+    def _reader_rounds(self, reader: FloatNode) -> bool:
+        if isinstance(reader.op, Quantize):
+            return reader.op.dyadic
+        keeps = reader.op.role is Role.KEEP and not isinstance(reader.op, Clip)
+        return isinstance(reader.op, FakeQuant) or (keeps and self._only[reader.name])
+
+    def only(self) -> frozenset[str]:
+        """Return the values that only quantizers by powers of two read, through monotone ops."""
+        return frozenset(name for name, yes in self._only.items() if yes)
 
     def rectified(self) -> frozenset[str]:
         """Return the values whose negative part no reader sees."""
@@ -107,8 +130,15 @@ class _Flow:
         stated = {}
         for value in self._graph.inputs:
             ops = [reader.op for reader in self._consumers[value.name]]
-            quants = [op for op in ops if isinstance(op, FakeQuant)]
+            quants = [op for op in map(_stated, ops) if op is not None]
             formats = {(op.frac, op.lo, op.hi) for op in quants}
             if len(formats) == 1 and len(quants) == len(ops) and value.name not in self._outputs:
                 stated[value.name] = quants[0]
         return stated
+
+
+def _stated(op: FloatOp) -> FakeQuant | None:
+    """Return the format that ``op`` states for an input."""
+    if isinstance(op, Quantize):
+        return op.stated()
+    return op if isinstance(op, FakeQuant) else None

@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike
 
 from hwaccel.config import Config
 from hwaccel.errors import ConfigError, FrontendError
+from hwaccel.frontend.absorb import absorb
 from hwaccel.frontend.batchnorm import fold_batchnorm
 from hwaccel.frontend.calibrate import Progress, batches, calibrate, pooled
 from hwaccel.frontend.floatgraph import FloatGraph, Role
@@ -17,6 +18,7 @@ from hwaccel.frontend.lower import Lowering
 from hwaccel.frontend.lower_ops import LOWER
 from hwaccel.frontend.placement import place
 from hwaccel.frontend.program import shown
+from hwaccel.frontend.scales import factor_scales
 from hwaccel.frontend.spelled import recognize
 from hwaccel.ir import Graph
 
@@ -39,6 +41,7 @@ def quantize(
     """
     config = config or Config()
     graph = fuse_functions(fold_batchnorm(cancel_moves(recognize(graph))))
+    graph = absorb(factor_scales(graph))
     _check_layers(graph, config)
     _check_inputs(graph)
     data = batches(graph, calibration)

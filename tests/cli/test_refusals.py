@@ -12,7 +12,9 @@ import torch
 import hwaccel
 from tests.cli.tools import MODELS, content, done, refused, run
 
-KINDS = "give a .pt2 file of torch.export.save, or package.module:factory with --weights"
+KINDS = (
+    "give a .pt2 file of torch.export.save, an .onnx file, or package.module:factory with --weights"
+)
 HINT = (
     "the name must be an importable module and, after the colon, a model or a function without "
     "arguments that returns one"

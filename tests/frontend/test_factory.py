@@ -123,7 +123,10 @@ def test_weights_are_not_unpickled(module, tmp_path):
 
 
 def test_other_files(tmp_path):
-    kinds = "give a .pt2 file of torch.export.save, or package.module:factory with --weights"
+    kinds = (
+        "give a .pt2 file of torch.export.save, an .onnx file, or package.module:factory with "
+        "--weights"
+    )
     assert refusal("net.onnx") == f"net.onnx: .onnx models are not supported yet; {kinds}"
     assert refusal("net.pth") == f"net.pth: .pth models are not supported yet; {kinds}"
     assert refusal("net") == f"'net' is no model; {kinds}"
