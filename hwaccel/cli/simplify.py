@@ -95,5 +95,7 @@ def _print_rewrites(rewrites: Sequence[Rewrite]) -> None:
         saved = rewrite.saved
         numbers = (saved.nodes, saved.multiplications, saved.area, saved.adders)
         texts = ("" if number is None else f"{-number:+,}" for number in numbers)
-        table.add_row(f"{rewrite.name}: {rewrite.what}", f"{rewrite.changes:,}", *texts)
+        table.add_row(
+            f"{rewrite.stage}, {rewrite.name}: {rewrite.what}", f"{rewrite.changes:,}", *texts
+        )
     out.print(table)

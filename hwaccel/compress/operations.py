@@ -18,10 +18,12 @@ from hwaccel.cmvm.problem import digit_weight
 from hwaccel.compress.data import Data
 from hwaccel.config import Config
 from hwaccel.errors import ScheduleError
+from hwaccel.frontend.absorb import absorb
 from hwaccel.frontend.batchnorm import fold_batchnorm
 from hwaccel.frontend.floatgraph import Affine, Conv2d, Dense, FloatGraph, Multiply
 from hwaccel.frontend.fuse import cancel_moves, fuse_functions
 from hwaccel.frontend.quant import quantize
+from hwaccel.frontend.scales import factor_scales
 from hwaccel.frontend.spelled import recognize
 from hwaccel.frontend.torch_export import trace
 from hwaccel.ir import Graph
@@ -35,6 +37,8 @@ _FRONT: tuple[tuple[str, Callable[[FloatGraph], FloatGraph], str], ...] = (
     ("cancel_moves", cancel_moves, "Moves of elements that undo one another vanish."),
     ("fold_batchnorm", fold_batchnorm, "Batch normalization goes into the weights in front."),
     ("fuse_functions", fuse_functions, "Calls on one number become one table."),
+    ("factor_scales", factor_scales, "Scales of quantizers go into weights and roundings."),
+    ("absorb", absorb, "A bias, a relu or a function goes into the quantizer behind it."),
 )
 
 
@@ -54,8 +58,12 @@ class Size:
 
 @dataclass(frozen=True, slots=True)
 class Rewrite:
-    """A kind of exact rewrite, how often it changed something, and what that saved in all."""
+    """A kind of exact rewrite, how often it changed something, and what that saved in all.
 
+    ``stage`` is where it happens: ``front end``, ``passes`` or ``logic``.
+    """
+
+    stage: str
     name: str
     what: str
     changes: int
@@ -99,7 +107,7 @@ def _front_end(graph: FloatGraph) -> list[Rewrite]:
     for name, step, what in _FRONT:
         after = step(graph)
         sizes = _float_size(graph), _float_size(after)
-        found.append(Rewrite(name, what, int(sizes[0] != sizes[1]), *sizes))
+        found.append(Rewrite("front end", name, what, int(sizes[0] != sizes[1]), *sizes))
         graph = after
     return found
 
@@ -123,7 +131,7 @@ def _passes(graph: Graph, config: Config) -> list[Rewrite]:
     found = {}
     for name, item in kinds.items():
         what = (type(item).__doc__ or "").strip().splitlines()[0]
-        found[name] = Rewrite(name, what, 0, Size(0, 0, 0), Size(0, 0, 0))
+        found[name] = Rewrite("passes", name, what, 0, Size(0, 0, 0), Size(0, 0, 0))
     for (_, before), (name, after) in pairwise(sizes):
         was = found[name]
         found[name] = replace(
@@ -171,6 +179,7 @@ def _sharing(plan: Plan) -> list[Rewrite]:
     count = len(laid_out)
     return [
         Rewrite(
+            "logic",
             "strength_reduction",
             "Products with constants become shifts and sums of the fewest signed digits.",
             int(products > left),
@@ -178,6 +187,7 @@ def _sharing(plan: Plan) -> list[Rewrite]:
             Size(count, left),
         ),
         Rewrite(
+            "logic",
             "shared_sums",
             "Sums that several rows of a matrix have in common are made once.",
             int(alone > shared),
