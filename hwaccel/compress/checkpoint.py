@@ -14,6 +14,7 @@ import torch
 from torch import nn
 
 from hwaccel._version import __version__
+from hwaccel.compress.approximate import CoarseTable, ShiftPool, Simpler
 from hwaccel.compress.channels import KeepChannels
 from hwaccel.compress.data import Samples
 from hwaccel.compress.depthwise import Depthwise
@@ -27,7 +28,17 @@ from hwaccel.errors import ConfigError
 from hwaccel.frontend.export import exported as exported_model
 from hwaccel.frontend.load import load_model, load_state
 
-AnyEdit = Sparse | KeepChannels | LowRank | Depthwise | DropLayer | Quantized
+AnyEdit = (
+    Sparse
+    | KeepChannels
+    | LowRank
+    | Depthwise
+    | DropLayer
+    | Simpler
+    | CoarseTable
+    | ShiftPool
+    | Quantized
+)
 _WEIGHTS, _EDITS, _RECORD, _EXPORTED = "weights.pt", "edits.json", "record.json", "model.pt2"
 
 

@@ -66,6 +66,7 @@ def shrink(
     *,
     tries: int = 3,
     samples: int | None = None,
+    enough: float | None = None,
     final: Recipe | None = None,
     progress: Progress | None = None,
 ) -> tuple[Checkpoint, Shrunk]:
@@ -75,7 +76,8 @@ def shrink(
     rank, a split by channels, no layer at all), those that save most are trained by ``recipe``, at
     most ``tries`` of them, and the first is kept that leaves ``bound`` as it is against the start.
     Where none does, the layer is left alone; the end is reached when all layers are. Trials learn
-    from the first ``samples`` only, where given. At last, what is left is trained by ``final`` on
+    from the first ``samples`` only, where given; where the design does ``enough`` times less work,
+    nothing more is tried. At last, what is left is trained by ``final`` on
     all of them, if that improves it.
 
     Raises:
@@ -86,9 +88,11 @@ def shrink(
         raise ConfigError("shrinking needs a limit of what may be lost; give --accuracy-drop")
     if tries < 1:
         raise ConfigError(f"tries is {tries}, expected 1 or more")
+    if enough is not None and not enough > 1:
+        raise ConfigError(f"enough is {enough:g}, expected a factor above 1")
     few = data.train if samples is None else data.train.first(samples)
     search = _Search(data, few, recipe, bound, config or Config(), tries, progress, start)
-    search.run()
+    search.run(enough)
     if final is not None:
         search.finish(final)
     made = search.current
@@ -128,10 +132,12 @@ class _Search:
         self.current, self.cost, self.layers = made, cost_of(design), layer_costs(design)
         self.refused.clear()
 
-    def run(self) -> None:
-        """Improve the bottleneck until no layer can be improved."""
+    def run(self, enough: float | None) -> None:
+        """Improve the bottleneck until no layer can be improved, or the work is small enough."""
         settled: set[str] = set()
         while (layer := self._bottleneck(settled)) is not None:
+            if enough is not None and self.cost.work * enough <= self.first_cost.work:
+                return
             if not self._improved(layer):
                 settled.add(layer)
 

@@ -139,6 +139,9 @@ def test_refusals(data: Data, start: Checkpoint) -> None:
     with pytest.raises(ConfigError) as error:
         shrink(start, data, Recipe(epochs=1), Bound(accuracy_drop=1), tries=0)
     assert str(error.value) == "tries is 0, expected 1 or more"
+    with pytest.raises(ConfigError) as error:
+        shrink(start, data, Recipe(epochs=1), Bound(accuracy_drop=1), enough=1.0)
+    assert str(error.value) == "enough is 1, expected a factor above 1"
 
 
 def test_command(data: Data, start: Checkpoint, tmp_path: Path) -> None:
@@ -146,7 +149,7 @@ def test_command(data: Data, start: Checkpoint, tmp_path: Path) -> None:
     (tmp_path / "c.toml").write_text("multipliers = 8\n")
     words = ["shrink", f"{FACTORIES}:student", "--weights", tmp_path / "t", "-o", tmp_path / "s"]
     words += ["--epochs", "1", "--batch", "32", "--tries", "1", "--samples", "400"]
-    words += ["--final-epochs", "1", "--config", tmp_path / "c.toml"]
+    words += ["--final-epochs", "1", "--enough", "1.2", "--config", tmp_path / "c.toml"]
     said = done(*words, "--accuracy-drop", "5").splitlines()
     record = json.loads((tmp_path / "s" / "record.json").read_text())
     assert said[-1] == (
