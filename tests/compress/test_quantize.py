@@ -50,7 +50,7 @@ def trained(data: Data) -> Checkpoint:
 @pytest.fixture(scope="module")
 def small(data: Data) -> Checkpoint:
     torch.manual_seed(0)
-    return Checkpoint(train(Mlp(), data.train, Recipe(epochs=8, rate=1e-2)))
+    return Checkpoint(train(Mlp(), data.train, Recipe(epochs=15, rate=2e-2)))
 
 
 def design_of(model: nn.Module, x: torch.Tensor, **options: Any) -> Any:
@@ -292,8 +292,8 @@ def test_search_stays_within_the_bound_and_saves_hardware(data: Data, small: Che
 @pytest.mark.slow
 def test_search_trains_what_breaks_the_bound(data: Data, small: Checkpoint) -> None:
     few = data.reduced(512)
-    recipe = Recipe(epochs=1, rate=5e-3)
-    made_, found = search(small, few, edit_for(data, 3, 3), Bound(accuracy_drop=1.0), recipe)
+    recipe = Recipe(epochs=2, rate=5e-3)
+    made_, found = search(small, few, edit_for(data, 4, 4), Bound(accuracy_drop=1.0), recipe)
     after = evaluate(made_.model, few.valid)
     assert after.accuracy >= found.quantization.before.accuracy - 1.0
     assert any(step.trained for step in found.steps)
