@@ -1,11 +1,12 @@
 """What quantizers of any scale become: an integer multiplier and offset, a shift, a clip.
 
-A rounded and clipped line ``y = x / scale + offset`` is a staircase: integer ``x`` gives ``n + 1`` or
-more from some threshold on. Another line, of a multiplier with few bits, is the same staircase if it
-is on the right side of ``n + 1`` at each threshold and at the integer below it. That is one interval
-for the offset, found from all thresholds, so the result is that of the exact quotient wherever a
-multiplier of ``MULTIPLIER_BITS`` bits can be. (T. Granlund, P. Montgomery, *Division by Invariant
-Integers using Multiplication*, PLDI 1994, is the case of a division without rounding modes.)
+A rounded and clipped line ``y = x / scale + offset`` is a staircase: integer ``x`` gives ``n + 1``
+or more from some threshold on. Another line, of a multiplier with few bits, is the same staircase
+if it is on the right side of ``n + 1`` at each threshold and at the integer below it. That is one
+interval for the offset, found from all thresholds, so the result is that of the exact quotient
+wherever a multiplier of ``MULTIPLIER_BITS`` bits can be. (T. Granlund, P. Montgomery, *Division by
+Invariant Integers using Multiplication*, PLDI 1994, is the case of a division without rounding
+modes.)
 """
 
 from __future__ import annotations
