@@ -205,6 +205,15 @@ class Builder:
     def table(self, a: int, values: tuple[int, ...]) -> int:
         """``values[a - lo]``; one value for each integer of the interval of ``a``."""
         x = self.nodes[a]
+        if isinstance(x, Sum) and isinstance(self.nodes[x.b], Constant) and not x.shift:
+            before = self.nodes[x.a]
+            if not x.subtract and before.hi - before.lo == x.hi - x.lo:
+                return self.table(x.a, values)  # it does not matter where an index starts
+        bits = 0
+        for value in values:
+            bits |= value
+        if empty := (bits & -bits).bit_length() - 1 if bits else 0:
+            return self.shift(self.table(a, tuple(v >> empty for v in values)), empty)
         node = Table(a=a, first=x.lo, values=values, lo=min(values), hi=max(values))
         return self.add(node)
 
@@ -266,6 +275,9 @@ class Builder:
         first = int(weights[at[0]])
         if len(at) == 1 and bias == 0 and first > 0 and first & (first - 1) == 0:
             return self.shift(product.xs[at[0]], first.bit_length() - 1)
+        joined = self._joined([(int(weights[i]), product.xs[i]) for i in at], bias)
+        if joined is not None:
+            return joined
         lo = hi = bias
         for i in at:
             node, weight = self.nodes[product.xs[i]], int(weights[i])
@@ -273,3 +285,20 @@ class Builder:
             hi += weight * (node.hi if weight > 0 else node.lo)
         xs = tuple(product.xs[i] for i in at)
         return self.add(Dot(job=job, row=row, offset=0, xs=xs, lo=lo, hi=hi))
+
+    def _joined(self, terms: list[tuple[int, int]], bias: int) -> int | None:
+        """Return the sum of (weight, node) where no two of them share a place: only wires."""
+        if len(terms) == 1 and not bias:
+            return None
+        total, place = self.constant(0), 0
+        for weight, number in sorted(terms):
+            if (
+                weight <= 0
+                or weight & (weight - 1)
+                or self.nodes[number].lo < 0
+                or not weight >> place
+            ):
+                return None
+            total = self.sum(total, number, weight.bit_length() - 1)
+            place = self.nodes[total].hi.bit_length()
+        return None if bias % (1 << place) else self.offset(total, bias)
