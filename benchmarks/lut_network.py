@@ -146,7 +146,7 @@ class _Learner:
         self._choose()
         units = self._settings.units
         wires = torch.cat([self._pixels, torch.tensor([NOTHING])])[self._wires]
-        return LutNetwork(wires.view(units, INPUTS), self._entries.view(units, ENTRIES) > 0)
+        return LutNetwork(*distinct(wires.view(units, INPUTS), self._entries.view(units, -1) > 0))
 
     def _by_wire(
         self,
@@ -184,6 +184,23 @@ class _Learner:
         rates = (self._settings.wire_rate, self._settings.rate)
         for optimizer, rate in zip(self._optimizers, rates, strict=True):
             optimizer.param_groups[0]["lr"] = rate * share
+
+
+def distinct(wires: torch.Tensor, entries: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return the same units, none of which reads a pixel twice; what is left over reads nothing."""
+    wires, entries = wires.clone(), entries.clone()
+    codes = torch.arange(ENTRIES)
+    for unit, pixels in enumerate(wires.tolist()):
+        kept = sorted(set(pixels) - {NOTHING})
+        # For every code of the pixels kept, the code of the wires as they were.
+        old = sum(
+            ((codes >> kept.index(pixel)) & 1) << place
+            for place, pixel in enumerate(pixels)
+            if pixel != NOTHING
+        )
+        entries[unit] = entries[unit, old]
+        wires[unit] = torch.tensor(kept + [NOTHING] * (INPUTS - len(kept)))
+    return wires, entries
 
 
 def _votes(units: int) -> torch.Tensor:

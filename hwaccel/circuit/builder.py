@@ -141,6 +141,8 @@ class Builder:
         if isinstance(x, Clip):
             floor, ceiling = (min(max(v, lo), hi) for v in (x.floor, x.ceiling))
             return self.clip(x.a, floor, ceiling)
+        if (lo, hi) == (0, 1) and (bit := self._top_bit(a)) is not None:
+            return bit
         low, high = (min(max(v, lo), hi) for v in (x.lo, x.hi))
         floor, ceiling = max(lo, min(x.lo, hi)), min(hi, max(x.hi, lo))
         return self.add(Clip(a=a, floor=floor, ceiling=ceiling, lo=low, hi=high))
@@ -285,6 +287,18 @@ class Builder:
             hi += weight * (node.hi if weight > 0 else node.lo)
         xs = tuple(product.xs[i] for i in at)
         return self.add(Dot(job=job, row=row, offset=0, xs=xs, lo=lo, hi=hi))
+
+    def _top_bit(self, a: int) -> int | None:
+        """Return the bit that tells whether ``a > 0``, for ``a = x + 1 - 2^k`` and ``x < 2^(k+1)``."""
+        dot = self.nodes[a]
+        if not isinstance(dot, Dot) or len(dot.xs) != 1:
+            return None
+        (number,), product = dot.xs, self.products[dot.job]
+        x, limit = self.nodes[number], 1 - int(product.bias[dot.row]) - dot.offset
+        if product.matrix[dot.row, product.xs.index(number)] != 1 or x.lo < 0 or limit <= 0:
+            return None
+        top = limit.bit_length() - 1
+        return self.shift(number, -top) if limit == 1 << top and x.hi < 2 * limit else None
 
     def _joined(self, terms: list[tuple[int, int]], bias: int) -> int | None:
         """Return the sum of (weight, node) where no two of them share a place: only wires."""

@@ -49,7 +49,7 @@ def test_signs_powers_of_two_and_biases() -> None:
     assert (circuit.evaluate(x) == x @ matrix.T + bias).all()
 
 
-@pytest.mark.parametrize("weights, hi", [([1, 3], 1), ([1, 1], 2)])
+@pytest.mark.parametrize(("weights", "hi"), [([1, 3], 1), ([1, 1], 2)])
 def test_not_countable(weights: list[int], hi: int) -> None:
     assert not countable(Problem.of([weights], 0, hi))
 
@@ -119,3 +119,14 @@ def test_tables_start_at_zero_and_end_at_their_last_bit() -> None:
     assert [node.kind for node in circuit.nodes] == ["input", "table", "shift"]
     assert circuit.nodes[1].values == (0, 1, 3, 0)
     assert circuit.evaluate(np.arange(4)[:, None])[:, 0].tolist() == [0, 8, 24, 0]
+
+
+@pytest.mark.parametrize("limit", [1, 2, 127, 128, 129, 200, 255])
+def test_a_comparison_with_half_of_the_range_is_a_bit(limit: int) -> None:
+    build = Builder()
+    x = build.input(0, 0, 255)
+    (above,) = build.linear(np.ones((1, 1), np.int64), [x], np.array([1 - limit]))
+    bit = build.clip(above, 0, 1)
+    circuit = lay_out(build, [(0, 255)], [bit], lambda ps: solve_many(ps, Settings(effort="fast")))
+    assert (circuit.evaluate(np.arange(256)[:, None])[:, 0] == (np.arange(256) >= limit)).all()
+    assert (total_luts(circuit.nodes, "xcup") == 0) == (limit == 128)
