@@ -31,9 +31,7 @@ def rewrite(model: nn.Module, example: torch.Tensor, edit: Quantized) -> nn.Modu
     """
     brevitas = quant_layers.brevitas()
     if any(type(m).__module__.startswith(brevitas.__name__) for m in model.modules()):
-        raise ConfigError(
-            "the model is quantized already; quantize the float model it came from"
-        )
+        raise ConfigError("the model is quantized already; quantize the float model it came from")
     traced = _traced(model, example)
     fold_norms(traced)
     rewriter = _Rewriter(traced, edit)

@@ -19,7 +19,7 @@ from tests.cli.tools import MODELS, content, done, run, spawn
 
 COMMANDS = (
     *("convert", "sim", "csim", "synth", "report", "gpu", "doctor"),
-    *("train", "profile", "prune", "quantize", "distill", "shrink", "simplify"),
+    *("train", "profile", "prune", "quantize", "distill", "shrink", "simplify", "fit"),
 )
 FRAMES = ("--frames", "3")
 sim_tools = pytest.mark.skipif(
