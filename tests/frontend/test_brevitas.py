@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -309,3 +310,17 @@ def test_a_model_that_does_not_run_is_refused():
     assert str(raised.value) == (
         "_Quant: does not run: QuantLayer is not correctly configured; repair the model"
     )
+
+
+# --- the page about it ----------------------------------------------------------------------------
+
+
+def test_the_examples_of_the_documentation_run(tmp_path, monkeypatch):
+    page = Path(__file__).parents[2] / "docs" / "how-to" / "quantized-models.md"
+    blocks = re.findall(r"```python\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
+    monkeypatch.chdir(tmp_path)
+    torch.manual_seed(0)
+    names: dict = {}
+    for block in blocks:
+        exec(compile(block, str(page), "exec"), names)
+    assert len(blocks) == 2

@@ -13,6 +13,7 @@ from torch.nn import functional
 
 import hwaccel
 from hwaccel.config import Config
+from hwaccel.errors import FrontendError
 from hwaccel.frontend.floatgraph import FakeQuant
 from hwaccel.frontend.quant import quantize
 from hwaccel.frontend.quantizers import Mode, Quantize
@@ -450,6 +451,20 @@ def test_float_graph_of_a_power_of_two():
     (node,) = graph.nodes
     assert isinstance(node.op, FakeQuant)
     assert (node.op.frac, node.op.lo, node.op.hi) == (2, -4, 11)
+
+
+def test_too_many_steps_are_refused():
+    """Only as many as the operand can reach count."""
+    few = Lambda(lambda m, x: fake(x, 0.03, -(1 << 30), (1 << 30) - 1))
+    error, _ = apart(few, (4,))
+    assert error.max() < 1e-6
+    many = Lambda(lambda m, x: fake(x, 0.03, -(1 << 30), (1 << 30) - 1))
+    with pytest.raises(FrontendError) as raised:
+        apart(many, (4,), Config(input="s30.4"))
+    assert str(raised.value) == (
+        "the model's forward: quantize: rounds to 2147483648 integers by a scale that is no power "
+        "of two, expected at most 1048576; use 16 bits or fewer"
+    )
 
 
 # --- inputs and hardware --------------------------------------------------------------------------
