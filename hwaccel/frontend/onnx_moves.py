@@ -173,8 +173,8 @@ def _slice(s: Step) -> Result:
     for start, end, a, step in zip(starts, ends, axes, steps, strict=True):
         axis = s.axis(a, rank)
         picked = range(s.shape(x)[axis])[slice(start, end, step)]
-        if step > 0:
-            stop = picked.stop if len(picked) else picked.start
+        if step > 0 or not len(picked):
+            stop, step = (picked.stop, step) if len(picked) else (picked.start, 1)
             x = s.call("slice.Tensor", self=x, dim=axis, start=picked.start, end=stop, step=step)
         else:
             x = select(s, x, axis, torch.arange(picked.start, picked.stop, picked.step))

@@ -9,6 +9,7 @@ import torch
 from hwaccel.frontend.onnx_file import AGAIN
 from hwaccel.frontend.onnx_step import Convert, Result, Step
 from hwaccel.frontend.program import Ref
+from hwaccel.frontend.recurrent import MOST_STEPS
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +55,10 @@ def _layer(s: Step, kind: _Kind) -> Result:
     time, batch, _ = s.shape(x)
     direction = s.text("direction", "forward")
     ways = {"forward": 1, "reverse": 1, "bidirectional": 2}.get(direction, 0)
+    if time * ways > MOST_STEPS:
+        raise s.refuse(
+            f"unrolls {time * ways} steps, expected at most {MOST_STEPS}; use shorter sequences"
+        )
     params, size = _parameters(s, kind, ways)
     _check(s, kind, ways, size, time)
     if direction == "reverse":
