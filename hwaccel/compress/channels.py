@@ -10,6 +10,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
@@ -132,7 +133,7 @@ def removable(model: nn.Module, group: Group, example: torch.Tensor, samples: Sa
     if len(group.units) < 2:
         return False
     gone = range(len(group.units) // 2)
-    x = samples.x[:_TRIED]
+    model, x = _drawn(model), samples.x[:_TRIED]
     try:
         short = group.without(gone).apply(copied(model), example)
         expected, found = outputs_of(unheard(model, group, gone), x), outputs_of(short, x)
@@ -142,6 +143,18 @@ def removable(model: nn.Module, group: Group, example: torch.Tensor, samples: Sa
     return expected.shape == found.shape and bool(
         (expected - found).abs().max() <= _TOLERANCE * scale
     )
+
+
+def _drawn(model: nn.Module) -> nn.Module:
+    """Return a copy with random weights: those it has may be zero where it matters."""
+    drawn = copied(model)
+    with torch.random.fork_rng(), torch.no_grad():
+        torch.manual_seed(0)
+        for _, layer in weighted(drawn):
+            nn.init.kaiming_normal_(layer.weight)
+            if layer.bias is not None:
+                nn.init.normal_(layer.bias)
+    return drawn
 
 
 def hearing(group: Group, gains: Mapping[str, torch.Tensor]) -> torch.Tensor:
@@ -211,9 +224,8 @@ def _dependencies(model: nn.Module, example: torch.Tensor) -> Any:
         with torch.enable_grad(), warnings.catch_warnings():
             warnings.simplefilter("ignore")
             # In a tuple: a batch would be taken for the arguments of forward.
-            return torch_pruning.DependencyGraph().build_dependency(
-                model, (example,), verbose=False
-            )
+            graph = torch_pruning.DependencyGraph()
+            graph.build_dependency(model, (example,), verbose=False)
     except Exception as error:  # from inside the model as well as from the library
         reason = " ".join(str(error).split())[:200]
         raise ConfigError(
@@ -224,3 +236,31 @@ def _dependencies(model: nn.Module, example: torch.Tensor) -> Any:
         for parameter in frozen:
             parameter.requires_grad_(False)
         model.train(was)
+    for node in graph.module2node.values():
+        if node.type.name == "CONCAT" and node.module.offsets is None:
+            _count_on(node)
+    return graph
+
+
+def _count_on(concat: Any) -> None:
+    """Let the channels of each operand count on from those of the one before.
+
+    Torch-Pruning 1.6 does so, but not in front of a flattened image: it compares the channels with
+    the inputs of the next layer, and takes the concatenation for one of another axis.
+    """
+    sizes = concat.module.concat_sizes
+    if concat.grad_fn._saved_dim != 1 or not sizes or None in sizes:
+        return
+    start, done = 0, set()
+    for operand, size in zip(concat.inputs, sizes, strict=True):
+        for source, target, shift in ((concat, operand, -start), (operand, concat, start)):
+            edge = next(e for e in source.dependencies if e.target is target and id(e) not in done)
+            edge.index_mapping[1] = partial(_shifted, shift=shift, size=start + size)
+            done.add(id(edge))
+        start += size
+
+
+def _shifted(indices: list[Any], shift: int, size: int) -> list[Any]:
+    """Move indices; back to an operand only those that are its own."""
+    own = [i for i in indices if shift > 0 or -shift <= i.idx < size]
+    return [i._replace(idx=i.idx + shift) for i in own]

@@ -263,7 +263,7 @@ class _Run:
 
         low = largest(holds, 1.0 if isinstance(self.goal.pattern, Few) else _MOST)
         good, high = self.start, 1.0
-        if low > 0:
+        if any(self._amounts(units, low).values()):
             good = without(self.start, units, self._amounts(units, low))
             self._within(good, low)
         for _ in range(self.goal.rounds if self.goal.recipe.epochs else 0):
@@ -299,7 +299,7 @@ class _Run:
     def _found(self, good: Checkpoint) -> Checkpoint:
         if good is not self.start:
             return good
-        tried = [one for one in (*self.probes, *self.rounds) if one.share > 0]
+        tried = [one for one in (*self.probes, *self.rounds) if not one.kept]
         nearest = min(tried, key=lambda one: (one.share, -one.valid.accuracy))
         more = "more rounds or epochs" if self.goal.recipe.epochs else "--epochs"
         raise ConfigError(
