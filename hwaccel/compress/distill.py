@@ -94,7 +94,7 @@ def lessons(
     The teacher answers once for all samples where the recipe moves no images, else every batch.
     """
     if recipe.shift:
-        return _asking(teacher, teaching), None
+        return _asking(copied(teacher).eval().requires_grad_(False), teaching), None
     return _knowing(teaching), _answers(teacher, samples)
 
 
