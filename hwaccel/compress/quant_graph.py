@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterable
+from contextlib import redirect_stderr
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -31,9 +33,7 @@ def rewrite(model: nn.Module, example: torch.Tensor, edit: Quantized) -> nn.Modu
     """
     brevitas = quant_layers.brevitas()
     if any(type(m).__module__.startswith(brevitas.__name__) for m in model.modules()):
-        raise ConfigError(
-            "the model is quantized already; quantize the float model it came from"
-        )
+        raise ConfigError("the model is quantized already; quantize the float model it came from")
     traced = _traced(model, example)
     fold_norms(traced)
     rewriter = _Rewriter(traced, edit)
@@ -55,7 +55,7 @@ def _traced(model: nn.Module, example: torch.Tensor) -> fx.GraphModule:
     Raises:
         ConfigError: it cannot be traced, or does not run on ``example``.
     """
-    name, training = type(model).__name__, model.training
+    name = type(model).__name__
     model.eval()
     try:
         traced = fx.GraphModule(model, fx.Tracer().trace(model), name)
@@ -64,13 +64,12 @@ def _traced(model: nn.Module, example: torch.Tensor) -> fx.GraphModule:
             f"{name}: cannot be traced for quantization ({_first_line(error)}); let forward branch "
             "on no values of tensors"
         ) from None
-    finally:
-        model.train(training)
     inputs = len(traced.graph.find_nodes(op="placeholder"))
     if inputs != 1:
         raise ConfigError(f"{name}: takes {inputs} inputs; models of one input are quantized")
     try:
-        fx.passes.shape_prop.ShapeProp(traced).propagate(example)
+        with redirect_stderr(io.StringIO()):  # it prints a traceback before it raises
+            fx.passes.shape_prop.ShapeProp(traced).propagate(example)
     except Exception as error:
         raise ConfigError(
             f"{name}: does not run on inputs of shape {tuple(example.shape[1:])} "
@@ -80,7 +79,8 @@ def _traced(model: nn.Module, example: torch.Tensor) -> fx.GraphModule:
 
 
 def _first_line(error: Exception) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0]
+    cause = error.__cause__ or error
+    return (str(cause).strip() or type(cause).__name__).splitlines()[0]
 
 
 @dataclass(frozen=True, slots=True)

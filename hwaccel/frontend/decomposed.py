@@ -8,11 +8,11 @@ arithmetic, which is computed at once like any other on constants.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from hwaccel.errors import FrontendError
-from hwaccel.frontend.program import Arg, Call, Program, Ref, references, short, where
+from hwaccel.frontend.program import Arg, Call, Program, Ref, references, short, shown, where
 
 _PREFIX = "quantized_decomposed."
 _TENSOR, _CHANNEL = "_per_tensor", "_per_channel"
@@ -42,13 +42,18 @@ def plain_numbers(program: Program) -> Program:
     """
     if not any(call.target.startswith(_PREFIX) for call in program.calls):
         return program
-    return replace(program, calls=tuple(_Rewriter(program).calls()))
+    rewriter = _Rewriter(program)
+    calls = tuple(rewriter.calls())
+    for name in program.outputs:
+        if name in rewriter.scales:
+            raise FrontendError(f"output {shown(name)}: holds integers of a quantizer; {_WAY_OUT}")
+    return replace(program, calls=calls)
 
 
 class _Rewriter:
     def __init__(self, program: Program) -> None:
         self._program = program
-        self._scales: dict[str, _Scale] = {}
+        self.scales: dict[str, _Scale] = {}
         self._made = 0
 
     def calls(self) -> Iterator[Call]:
@@ -60,18 +65,18 @@ class _Rewriter:
             elif name.startswith("dequantize_per_"):
                 yield from self._dequantized(call)
             elif name.startswith("quantize_per_"):
-                yield self._quantized(call)
+                yield from self._quantized(call)
             else:
                 yield call
 
     def _between(self, call: Call) -> Call:
         names = [n for arg in call.args.values() for n in references(arg)]
-        found = {self._scales[n] for n in names if n in self._scales}
+        found = {self.scales[n] for n in names if n in self.scales}
         if not found:
             return call
         if len(found) > 1 or short(call.target) not in _MOVES:
             raise self._refused(call, "reads integers of a quantizer")
-        self._scales.update(dict.fromkeys(filter(None, call.results), found.pop()))
+        self.scales.update(dict.fromkeys(filter(None, call.results), found.pop()))
         return call
 
     def _refused(self, call: Call, what: str) -> FrontendError:
@@ -85,20 +90,32 @@ class _Rewriter:
         )
         return _Scale(scale, zero, args.get("axis"))
 
-    def _quantized(self, call: Call) -> Call:
+    def _quantized(self, call: Call) -> Iterator[Call]:
         known, made = self._scale(call), {"self": call.args["input"]}
-        made |= {"scale": known.scale, "zero_point": known.zero}
+        zero = known.zero
+        if isinstance(zero, Ref):
+            # Fake quantization takes no zero points of 64 bits.
+            cast = self._step(call, "_to_copy.default", (), {"self": zero, "dtype": "torch.int32"})
+            yield cast
+            zero = Ref(cast.results[0])
+        made |= {"scale": known.scale, "zero_point": zero}
         if known.axis is not None:
             made["axis"] = known.axis
         for name in ("quant_min", "quant_max"):
             made[name] = self._number(call, name)
-        self._scales[call.results[0]] = known
+        self.scales[call.results[0]] = known
         if known.axis is not None:
             target = "aten.fake_quantize_per_channel_affine.default"
         else:
             kind = "tensor_qparams" if isinstance(known.scale, Ref) else "default"
             target = f"aten.fake_quantize_per_tensor_affine.{kind}"
-        return replace(call, target=target, args=made)
+        yield replace(call, target=target, args=made)
+
+    def _step(self, call: Call, name: str, shape: tuple[int, ...], args: Mapping[str, Arg]) -> Call:
+        """Return a further call in front of ``call``."""
+        self._made += 1
+        made = f"{call.results[0]}__{self._made}"
+        return replace(call, target=f"aten.{name}", args=args, results=(made,), shapes=(shape,))
 
     def _number(self, call: Call, name: str) -> Arg:
         arg = call.args.get(name)
@@ -112,9 +129,9 @@ class _Rewriter:
     def _dequantized(self, call: Call) -> Iterator[Call]:
         source = call.args["input"]
         assert isinstance(source, Ref)
-        if source.name not in self._scales:
+        if source.name not in self.scales:
             yield from self._constant(call, source)
-        elif self._same(self._scales[source.name], self._scale(call)):
+        elif self._same(self.scales[source.name], self._scale(call)):
             yield replace(call, target="aten.alias.default", args={"self": source})
         else:
             raise self._refused(call, "has another scale or zero point than the quantizer")
@@ -134,23 +151,21 @@ class _Rewriter:
         """Subtract and multiply in float32."""
         (shape,), known = call.shapes, self._scale(call)
 
-        def step(name: str, shape: tuple[int, ...], **args: Arg) -> Call:
-            self._made += 1
-            made = f"{call.results[0]}__{self._made}"
-            return replace(call, target=f"aten.{name}", args=args, results=(made,), shapes=(shape,))
-
-        cast = step("_to_copy.default", shape, self=source, dtype="torch.float32")
+        cast = self._step(
+            call, "_to_copy.default", shape, {"self": source, "dtype": "torch.float32"}
+        )
         yield cast
         parts: list[Arg] = []
         for part in (known.zero, known.scale):
             if isinstance(part, Ref) and known.axis is not None:
                 axis = int(known.axis) % len(shape)  # type: ignore[arg-type]
                 row = tuple(shape[axis] if a == axis else 1 for a in range(len(shape)))
-                view = step("view.default", row, self=part, size=row)
+                view = self._step(call, "view.default", row, {"self": part, "size": row})
                 yield view
                 part = Ref(view.results[0])
             parts.append(part)
-        minus = step("sub.Tensor", shape, self=Ref(cast.results[0]), other=parts[0], alpha=1)
+        args = {"self": Ref(cast.results[0]), "other": parts[0], "alpha": 1}
+        minus = self._step(call, "sub.Tensor", shape, args)
         yield minus
         yield replace(
             call, target="aten.mul.Tensor", args={"self": Ref(minus.results[0]), "other": parts[1]}

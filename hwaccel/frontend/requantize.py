@@ -18,6 +18,7 @@ import numpy as np
 import torch
 
 from hwaccel import ops
+from hwaccel.errors import VerifyError
 from hwaccel.frontend.floatgraph import FloatNode, FloatOp, Floats, Role
 from hwaccel.frontend.formats import Ints
 from hwaccel.frontend.lower import MAX_PRODUCT, Lower, Lowering
@@ -211,12 +212,24 @@ class _Stair:
         return None
 
 
+_MOST_STEPS = 1 << 20
 _FAR = (-(1 << 61), 1 << 61)
 
 
 def _stair(op: Quantize, unit: Floats, c: int, type: TensorType) -> _Stair:
-    """Return the stair of a channel within reach of ``type``."""
-    n = np.arange(op.lo, op.hi, dtype=np.float64)
+    """Return the stair of a channel within reach of ``type``.
+
+    Raises:
+        VerifyError: it has too many steps.
+    """
+    ends = np.array([type.lo, type.hi]) / unit[c] + op.offset[c]
+    lo, hi = max(op.lo, int(ends[0]) - 2), min(op.hi, int(ends[1]) + 2)
+    if hi - lo > _MOST_STEPS:
+        raise VerifyError(
+            f"rounds to {hi - lo + 1} integers by a scale that is no power of two, expected at "
+            f"most {_MOST_STEPS}; use 16 bits or fewer"
+        )
+    n = np.arange(lo, hi, dtype=np.float64)
     place, inclusive = op.mode.thresholds(n)
     exact = np.clip((place - op.offset[c]) * unit[c], type.lo - 2.0, type.hi + 2.0)
     whole = np.rint(exact)

@@ -262,12 +262,13 @@ def test_training_lowers_the_loss(data: Data, trained: Checkpoint) -> None:
 def test_learned_scales_move_by_powers_of_two(data: Data, trained: Checkpoint) -> None:
     edit = msgspec.structs.replace(edit_for(data, 2, 3), learned=True)
     frozen, _ = quantize(trained, data, edit)
-    learned, _ = quantize(trained, data, edit, Recipe(epochs=2, rate=5e-2))
-    scales = [
-        [module.weight_quant.scale().detach().flatten() for module in (m.conv1, m.conv2, m.fc)]
-        for m in (frozen.model, learned.model)
-    ]
-    ratios = torch.cat([a / b for a, b in zip(*scales, strict=True)])
+    learned, _ = quantize(trained, data, edit, Recipe(epochs=4, rate=5e-2))
+    scales = []
+    for model in (frozen.model, learned.model):
+        layers = [m.weight_quant.scale().flatten() for m in (model.conv1, model.conv2, model.fc)]
+        values = [m.act_quant.scale()[None] for m in (model.relu1, model.relu2)]
+        scales.append(torch.cat([*layers, *values]).detach())
+    ratios = scales[0] / scales[1]
     assert bool((ratios != 1).any())
     assert torch.equal(torch.log2(ratios), torch.log2(ratios).round())
     assert learned.model.input_quant.act_quant.scale() == 2**-4
