@@ -259,6 +259,24 @@ def test_training_lowers_the_loss(data: Data, trained: Checkpoint) -> None:
     assert lines[-1].startswith("quantization-aware training: epoch 3 of 3, loss ")
 
 
+def test_learned_scales_move_by_powers_of_two(data: Data, trained: Checkpoint) -> None:
+    edit = msgspec.structs.replace(edit_for(data, 2, 3), learned=True)
+    frozen, _ = quantize(trained, data, edit)
+    learned, _ = quantize(trained, data, edit, Recipe(epochs=4, rate=5e-2))
+    scales = []
+    for model in (frozen.model, learned.model):
+        layers = [m.weight_quant.scale().flatten() for m in (model.conv1, model.conv2, model.fc)]
+        values = [m.act_quant.scale()[None] for m in (model.relu1, model.relu2)]
+        scales.append(torch.cat([*layers, *values]).detach())
+    ratios = scales[0] / scales[1]
+    assert bool((ratios != 1).any())
+    assert torch.equal(torch.log2(ratios), torch.log2(ratios).round())
+    assert learned.model.input_quant.act_quant.scale() == 2**-4
+    design = design_of(learned.model, data.train.x)
+    want = logits(learned.model, data.test.x)
+    np.testing.assert_array_equal(design.golden(data.test.x.numpy()), want)
+
+
 def test_each_place_alone_rounds(data: Data, trained: Checkpoint) -> None:
     quantized, lost = quantize(trained, data, edit_for(data, 2, 2), corrected=False)
     alone = losses_alone(quantized.model, data)
@@ -407,10 +425,13 @@ def test_models_that_are_not_quantized(data: Data) -> None:
 
     assert apply(Branch()) == (
         "Branch: cannot be traced for quantization (symbolically traced variables cannot be used "
-        "as inputs to control flow); let forward neither branch on values of tensors nor take more "
-        "than one input"
+        "as inputs to control flow); let forward branch on no values of tensors"
     )
-    assert apply(TwoInputs()).startswith("TwoInputs: cannot be traced for quantization (")
+    assert apply(TwoInputs()) == "TwoInputs: takes 2 inputs; models of one input are quantized"
+    assert apply(nn.Linear(3, 2)) == (
+        "Linear: does not run on inputs of shape (1, 8, 8) (mat1 and mat2 shapes cannot be "
+        "multiplied (8x8 and 3x2)); give the data of this model"
+    )
     assert apply(Number()) == (
         "gain: is used as a number in forward, which is not quantized; use layers of torch.nn"
     )
