@@ -6,7 +6,7 @@ python -m benchmarks.small_mnist --mnist mnist.npz --seed 1 --network net1.npz
 Trains the network of ``benchmarks/lut_network.py`` on the 60,000 training images, converts it,
 and requires that the logits of PyTorch, of the golden model and of the compiled simulation of the
 Verilog are the same integers on all 10,000 test images. Nothing is chosen by the test images.
-LUT6 are those of Yosys for UltraScale+: of the module ``small_core``, which takes the pixels as
+LUT6 are those of Yosys for UltraScale+: of the module ``mnist_core``, which takes the pixels as
 bytes and gives ten counts, and of the top with its AXI-Stream ports.
 """
 
@@ -38,13 +38,13 @@ def main() -> None:
         data = {name: file[name] for name in ("x_train", "y_train", "x_test", "y_test")}
     started = time.process_time()
     network = _network(asked, data, _say(asked.quiet))
-    trained = time.process_time() - started
+    trained = f"{time.process_time() - started:.0f} CPU seconds to train or read"
     images = torch.tensor(data["x_test"][: asked.images]) / 256
     with torch.no_grad():
         logits = torch.cat([network(part) for part in images.split(1000)]).numpy()
     accuracy = float((logits.argmax(1) == data["y_test"][: asked.images]).mean())
     config = Config(
-        name="small",
+        name="mnist",
         style="spatial",
         target=_TARGET,
         input="u8.8",
@@ -56,10 +56,10 @@ def main() -> None:
     print(
         f"seed {asked.seed}: {100 * accuracy:.2f} % of {len(images):,} test images; golden and "
         f"Verilog equal PyTorch in all of them; interval {interval}, latency {asked.latency} "
-        f"({latency} with AXI-Stream); {trained:.0f} CPU seconds of training",
+        f"({latency} with AXI-Stream); {trained}",
         flush=True,
     )
-    for module, whole in (("small_core", False), ("small", True)):
+    for module, whole in (("mnist_core", False), ("mnist", True)):
         if not whole or asked.top:
             found = _synthesized(design, module, whole, asked.clock)
             print(
