@@ -62,6 +62,11 @@ class LutNetwork(nn.Module):
         units = torch.cat([block(bits) for block in self.blocks], 1)
         return functional.linear(units, self.votes)
 
+    def learned(self) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return the wires and the entries of all units."""
+        wires = torch.cat([block.wires.view(-1, INPUTS) for block in self.blocks])
+        return wires, torch.cat([block.entries.view(-1, ENTRIES) for block in self.blocks])
+
 
 @dataclass(frozen=True)
 class Settings:

@@ -289,7 +289,7 @@ class Builder:
         return self.add(Dot(job=job, row=row, offset=0, xs=xs, lo=lo, hi=hi))
 
     def _top_bit(self, a: int) -> int | None:
-        """Return the bit that tells if ``a > 0``, for ``a = x + 1 - 2^k`` and ``x < 2^(k+1)``."""
+        """Return the bit that says whether ``a > 0``, for ``a = x + 1 - 2^k``, ``x < 2^(k+1)``."""
         dot = self.nodes[a]
         if not isinstance(dot, Dot) or len(dot.xs) != 1:
             return None

@@ -106,6 +106,7 @@ COMPUTED = {
     "coarse": lambda m, x: ROWS[rounded(x * 16, 2, 4.0)],
     "reshaped": lambda m, x: ROWS[rounded(x * 20, 11).flip(1).int().reshape(-1, 3, 1)[:, :, 0]],
     "embedding": lambda m, x: m.e(rounded(x * 20, 11)),
+    "truth": lambda m, x: ROWS[(x > 0.25).long()],
     "largest": lambda m, x: ROWS[x.argmax(1, keepdim=True)],
 }
 
