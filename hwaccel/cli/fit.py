@@ -82,7 +82,7 @@ def fit(
             start, found, budget, bound, output, recipe, chosen,
             points=points, teaching=teaching, progress=step,
         )  # fmt: skip
-    (output / "front.html").write_text(_page(model, fitted, budget), encoding="utf-8")
+    (output / "front.html").write_text(page(model, fitted, budget), encoding="utf-8")
     _print(fitted, budget)
     best = fitted.best
     say(f"samples for choices: {fitted.before} before, {best.valid} after")
@@ -110,7 +110,8 @@ def _print(fitted: Fitted, budget: Budget) -> None:
     out.print(table)
 
 
-def _page(model: str, fitted: Fitted, budget: Budget) -> str:
+def page(model: str, fitted: Fitted, budget: Budget) -> str:
+    """Return the page with the plot and the table of a search."""
     from hwaccel.compress.fit import front
     from hwaccel.report.front import Front, Tried, front_page
 
