@@ -269,7 +269,13 @@ MODELS = {
     ),
     "huge-input": (
         set_input([1, 1 << 62]),
-        f"m.onnx: input x has the shape (1, {1 << 62}); make it smaller",
+        f"m.onnx: input x has the shape (1, {1 << 62}), expected at most 1024 frames of 4194304 "
+        "elements; make it smaller",
+    ),
+    "huge-batch": (
+        set_input([1 << 20, 4]),
+        "m.onnx: input x has the shape (1048576, 4), expected at most 1024 frames of 4194304 "
+        "elements; make it smaller",
     ),
     "flat-input": (
         set_input([4]),
@@ -587,7 +593,7 @@ NODES = {
     ),
     "quant-scale": (
         quant(0.0),
-        "Quant_0 (Quant): scale is not positive and finite; repair the model",
+        "Quant_0 (Quant): a scale is not between 1e-12 and 1e+12; repair the model",
     ),
     "quant-scale-shape": (
         quant(np.ones(5)),
@@ -596,7 +602,7 @@ NODES = {
     ),
     "quant-zero": (
         quant(0.5, 0.25),
-        "Quant_0 (Quant): zero point is no integer; train with integer zero points",
+        "Quant_0 (Quant): zero point is no integer of 32 bits; train with integer zero points",
     ),
     "quant-mode": (
         quant(mode="STOCHASTIC"),

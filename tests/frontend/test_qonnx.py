@@ -377,7 +377,14 @@ def odd_binary(net: Net) -> str:
     return net.quant(net.add("MatMul", x, w), 0.11, bits=5)
 
 
+def odd_truncated(net: Net) -> str:
+    x = net.add("MaxPool", net.quant(net.x, 0.0917, bits=7), kernel_shape=[2, 2])
+    x = net.trunc(x, 0.0917, 0, 7, 0.0917 * 4, 5, signed=1, narrow=0)
+    return net.add("Conv", x, weight(net, 2, 3, 2, 2, scale=0.213))
+
+
 ODD = {
+    "truncated": (odd_truncated, IMAGE),
     "mlp": (odd_scales, FLAT),
     "channels": (odd_channels, IMAGE),
     "residual": (odd_residual, IMAGE),
