@@ -187,6 +187,18 @@ EXACT_NODES = {
         IMAGE,
     ),
     "max-pool-uneven": (add("MaxPool", kernel_shape=[3, 3], pads=[2, 0, 1, 2]), IMAGE),
+    "max-pool-gaps": (
+        add("MaxPool", kernel_shape=[2, 3], pads=[1, 2, 0, 1], dilations=[2, 2], strides=[1, 2]),
+        IMAGE,
+    ),
+    "max-pool-by-axis": (
+        add("MaxPool", kernel_shape=[2, 2], pads=[0, 1, 1, 0], dilations=[1, 2], ceil_mode=1),
+        IMAGE,
+    ),
+    "max-pool-1d-uneven": (
+        add("MaxPool", kernel_shape=[3], pads=[2, 1], dilations=[2], ceil_mode=1),
+        ROW,
+    ),
     "max-pool-1d": (add("MaxPool", kernel_shape=[2], strides=[2]), ROW),
     "average": (add("AveragePool", kernel_shape=[2, 2], strides=[2, 2]), IMAGE),
     "average-counted": (

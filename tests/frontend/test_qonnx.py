@@ -469,9 +469,10 @@ def four(net: Net) -> str:
     return net.add("MatMul", linear_pair(net, net.x, 1 / 8, 3, np.int8), w)
 
 
-@pytest.mark.parametrize(
-    ("build"), [qdq, integers, stored_weights, sixteen, four], ids=lambda f: f.__name__
-)
+PAIRS = [qdq, integers, stored_weights, sixteen, four]
+
+
+@pytest.mark.parametrize("build", PAIRS, ids=lambda f: f.__name__)
 def test_linear_quantizers(build, tmp_path):
     net = Net(1, 3, 6, 6, opset=13 if build in PAIRS[:3] else 21)
     model = net.model(build(net))
