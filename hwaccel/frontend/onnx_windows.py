@@ -160,6 +160,8 @@ def _max_pool(s: Step) -> Result:
     """Axis by axis where PyTorch has no such windows along all of them."""
     x = s.input(0)
     w, ceil = _window(s, x, s.sizes("kernel_shape", None)), bool(s.integer("ceil_mode", 0))
+    if s.text("auto_pad", "NOTSET").startswith("SAME") and max(w.dilation) > 1:
+        raise s.refuse("executors disagree about auto_pad of windows with gaps; state pads")
     found = _like_torch(s, s.shape(x)[2:], w, ceil)
     if found is not None:
         return _pooled(s, x, w, found)

@@ -537,6 +537,10 @@ NODES = {
         one("MaxPool", kernel_shape=[9, 9]),
         "MaxPool_0 (MaxPool): has windows of (9, 9), larger than the padded operand; " + AGAIN,
     ),
+    "pool-gaps": (
+        one("MaxPool", kernel_shape=[2, 2], dilations=[2, 1], auto_pad="SAME_UPPER"),
+        "MaxPool_0 (MaxPool): executors disagree about auto_pad of windows with gaps; state pads",
+    ),
     "pool-indices": (
         one("MaxPool", outs=2, kernel_shape=[2, 2]),
         "the outputs: reads the second output of MaxPool_0 (MaxPool), which is not supported; "
