@@ -236,7 +236,9 @@ def _stair(op: Quantize, unit: Floats, c: int, type: TensorType) -> _Stair:
         VerifyError: it has too many steps.
     """
     ends = np.array([type.lo, type.hi]) / unit[c] + op.offset[c]
-    lo, hi = max(op.lo, int(ends[0]) - 2), min(op.hi, int(ends[1]) + 2)
+    # The next steps that are out of reach count: they must not be reached.
+    lo = min(max(op.lo, int(ends[0]) - 2), op.hi - 1)
+    hi = max(min(op.hi, int(ends[1]) + 2), op.lo + 1)
     if hi - lo > _MOST_STEPS:
         raise VerifyError(
             f"rounds to {hi - lo + 1} integers by a scale that is no power of two, expected at "

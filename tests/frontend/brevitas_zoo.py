@@ -300,6 +300,13 @@ def tanh() -> Made:
     return nn.Sequential(ANY.identity(), ANY.linear(8, 8), quant), (8,)
 
 
+def embedded() -> Made:
+    """Words of five indices."""
+    words = qnn.QuantEmbedding(10, 4, weight_quant=Int8WeightPerTensorFloat)
+    layers = ANY.linear(20, 6, bias_quant=None), ANY.relu(), ANY.linear(6, 3), ANY.identity()
+    return nn.Sequential(words, nn.Flatten(), *layers), (5,)
+
+
 class _Attention(nn.Module):
     def __init__(self) -> None:
         super().__init__()
@@ -327,7 +334,8 @@ def trained(made: Made, seed: int = 0) -> tuple[nn.Module, Shape]:
                 module.bias.uniform_(-0.5, 0.5)
         model.train()
         for _ in range(10):
-            model(torch.randn(16, *shape))
+            whole = isinstance(next(iter(model.children())), nn.Embedding)
+            model(torch.randint(0, 10, (16, *shape)) if whole else torch.randn(16, *shape))
     return model.eval(), shape
 
 

@@ -117,6 +117,15 @@ def test_functions_differ_by_one_step(graph):
     assert (apart > step / 2).mean() < 0.1
 
 
+def test_embedding():
+    model, shape = zoo.trained(zoo.embedded())
+    xs = torch.randint(0, 10, (60, *shape), generator=torch.Generator().manual_seed(0))
+    design = hwaccel.convert(model, xs)
+    with torch.no_grad():
+        want = model(xs).value.double().numpy()
+    assert (np.abs(design.golden(xs.numpy()) - want) > 1e-6).mean() <= _TURNED
+
+
 def test_attention():
     model, shape = zoo.trained(zoo.attention())
     design, xs = converted(model, shape)
