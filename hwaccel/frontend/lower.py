@@ -29,7 +29,7 @@ from hwaccel.frontend.formats import (
 )
 from hwaccel.frontend.indices import whole
 from hwaccel.frontend.placement import Placement
-from hwaccel.frontend.program import identifier, where
+from hwaccel.frontend.program import identifier, reason, where
 from hwaccel.fxp import MAX_WIDTH, FixedType, IntArray, Rounding
 from hwaccel.ir import Graph, GraphBuilder, Op, TensorType
 
@@ -176,6 +176,11 @@ class Lowering:
             raise
         except HwaccelError as error:
             raise FrontendError(f"{where(node.path)}: {node.op.kind}: {error}") from None
+        except (ArithmeticError, LookupError, ValueError) as error:
+            raise FrontendError(
+                f"{where(node.path)}: {node.op.kind}: numbers run out of range ({reason(error)}); "
+                "rescale the layer"
+            ) from None
 
     def add(self, node: FloatNode, op: Op, *inputs: str, suffix: str = "") -> str:
         """Add an IR node on behalf of ``node``."""

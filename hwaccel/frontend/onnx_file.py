@@ -23,8 +23,9 @@ from hwaccel.frontend.program import reason, shown
 
 _MAX_BYTES = 1 << 29
 _MAX_FIELDS = 1 << 18
-# Elements of a frame.
+# Elements of a frame, and frames of a batch.
 _MAX_FRAME = 1 << 22
+_MAX_BATCH = 1 << 10
 _MAX_RANK = 8
 _MAX_SCOPES = 4096
 _SCOPES = "pkg.torch.onnx.name_scopes"
@@ -271,11 +272,14 @@ class _Reader:
                     "axis 0, may be left open"
                 )
             sizes.append(max(0, int(size)))
-        if math.prod(sizes[1:]) > _MAX_FRAME or sizes[0] > _MAX_FRAME:
-            raise self.fail(f"input {name} has the shape {tuple(sizes)}; make it smaller")
         if not 1 <= len(sizes) <= _MAX_RANK:
             raise self.fail(
                 f"input {name} has {len(sizes)} axes, expected the batch and 1 to 3 more; {AGAIN}"
+            )
+        if math.prod(sizes[1:]) > _MAX_FRAME or sizes[0] > _MAX_BATCH:
+            raise self.fail(
+                f"input {name} has the shape {tuple(sizes)}, expected at most {_MAX_BATCH} frames "
+                f"of {_MAX_FRAME} elements; make it smaller"
             )
         return tuple(sizes)
 

@@ -12,7 +12,7 @@ import torch
 from hwaccel.frontend.onnx_file import AGAIN, kind
 from hwaccel.frontend.onnx_step import Convert, Result, Step
 from hwaccel.frontend.program import Ref
-from hwaccel.frontend.qonnx import Grid, ends, grid
+from hwaccel.frontend.qonnx import Grid, check_scale, ends, grid
 from hwaccel.frontend.quantizers import Mode
 
 
@@ -23,8 +23,7 @@ def _parameters(s: Step, x: Ref) -> tuple[torch.Tensor, torch.Tensor]:
     axis = s.integer("axis", 1)
     if s.integer("block_size", 0):
         raise s.refuse("has scales for blocks; use one scale, or one per channel")
-    if not bool(((scale > 0) & torch.isfinite(scale)).all()):
-        raise s.refuse("scale is not positive and finite; repair the model")
+    check_scale(s, scale)
     if zero.numel() == 1:
         zero = zero.reshape(()).expand(scale.shape)
     if scale.shape != zero.shape:

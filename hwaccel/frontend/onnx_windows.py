@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import torch
 
 from hwaccel.frontend.onnx_file import AGAIN
-from hwaccel.frontend.onnx_moves import padded
+from hwaccel.frontend.onnx_moves import padded, select
 from hwaccel.frontend.onnx_step import Convert, Result, Step
 from hwaccel.frontend.program import Ref
 
@@ -145,9 +145,9 @@ def _conv_transpose(s: Step) -> Result:
 # --- pooling --------------------------------------------------------------------------------------
 
 
-def _like_torch(s: Step, x: Ref, w: Window, ceil: bool) -> bool | None:
+def _like_torch(s: Step, sizes: tuple[int, ...], w: Window, ceil: bool) -> bool | None:
     """Return the ``ceil_mode`` in which PyTorch has the same windows; ``None`` if it has not."""
-    sizes, wanted = s.shape(x)[2:], w.count(s.shape(x)[2:], ceil=ceil)
+    wanted = w.count(sizes, ceil=ceil)
     if min(wanted) < 1:
         raise s.refuse(f"has windows of {w.kernel}, larger than the padded operand; {AGAIN}")
     if any(2 * b > k for b, k in zip(w.before, w.kernel, strict=True)):
@@ -157,25 +157,59 @@ def _like_torch(s: Step, x: Ref, w: Window, ceil: bool) -> bool | None:
 
 
 def _max_pool(s: Step) -> Result:
+    """Axis by axis where PyTorch has no such windows along all of them."""
     x = s.input(0)
     w, ceil = _window(s, x, s.sizes("kernel_shape", None)), bool(s.integer("ceil_mode", 0))
-    found, before = _like_torch(s, x, w, ceil), w.before
-    if found is None:
-        # A window that reaches into the padding holds the border, unless it has gaps.
-        fits = all(b < k and a < k for b, a, k in zip(w.before, w.after, w.kernel, strict=True))
-        if ceil or not fits or max(w.dilation) > 1:
-            raise s.refuse("pads both ends so that no window of PyTorch's does; use even pads")
-        x, before, found = padded(s, x, _sides(w.before, w.after), mode="replicate"), (), False
-    axes = len(w.kernel)
+    if s.text("auto_pad", "NOTSET").startswith("SAME") and max(w.dilation) > 1:
+        raise s.refuse("executors disagree about auto_pad of windows with gaps; state pads")
+    found = _like_torch(s, s.shape(x)[2:], w, ceil)
+    if found is not None:
+        return _pooled(s, x, w, found)
+    for a in range(len(w.kernel)):
+        x = _along(s, x, a, w, ceil)
+    return x
+
+
+def _pooled(s: Step, x: Ref, w: Window, ceil: bool) -> Ref:
     return s.call(
-        f"max_pool{axes}d.default",
+        f"max_pool{len(w.kernel)}d.default",
         self=x,
         kernel_size=w.kernel,
         stride=w.stride,
-        padding=before or (0,) * axes,
+        padding=w.before,
         dilation=w.dilation,
-        ceil_mode=found,
+        ceil_mode=ceil,
     )
+
+
+def _along(s: Step, x: Ref, a: int, w: Window, ceil: bool) -> Ref:
+    """Return the maxima of windows along one axis; their elements are copied if need be."""
+    size, axes = s.shape(x)[2 + a], range(len(w.kernel))
+    of_axis = (w.kernel, w.stride, w.dilation, w.before, w.after)
+    alone = Window(*((values[a],) for values in of_axis))
+    found = _like_torch(s, (size,), alone, ceil)
+    if found is not None:
+        rest = (1, 1, 1, 0, 0)
+        parts = (
+            tuple(v[a] if axis == a else other for axis in axes)
+            for v, other in zip(of_axis, rest, strict=True)
+        )
+        return _pooled(s, x, Window(*parts), found)
+    (count,) = alone.count((size,), ceil=ceil)
+    if count * w.kernel[a] > _MOST_ELEMENTS:
+        raise s.refuse("compares too many elements; use smaller windows")
+    starts = torch.arange(count)[:, None] * w.stride[a] - w.before[a]
+    places = starts + torch.arange(w.kernel[a]) * w.dilation[a]
+    inside = (places >= 0) & (places < size)
+    if not bool(inside.any(1).all()):
+        raise s.refuse("has windows of nothing but padding; use smaller pads")
+    # Padding never wins, so any element of the window can stand for it.
+    first = places.gather(1, inside.int().argmax(1, keepdim=True))
+    x = select(s, x, 2 + a, torch.where(inside, places, first).reshape(-1))
+    shape = s.shape(x)
+    shape = (*shape[: 2 + a], count, w.kernel[a], *shape[3 + a :])
+    rows = s.call("reshape.default", self=x, shape=shape)
+    return s.call("amax.default", self=rows, dim=(3 + a,))
 
 
 def _average_pool(s: Step) -> Result:
@@ -184,7 +218,7 @@ def _average_pool(s: Step) -> Result:
     counted = bool(s.integer("count_include_pad", 0))
     if max(w.dilation) > 1:
         raise s.refuse("averages windows with gaps; use a convolution")
-    found = _like_torch(s, x, w, ceil)
+    found = _like_torch(s, s.shape(x)[2:], w, ceil)
     if found is None or (counted and not w.even):
         return _averages(s, x, w, ceil, counted)
     return s.call(

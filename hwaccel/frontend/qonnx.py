@@ -16,6 +16,8 @@ from hwaccel.frontend.program import Ref
 from hwaccel.frontend.quantizers import Mode
 
 _MOST_BITS = 32
+# Nothing is as fine, or as coarse.
+_LEAST = 1e-12
 # Ends that nothing reaches.
 _WIDE = (-(1 << 31), (1 << 31) - 1)
 _MODES = {
@@ -60,16 +62,21 @@ def grid(s: Step, x: Ref, grid: Grid, mode: Mode) -> Ref:
 def _scale(s: Step, place: int, x: Ref) -> torch.Tensor:
     scale = s.tensor(place)
     _fits(s, scale, x, "scale")
-    if not bool(((scale > 0) & torch.isfinite(scale)).all()):
-        raise s.refuse("scale is not positive and finite; repair the model")
+    check_scale(s, scale)
     return scale
+
+
+def check_scale(s: Step, scale: torch.Tensor) -> None:
+    """Refuse scales that are none."""
+    if not scale.is_floating_point() or not bool(((scale > _LEAST) & (scale < 1 / _LEAST)).all()):
+        raise s.refuse(f"a scale is not between {_LEAST:g} and {1 / _LEAST:g}; repair the model")
 
 
 def _zero(s: Step, place: int, x: Ref) -> torch.Tensor:
     zero = s.tensor(place)
     _fits(s, zero, x, "zero point")
-    if not bool((zero == zero.round()).all()) or not bool(torch.isfinite(zero).all()):
-        raise s.refuse("zero point is no integer; train with integer zero points")
+    if not bool(((zero == torch.floor(zero)) & (zero.abs() < _WIDE[1])).all()):
+        raise s.refuse("zero point is no integer of 32 bits; train with integer zero points")
     return zero
 
 
@@ -150,8 +157,12 @@ def _trunc(s: Step) -> Result:
     else:
         step, factor = scale, torch.exp2(torch.tensor(float(bits - _bits(s, 4))))
         lo, hi = _WIDE
-    offset = zero / factor
-    whole = grid(s, x, Grid(scale, scale, zero, zero, *_WIDE), Mode.HALF_EVEN)
+    offset, reach = zero / factor, _WIDE
+    if bool(zero.any()) or not bool((torch.frexp(scale).mantissa == 0.5).all()):
+        # Every step is looked at, so only those count that the stated bits can hold.
+        reach = (-(1 << bits), 1 << bits)
+        lo, hi = max(lo, reach[0]), min(hi, reach[1])
+    whole = grid(s, x, Grid(scale, scale, zero, zero, *reach), Mode.HALF_EVEN)
     back = offset if second else zero
     return grid(s, whole, Grid(scale * factor, step, offset, back, lo, hi), mode)
 

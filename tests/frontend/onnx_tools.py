@@ -86,7 +86,7 @@ class Net:
         graph = helper.make_graph(self.nodes, "net", self.inputs, made, self.tensors)
         imports = [helper.make_opsetid(d, v) for d, v in self.domains.items()]
         model = helper.make_model(graph, opset_imports=imports, producer_name="test")
-        model.ir_version = 8
+        model.ir_version = 8 if self.opset < 20 else 10
         return model
 
 

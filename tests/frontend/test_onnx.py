@@ -13,10 +13,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from onnx import TensorProto
+from onnx import TensorProto, helper
 
 from hwaccel.config import Config
 from hwaccel.frontend import qonnx
+from hwaccel.frontend.onnx_file import module_path
 from hwaccel.frontend.onnx_program import OPS
 from tests.frontend.onnx_tools import Net, by_runtime, graph_of
 from tests.frontend.tools import EXACT, frames, golden
@@ -186,6 +187,18 @@ EXACT_NODES = {
         IMAGE,
     ),
     "max-pool-uneven": (add("MaxPool", kernel_shape=[3, 3], pads=[2, 0, 1, 2]), IMAGE),
+    "max-pool-gaps": (
+        add("MaxPool", kernel_shape=[2, 3], pads=[1, 2, 0, 1], dilations=[2, 2], strides=[1, 2]),
+        IMAGE,
+    ),
+    "max-pool-by-axis": (
+        add("MaxPool", kernel_shape=[2, 2], pads=[0, 1, 1, 0], dilations=[1, 2], ceil_mode=1),
+        IMAGE,
+    ),
+    "max-pool-1d-uneven": (
+        add("MaxPool", kernel_shape=[3], pads=[2, 1], dilations=[2], ceil_mode=1),
+        ROW,
+    ),
     "max-pool-1d": (add("MaxPool", kernel_shape=[2], strides=[2]), ROW),
     "average": (add("AveragePool", kernel_shape=[2, 2], strides=[2, 2]), IMAGE),
     "average-counted": (
@@ -416,6 +429,68 @@ def recurrent(op: str, gates: int, direction: str, **attrs):
 )
 def test_recurrent(op, gates, attrs, direction, tmp_path):
     check(recurrent(op, gates, direction, **attrs), (3, 5), tmp_path, exact=False)
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [TensorProto.FLOAT16, TensorProto.DOUBLE, TensorProto.BFLOAT16],
+    ids=["16", "64", "bf16"],
+)
+def test_element_types(kind, tmp_path):
+    def model(kind: int):
+        net = Net(1, 12, kind=kind)
+        values = grid(12, 5)
+        name = net.tensor(values)
+        made = helper.make_tensor(name, kind, values.shape, values.ravel().tolist())
+        net.tensors[0].CopyFrom(made)
+        return net.model(net.add("Relu", net.add("MatMul", net.x, name)))
+
+    xs = [frames(12)]
+    graph, plain = (graph_of(model(k), xs, EXACT, tmp_path) for k in (kind, TensorProto.FLOAT))
+    assert graph.nodes == plain.nodes
+
+
+def test_indices_as_an_input(tmp_path):
+    net = Net(1, 6, kind=TensorProto.INT64)
+    model = net.model(net.add("Gather", grid(10, 3), net.x))
+    xs = [np.random.default_rng(0).integers(0, 10, (8, 6))]
+    graph = graph_of(model, xs, EXACT, tmp_path)
+    (found,), (expected,) = golden(graph, xs), by_runtime(model, xs)
+    np.testing.assert_array_equal(found, expected)
+
+
+def test_two_inputs_and_two_outputs(tmp_path):
+    net = Net("N", 4, 5)
+    other = net.input("other", "N", 1, 5)
+    total = net.add("Add", net.x, other)
+    model = net.model(total, net.add("ReduceMax", net.add("Sub", net.x, other), axes=[1]))
+    xs = [frames(4, 5), frames(1, 5, seed=2)]
+    graph = graph_of(model, xs, EXACT, tmp_path)
+    assert [v.name for v in graph.inputs] == ["x", "other"]
+    for found, expected in zip(golden(graph, xs), by_runtime(model, xs), strict=True):
+        np.testing.assert_array_equal(found, expected)
+
+
+def test_what_a_model_computes_of_shapes_is_a_number(tmp_path):
+    """``x.view(x.size(0), -1)`` as exporters spell it out."""
+    net = Net("N", 3, 4)
+    batch = net.add("Gather", net.add("Shape", net.x), np.int64(0), axis=0)
+    shape = net.add("Concat", net.add("Unsqueeze", batch, whole(0)), whole(-1), axis=0)
+    model = net.model(net.add("Relu", net.add("Reshape", net.x, shape)))
+    xs = [frames(3, 4)]
+    graph = graph_of(model, xs, EXACT, tmp_path)
+    assert graph.types()[graph.outputs[0]].shape == (12,)
+    (found,), (expected,) = golden(graph, xs), by_runtime(model, xs)
+    np.testing.assert_array_equal(found, expected)
+
+
+def test_module_paths():
+    assert module_path("/layer1/layer1.0/conv1/Conv", "Conv") == "layer1.0.conv1"
+    assert module_path("/act/Mul_1", "Mul") == "act"
+    assert module_path("/Relu", "Relu") == ""
+    assert module_path("Conv_3", "Conv") == "Conv_3"
+    assert module_path("features/0/conv", "Conv") == "features.0.conv"
+    assert module_path("node_x", "Conv", "['', 'body', 'body.conv', 'conv2d']") == "body.conv"
 
 
 def test_the_page_lists_every_operator():

@@ -269,7 +269,13 @@ MODELS = {
     ),
     "huge-input": (
         set_input([1, 1 << 62]),
-        f"m.onnx: input x has the shape (1, {1 << 62}); make it smaller",
+        f"m.onnx: input x has the shape (1, {1 << 62}), expected at most 1024 frames of 4194304 "
+        "elements; make it smaller",
+    ),
+    "huge-batch": (
+        set_input([1 << 20, 4]),
+        "m.onnx: input x has the shape (1048576, 4), expected at most 1024 frames of 4194304 "
+        "elements; make it smaller",
     ),
     "flat-input": (
         set_input([4]),
@@ -531,6 +537,10 @@ NODES = {
         one("MaxPool", kernel_shape=[9, 9]),
         "MaxPool_0 (MaxPool): has windows of (9, 9), larger than the padded operand; " + AGAIN,
     ),
+    "pool-gaps": (
+        one("MaxPool", kernel_shape=[2, 2], dilations=[2, 1], auto_pad="SAME_UPPER"),
+        "MaxPool_0 (MaxPool): executors disagree about auto_pad of windows with gaps; state pads",
+    ),
     "pool-indices": (
         one("MaxPool", outs=2, kernel_shape=[2, 2]),
         "the outputs: reads the second output of MaxPool_0 (MaxPool), which is not supported; "
@@ -587,7 +597,7 @@ NODES = {
     ),
     "quant-scale": (
         quant(0.0),
-        "Quant_0 (Quant): scale is not positive and finite; repair the model",
+        "Quant_0 (Quant): a scale is not between 1e-12 and 1e+12; repair the model",
     ),
     "quant-scale-shape": (
         quant(np.ones(5)),
@@ -596,7 +606,7 @@ NODES = {
     ),
     "quant-zero": (
         quant(0.5, 0.25),
-        "Quant_0 (Quant): zero point is no integer; train with integer zero points",
+        "Quant_0 (Quant): zero point is no integer of 32 bits; train with integer zero points",
     ),
     "quant-mode": (
         quant(mode="STOCHASTIC"),

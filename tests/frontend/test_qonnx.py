@@ -7,6 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 import torch
+from onnx import TensorProto, helper
 
 from hwaccel.config import Config
 from tests.frontend.onnx_tools import Net, by_qonnx, by_runtime, graph_of
@@ -377,7 +378,14 @@ def odd_binary(net: Net) -> str:
     return net.quant(net.add("MatMul", x, w), 0.11, bits=5)
 
 
+def odd_truncated(net: Net) -> str:
+    x = net.add("MaxPool", net.quant(net.x, 0.0917, bits=7), kernel_shape=[2, 2])
+    x = net.trunc(x, 0.0917, 0, 7, 0.0917 * 4, 5, signed=1, narrow=0)
+    return net.add("Conv", x, weight(net, 2, 3, 2, 2, scale=0.213))
+
+
 ODD = {
+    "truncated": (odd_truncated, IMAGE),
     "mlp": (odd_scales, FLAT),
     "channels": (odd_channels, IMAGE),
     "residual": (odd_residual, IMAGE),
@@ -445,9 +453,28 @@ def stored_weights(net: Net) -> str:
     return net.add("MatMul", x, w)
 
 
-@pytest.mark.parametrize(("build"), [qdq, integers, stored_weights], ids=lambda f: f.__name__)
+def sixteen(net: Net) -> str:
+    """Integers of 16 bits."""
+    x = linear_pair(net, net.x, 1 / 1024, 30000, np.uint16)
+    return linear_pair(net, net.add("Neg", x), 1 / 256, 5, np.int16)
+
+
+def four(net: Net) -> str:
+    """Weights of four bits, two to a byte."""
+    stored = np.random.default_rng(0).integers(-8, 8, (6, 5))
+    name = net.tensor(stored)
+    packed = helper.make_tensor(name, TensorProto.INT4, (6, 5), stored.ravel().tolist())
+    net.tensors[-1].CopyFrom(packed)
+    w = net.add("DequantizeLinear", name, np.float32(1 / 8))
+    return net.add("MatMul", linear_pair(net, net.x, 1 / 8, 3, np.int8), w)
+
+
+PAIRS = [qdq, integers, stored_weights, sixteen, four]
+
+
+@pytest.mark.parametrize("build", PAIRS, ids=lambda f: f.__name__)
 def test_linear_quantizers(build, tmp_path):
-    net = Net(1, 3, 6, 6, opset=13)
+    net = Net(1, 3, 6, 6, opset=13 if build in PAIRS[:3] else 21)
     model = net.model(build(net))
     xs = [frames(3, 6, 6)]
     graph = graph_of(model, xs, Config(), tmp_path)
