@@ -252,8 +252,8 @@ class _Run:
     def to_bound(self) -> Checkpoint:
         """Search by the loss, first without training, then in rounds from the last good model.
 
-        While rounds are within the bound each halves what is left; after one that is not, the
-        next goes to the geometric mean of good and bad.
+        While rounds are within the bound each takes a stride of what is left; after one that is
+        not, the next goes to the geometric mean of good and bad.
         """
         units = self.way(self.start.model)
 
@@ -266,8 +266,9 @@ class _Run:
         if any(self._amounts(units, low).values()):
             good = without(self.start, units, self._amounts(units, low))
             self._within(good, low)
+        stay = 1 - self.goal.pattern.stride
         for _ in range(self.goal.rounds if self.goal.recipe.epochs else 0):
-            dense = (1 - low) / 2 if high == 1 else ((1 - low) * (1 - high)) ** 0.5
+            dense = stay * (1 - low) if high == 1 else ((1 - low) * (1 - high)) ** 0.5
             units = self.way(good.model)
             if not any(self._amounts(units, 1 - dense).values()):
                 break
