@@ -15,10 +15,12 @@ from statistics import mean
 import numpy as np
 import torch
 
+from hwaccel.compress.bound import Bound
 from hwaccel.compress.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
 from hwaccel.compress.cost import cost_of, hardware
 from hwaccel.compress.data import Data, load_data
-from hwaccel.compress.quantize import edit_for, quantize
+from hwaccel.compress.precision import search
+from hwaccel.compress.quantize import edit_for, places, quantize
 from hwaccel.compress.training import Recipe, evaluate, outputs_of
 from hwaccel.config import Config, LayerConfig
 
@@ -75,6 +77,24 @@ def lost(bits: int, seeds: list[int], args: argparse.Namespace, data: Data) -> C
     return first
 
 
+def searched(bits: int, seed: int, args: argparse.Namespace, data: Data) -> None:
+    """Print what bits per layer, found by the loss, lose and save against equal bits."""
+    began = time.monotonic()
+    float_model = start(args.start / f"cnn-{seed}", seed, data)
+    bound = Bound(accuracy_drop=args.accuracy_drop)
+    few = data.reduced(len(data.train), 2000)
+    made, found = search(float_model, few, edit_for(data, bits, bits), bound)
+    before, after = (evaluate(one.model, data.test) for one in (float_model, made))
+    each = " ".join(f"{place.path}:{place.bits}" for place in places(made.model))
+    saved = 1 - found.cost_after.area / found.cost_before.area
+    print(
+        f"cnn-{seed}, {bits} bits at most, {args.accuracy_drop} points on 2000 samples to choose: "
+        f"{each}; {100 * saved:.1f} % less area than {bits} bits everywhere; test "
+        f"{before.accuracy:.2f} % to {after.accuracy:.2f} % ({time.monotonic() - began:.0f} s)",
+        flush=True,
+    )
+
+
 def rtl(made: Checkpoint, data: Data, frames: int) -> None:
     """Print whether RTL, golden model and PyTorch agree on the first ``frames`` test images."""
     x = data.test.x[:frames]
@@ -106,10 +126,15 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=3)
     parser.add_argument("--rate", type=float, default=1e-3)
     parser.add_argument("--frames", type=int, default=10_000, help="images through the RTL")
+    parser.add_argument("--accuracy-drop", type=float, help="search bits per layer instead")
     args = parser.parse_args()
     torch.set_num_threads(1)
     data = load_data(args.mnist)
     for bits in args.bits:
+        if args.accuracy_drop is not None:
+            for seed in args.seeds:
+                searched(bits, seed, args, data)
+            continue
         made = lost(bits, args.seeds, args, data)
         if args.frames:
             rtl(made, data, args.frames)

@@ -33,6 +33,7 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=1)
     parser.add_argument("--final-epochs", type=int, default=2)
     parser.add_argument("--tries", type=int, default=2)
+    parser.add_argument("--enough", type=float, help="stop where work is so many times less")
     args = parser.parse_args()
     torch.set_num_threads(1)
     data = load_data(args.mnist)
@@ -47,6 +48,7 @@ def main() -> None:
             Bound(accuracy_drop=args.drop),
             tries=args.tries,
             samples=args.samples,
+            enough=args.enough,
             final=Recipe(epochs=args.final_epochs, seed=seed),
             progress=lambda text: None if "epoch" in text else print(text, flush=True),
         )

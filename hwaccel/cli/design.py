@@ -23,7 +23,10 @@ Data = Annotated[
 
 def convert(
     model: Annotated[
-        str, typer.Argument(help="model.pt2 (torch.export.save) or package.module:factory.")
+        str,
+        typer.Argument(
+            help="model.pt2 (torch.export.save), model.onnx, or package.module:factory."
+        ),
     ],
     output: Annotated[Path, typer.Option("--output", "-o", help="Project folder to write.")] = Path(
         "build"

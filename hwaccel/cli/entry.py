@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from hwaccel import __version__
-from hwaccel.cli import compress, design, distill, profile, prune, quantize, shrink
+from hwaccel.cli import compress, design, distill, fit, profile, prune, quantize, shrink, simplify
 from hwaccel.cli.console import err, printable, say
 from hwaccel.errors import HwaccelError
 
@@ -49,6 +49,8 @@ _COMMANDS = (
         quantize.quantize,
         distill.distill,
         shrink.shrink,
+        simplify.simplify,
+        fit.fit,
     ),
     design.doctor,
 )

@@ -44,6 +44,9 @@ def shrink(
     final_epochs: Annotated[
         int, typer.Option(min=0, help="Passes over all training samples at the end.")
     ] = 5,
+    enough: Annotated[
+        float | None, typer.Option(help="Stop where the work is so many times less.")
+    ] = None,
     tries: Annotated[int, typer.Option(min=1, help="Trials for every bottleneck.")] = 3,
     rate: Rate = 2e-3,
     batch: Batch = 128,
@@ -77,6 +80,7 @@ def shrink(
             chosen,
             tries=tries,
             samples=samples,
+            enough=enough,
             final=final if final_epochs else None,
             progress=step,
         )

@@ -15,7 +15,7 @@ from hwaccel.compress.drop import DropLayer, droppable
 from hwaccel.compress.edits import Edit, weighted
 from hwaccel.compress.lowrank import LowRank, full_rank, halving_rank
 from hwaccel.compress.removal import importance
-from hwaccel.compress.training import cross_entropy
+from hwaccel.compress.training import cross_entropy, outputs_of, plain
 
 # Shares of channels that are taken away, and of products that are left by a split.
 _GONE = (0.5, 0.25, 0.125)
@@ -42,6 +42,25 @@ def candidates(model: nn.Module, path: str, data: Data) -> tuple[Candidate, ...]
         *_low_rank(layer, path),
         *_split(layer, path),
     )
+
+
+def products(model: nn.Module, example: torch.Tensor) -> int:
+    """Return the products of a frame in layers with weights: a guess at the cost of hardware."""
+    found: list[int] = []
+
+    def look(layer: nn.Module, inputs: object, output: torch.Tensor) -> None:
+        outputs = int(getattr(layer, "out_channels", output.shape[-1]))
+        weight = layer.weight
+        assert isinstance(weight, torch.Tensor)
+        found.append(weight.numel() * (plain(output)[0].numel() // outputs))
+
+    held = [layer.register_forward_hook(look) for _, layer in weighted(model)]
+    try:
+        outputs_of(model, example)
+    finally:
+        for hook in held:
+            hook.remove()
+    return sum(found)
 
 
 def _left_out(model: nn.Module, path: str, example: torch.Tensor) -> Iterator[Candidate]:

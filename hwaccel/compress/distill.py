@@ -76,17 +76,26 @@ def distill(
     _check_classes(student.model, teacher, data)
     made = student.then(copied(student.model))
     before = evaluate(made.model, data.test)
-    if recipe.shift:
-        loss, targets = _asking(teacher, teaching), None
-    else:
-        if progress is not None:
-            progress("distilling: the teacher answers")
-        loss, targets = _knowing(teaching), _answers(teacher, data.train)
+    if progress is not None:
+        progress("distilling: the teacher answers")
+    loss, targets = lessons(teacher, data.train, recipe, teaching)
     made.train(
         data.train, recipe, loss=loss, targets=targets, progress=progress, label="distilling"
     )
     after = evaluate(made.model, data.test)
     return made, Taught(teaching, recipe, evaluate(teacher, data.test), before, after)
+
+
+def lessons(
+    teacher: nn.Module, samples: Samples, recipe: Recipe, teaching: Teaching
+) -> tuple[Loss, torch.Tensor | None]:
+    """Return the loss of a student, and the targets of all ``samples`` where they are known.
+
+    The teacher answers once for all samples where the recipe moves no images, else every batch.
+    """
+    if recipe.shift:
+        return _asking(copied(teacher).eval().requires_grad_(False), teaching), None
+    return _knowing(teaching), _answers(teacher, samples)
 
 
 def mixed_loss(

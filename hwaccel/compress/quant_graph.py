@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterable
+from contextlib import redirect_stderr
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -31,9 +33,7 @@ def rewrite(model: nn.Module, example: torch.Tensor, edit: Quantized) -> nn.Modu
     """
     brevitas = quant_layers.brevitas()
     if any(type(m).__module__.startswith(brevitas.__name__) for m in model.modules()):
-        raise ConfigError(
-            f"{type(model).__name__}: is quantized already; quantize the float model it came from"
-        )
+        raise ConfigError("the model is quantized already; quantize the float model it came from")
     traced = _traced(model, example)
     fold_norms(traced)
     rewriter = _Rewriter(traced, edit)
@@ -50,20 +50,37 @@ def plain(value: Any) -> Any:
 
 
 def _traced(model: nn.Module, example: torch.Tensor) -> fx.GraphModule:
-    name, training = type(model).__name__, model.training
+    """Trace ``model`` and note the shapes of its values.
+
+    Raises:
+        ConfigError: it cannot be traced, or does not run on ``example``.
+    """
+    name = type(model).__name__
     model.eval()
     try:
         traced = fx.GraphModule(model, fx.Tracer().trace(model), name)
-        fx.passes.shape_prop.ShapeProp(traced).propagate(example)
     except Exception as error:
-        first = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise ConfigError(
-            f"{name}: cannot be traced for quantization ({first}); let forward neither branch on "
-            "values of tensors nor take more than one input"
+            f"{name}: cannot be traced for quantization ({_first_line(error)}); let forward branch "
+            "on no values of tensors"
         ) from None
-    finally:
-        model.train(training)
+    inputs = len(traced.graph.find_nodes(op="placeholder"))
+    if inputs != 1:
+        raise ConfigError(f"{name}: takes {inputs} inputs; models of one input are quantized")
+    try:
+        with redirect_stderr(io.StringIO()):  # it prints a traceback before it raises
+            fx.passes.shape_prop.ShapeProp(traced).propagate(example)
+    except Exception as error:
+        raise ConfigError(
+            f"{name}: does not run on inputs of shape {tuple(example.shape[1:])} "
+            f"({_first_line(error)}); give the data of this model"
+        ) from None
     return traced
+
+
+def _first_line(error: Exception) -> str:
+    cause = error.__cause__ or error
+    return (str(cause).strip() or type(cause).__name__).splitlines()[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,10 +193,6 @@ class _Rewriter:
     # --- quantizers -------------------------------------------------------------------------
 
     def _input(self, node: fx.Node) -> None:
-        if self._known:
-            raise ConfigError(
-                f"{type(self._traced).__name__}: takes several inputs; quantization knows one only"
-            )
         fixed = FixedType.parse(self._edit.input)
         quantizer = quant_layers.identity(fixed.width, signed=fixed.signed)
         quant_layers.set_format(quantizer, fixed)

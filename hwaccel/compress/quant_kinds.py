@@ -43,8 +43,8 @@ MODULES: dict[type[nn.Module], Kind] = {
     **dict.fromkeys((nn.ReLU6, nn.Hardtanh), Kind.CLIP),
     **dict.fromkeys(
         (
-            nn.Sigmoid, nn.Tanh, nn.GELU, nn.SiLU, nn.Hardswish, nn.Hardsigmoid, nn.LeakyReLU,
-            nn.ELU, nn.Softplus, nn.Mish,
+            nn.Sigmoid, nn.Tanh, nn.GELU, nn.SiLU, nn.Hardswish, nn.Hardsigmoid, nn.ELU,
+            nn.Softplus, nn.Mish,
         ),
         Kind.TABLE,
     ),
@@ -68,8 +68,8 @@ FUNCTIONS: dict[Any, Kind] = {
     **dict.fromkeys(
         (
             torch.sigmoid, torch.tanh, functional.sigmoid, functional.tanh, functional.gelu,
-            functional.silu, functional.hardswish, functional.hardsigmoid, functional.leaky_relu,
-            functional.elu, functional.softplus,
+            functional.silu, functional.hardswish, functional.hardsigmoid, functional.elu,
+            functional.softplus,
         ),
         Kind.TABLE,
     ),

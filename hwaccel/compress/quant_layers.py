@@ -148,7 +148,7 @@ def format_of(module: nn.Module) -> FixedType:
     """Return the format of what a quantizer of values gives."""
     proxy: Any = module
     proxy = proxy.act_quant
-    frac = -round(float(torch.log2(proxy.scale())))
+    frac = -round(float(torch.log2(proxy.scale().detach())))
     return FixedType(bool(proxy.is_signed), int(proxy.bit_width()), frac)
 
 

@@ -1,8 +1,8 @@
 """What quantizers take over from the ops in front of them.
 
-A bias goes into the offset of the multiplication that a quantizer of another scale needs anyway, where
-it has all bits that matter. A relu becomes the lower limit of the clip. A function becomes a table
-whose entries are quantized: rounded once, like the model does it.
+A bias goes into the offset of the multiplication that a quantizer of another scale needs anyway,
+where it has all bits that matter. A relu becomes the lower limit of the clip. A function becomes a
+table whose entries are quantized: rounded once, like the model does it.
 """
 
 from __future__ import annotations
@@ -27,7 +27,9 @@ from hwaccel.frontend.floatgraph import (
     FloatNode,
     FloatOp,
     Floats,
+    FloatValue,
     Function,
+    Gather,
     MaxPool2d,
     Relu,
     Reshape,
@@ -72,6 +74,33 @@ def _entries(low: Lowering, node: FloatNode, op: Entries, x: str) -> str:
 
 
 LOWER: dict[type[FloatOp], Lower] = {Entries: _entries}
+
+
+def before_moves(graph: FloatGraph) -> FloatGraph:
+    """Return the graph with quantizers, and relus, in front of moves instead of behind them.
+
+    There the channels are those of the layer, which may have factors of their own.
+    """
+    if not any(isinstance(node.op, Quantize) for node in graph.nodes):
+        return graph
+    uses, made = graph.uses(), dict[str, FloatNode]()
+    shapes = {value.name: value.shape for value in graph.inputs}
+    for node in graph.nodes:
+        made[node.name] = node
+        maker = made.get(node.inputs[0])
+        alike = isinstance(node.op, Relu | FakeQuant) or (
+            isinstance(node.op, Quantize) and all(len(a) == 1 for a in node.op.arrays)
+        )
+        moves = maker is not None and (
+            isinstance(maker.op, Reshape)
+            or (isinstance(maker.op, Gather) and bool((maker.op.source.a >= 0).all()))
+        )
+        if alike and moves and maker is not None and uses[maker.name] == 1:
+            (x,) = maker.inputs
+            inner = FloatValue(maker.name, made[x].output.shape if x in made else shapes[x])
+            made[maker.name] = replace(node, output=inner, inputs=(x,))
+            made[node.name] = replace(maker, output=node.output, inputs=(maker.name,))
+    return replace(graph, nodes=tuple(made.values()))
 
 
 def absorb(graph: FloatGraph) -> FloatGraph:
@@ -157,9 +186,8 @@ class _Absorber:
         if maker is None or type(maker.op) is not Function:
             return
         if isinstance(quantizer, Quantize):
-            arrays = (quantizer.scale, quantizer.step, quantizer.offset, quantizer.back)
             back = quantizer.back[0]
-            if any(len(a) > 1 for a in arrays):
+            if any(len(a) > 1 for a in quantizer.arrays):
                 return
             finer = int(back % 1 != 0)
             frac = round(float(-np.log2(quantizer.step[0]))) + finer

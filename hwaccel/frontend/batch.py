@@ -16,7 +16,7 @@ import numpy as np
 import torch
 
 from hwaccel.errors import FrontendError
-from hwaccel.frontend import functions, moves, pooling
+from hwaccel.frontend import functions, moves, pooling, quantize_calls
 from hwaccel.frontend.importer import Handler, Importer, Result
 from hwaccel.frontend.program import Arg, Call, Constant, Ref, Turned, is_turned, short
 from hwaccel.ops.family import Ints, divisors
@@ -46,6 +46,7 @@ _LAST = {
     "_scaled_dot_product_flash_attention_for_cpu.default": 2,
 }
 _LAST |= dict.fromkeys(_ELEMENTWISE.split(), 0)
+_LAST |= {target.removeprefix("aten."): 0 for target in quantize_calls.ELEMENTWISE}
 _LAST |= {target.removeprefix("aten."): 0 for target in functions.targets() if "_." not in target}
 _STRETCHED = frozenset([*_ELEMENTWISE.split(), "baddbmm.default"])
 _REDUCING = frozenset(["mean.dim", "sum.dim_IntList", "amax.default"])

@@ -1,16 +1,17 @@
 """Models of Brevitas layers: each quantizer becomes one call that ``torch.export`` keeps as it is.
 
-The model runs once, in eval mode, and what its quantizers do is noted: scales, zero points and bits of
-activations, the values of quantized weights and biases. Then it is exported with plain layers around
-these, and left as it was. Nothing is taken on trust: what was noted must give what the quantizer
-gave, or the model is refused. Brevitas itself is never imported.
+The model runs once, in eval mode, and what its quantizers do is noted: scales, zero points and bits
+of activations, the values of quantized weights and biases. Then it is exported with plain layers
+around these, and left as it was. Nothing is taken on trust: what was noted must give what the
+quantizer gave, or the model is refused. Brevitas itself is never imported.
 """
 
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
@@ -78,8 +79,7 @@ def frozen(model: nn.Module, args: tuple[Any, ...], keywords: Mapping[str, Any])
     if not uses_brevitas(model):
         yield
         return
-    with ExitStack() as stack:
-        stack.enter_context(_restored(model))
+    with _restored(model), _comparable():
         noted = _observed(model, args, keywords)
         for path, module in model.named_modules():
             _freeze(path, module, noted)
@@ -107,11 +107,26 @@ def _restored(model: nn.Module) -> Iterator[None]:
                     getattr(module, name).copy_(buffer)
 
 
+@contextmanager
+def _comparable() -> Iterator[None]:
+    """Let attention compare tensors themselves: those of ``torch.export`` have no addresses."""
+    attention: Any = sys.modules.get("brevitas.nn.quant_mha")
+    name = "check_tensors_same_ptr"
+    before = getattr(attention, name, None)
+    if before is not None:
+        setattr(attention, name, lambda tensors: all(t is tensors[0] for t in tensors))
+    try:
+        yield
+    finally:
+        if before is not None:
+            setattr(attention, name, before)
+
+
 @dataclass
 class _Noted:
     """What quantizers did, by module: calls of activations, tensors of parameters."""
 
-    calls: dict[nn.Module, list[Callable[..., torch.Tensor]]] = field(default_factory=dict)
+    calls: dict[nn.Module, Callable[[Any], torch.Tensor]] = field(default_factory=dict)
     weights: dict[tuple[nn.Module, str], torch.Tensor] = field(default_factory=dict)
     biases: dict[nn.Module, torch.Tensor] = field(default_factory=dict)
 
@@ -124,16 +139,10 @@ def _observed(model: nn.Module, args: tuple[Any, ...], keywords: Mapping[str, An
         floats = isinstance(x, torch.Tensor) and x.is_floating_point()
         return torch.randn(x.shape, generator=rng).to(x) if floats else x
 
-    hooks = []
     with _restored(model):
-        for path, module in model.named_modules():
-            if _is(module, "QuantProxyFromInjector") and module.is_quant_enabled:
-                _check_proxy(path, module)
-                hooks.append(module.register_forward_hook(partial(_note, noted, path)))
-            if hasattr(module, "quant_weight") and _is(module, "QuantWeightMixin"):
-                module.quant_weight = partial(
-                    _note_weight, noted, path, module, module.quant_weight
-                )
+        hooks = [
+            hook for path, module in model.named_modules() for hook in _hooks(path, module, noted)
+        ]
         try:
             with torch.no_grad():
                 model(*tree_map(random, args), **tree_map(random, dict(keywords)))
@@ -147,6 +156,23 @@ def _observed(model: nn.Module, args: tuple[Any, ...], keywords: Mapping[str, An
             for hook in hooks:
                 hook.remove()
     return noted
+
+
+def _hooks(path: str, module: Any, noted: _Noted) -> Iterator[Any]:
+    """Yield hooks that note what a module does; refuse what is not supported."""
+    if _is(module, "QuantRecurrentLayerMixin"):
+        raise _refused(
+            path,
+            "is a recurrent layer of Brevitas, which is not supported",
+            "write its steps with QuantLinear, QuantSigmoid, QuantTanh and QuantIdentity",
+        )
+    if _is(module, "QuantProxyFromInjector") and module.is_quant_enabled:
+        _check_proxy(path, module)
+        yield module.register_forward_hook(partial(_note, noted, path))
+    if _is(module, "QuantUpsampl"):
+        yield module.register_forward_pre_hook(partial(_note_grid, noted))
+    if hasattr(module, "quant_weight") and _is(module, "QuantWeightMixin"):
+        module.quant_weight = partial(_note_weight, noted, path, module, module.quant_weight)
 
 
 def _refused(path: str, what: str, way_out: str = _WAY_OUT) -> FrontendError:
@@ -195,6 +221,20 @@ def _note_weight(
     return found
 
 
+def _note_grid(noted: _Noted, module: Any, inputs: tuple[Any, ...]) -> None:
+    """Note how upsampling rounds what it interpolates: to integers of its operand."""
+    scale = getattr(inputs[0], "scale", torch.ones(1))
+    wide, none = 1 << MAX_BITS, torch.zeros_like(scale)
+    call = partial(_quantize, scale, scale, none, none, -wide, wide, Mode.HALF_EVEN)
+    rounds = module.mode != "nearest"
+    noted.calls[module] = lambda x: call(_resized(module, x)) if rounds else _resized(module, x)
+
+
+def _resized(module: Any, x: torch.Tensor) -> torch.Tensor:
+    y: torch.Tensor = nn.Upsample.forward(module, x)
+    return y
+
+
 def _compare(path: str, found: torch.Tensor, output: Any) -> None:
     """Refuse a quantizer that gave something else; it may disagree with float32 on ties."""
     apart = (found - _plain(output)).abs()
@@ -238,7 +278,7 @@ def _activation(path: str, module: Any, output: Any) -> Callable[[torch.Tensor],
         above = partial(_quantize, limit, scale, none, none + 1, 1, 2, Mode.CEIL)
         below = partial(_quantize, limit, scale, none, none - 1, -2, -1, Mode.FLOOR)
         return lambda x: above(x) + below(x)
-    inner = getattr(quant, "int_quant", None)
+    inner: Any = getattr(quant, "int_quant", None)
     if type(inner).__name__ != "IntQuant":
         raise _refused(path, f"is quantized by {kind}, which is not supported")
     bits = _bits(path, output.bit_width)
@@ -295,9 +335,9 @@ def _freeze(path: str, module: Any, noted: _Noted) -> None:
     """Let a module compute what was noted, on plain tensors."""
     if module in noted.calls:
         module.forward = noted.calls[module]
-    elif module in noted.biases:
+    if module in noted.biases:
         module.forward = partial(_constant, noted.biases[module])
-    elif hasattr(module, "return_quant_tensor"):
+    if hasattr(module, "return_quant_tensor"):
         module.return_quant_tensor = False
     if hasattr(module, "quant_weight") and _is(module, "QuantWeightMixin"):
         module.quant_weight = partial(_weight, noted, module)

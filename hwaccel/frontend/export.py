@@ -17,6 +17,7 @@ from torch.export.graph_signature import InputKind, OutputKind, OutputSpec, Tens
 from torch.utils._pytree import tree_flatten, tree_leaves, tree_unflatten
 
 from hwaccel.errors import FrontendError
+from hwaccel.frontend.ao_export import switched
 from hwaccel.frontend.brevitas_export import frozen, layers_only, uses_brevitas
 from hwaccel.frontend.program import Arg, Call, Constant, Placeholder, Program, Ref, reason, shown
 
@@ -57,7 +58,13 @@ def exported(model: torch.nn.Module, example: Example) -> torch.export.ExportedP
     inputs = tuple(_zeros(array, like) for array in _examples(leaves))
     made = tree_unflatten(inputs, spec)
     args, keywords = ((), made) if isinstance(given, Mapping) else (made, {})
-    with _evaluating(model), _quiet(), _plain_attention(), frozen(model, args, keywords):
+    with (
+        _evaluating(model),
+        _quiet(),
+        _plain_attention(),
+        switched(model),
+        frozen(model, args, keywords),
+    ):
         try:
             return torch.export.export(model, args, keywords)
         except Exception as error:

@@ -82,7 +82,7 @@ class Dense(FloatOp):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Conv2d(FloatOp):
-    """Convolution; ``weight`` is ``(outputs, inputs / groups, KH, KW)``, of ``bits`` bits if not 0."""
+    """Convolution; ``weight`` is ``(outputs, inputs / groups, KH, KW)``; ``bits`` as for dense."""
 
     kind: ClassVar[str] = "conv2d"
     role: ClassVar[Role] = Role.MULTIPLY

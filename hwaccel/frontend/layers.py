@@ -17,7 +17,6 @@ from hwaccel.frontend.floatgraph import (
     Concat,
     Conv2d,
     Dense,
-    FakeQuant,
     FloatOp,
     Floats,
     Function,
@@ -305,22 +304,9 @@ def per_channel(
 
 
 def _varies(values: Floats, axis: int) -> bool:
-    return bool((values != values.take([0], axis)).any())
-
-
-def fake_quantize(i: Importer, call: Call) -> str:
-    """Fake quantization by a power of two."""
-    x = i.value(call, "self")
-    scale, zero = _number(i, call, "scale"), _number(i, call, "zero_point")
-    mantissa, exponent = math.frexp(scale)
-    if mantissa != 0.5:
-        raise i.refuse(
-            call, f"scale {scale:g} is not a power of two; round it to one and fine-tune the model"
-        )
-    if zero != 0:
-        raise i.refuse(call, f"zero_point is {zero:g}, expected 0; use symmetric quantization")
-    lo, hi = int(call.number("quant_min")), int(call.number("quant_max"))
-    return i.add(call, FakeQuant(1 - exponent, lo, hi), x)
+    # Along axes that are stretched, one element tells all.
+    once = values[tuple(slice(None) if step else slice(1) for step in values.strides)]
+    return bool((once != once.take([0], axis)).any())
 
 
 def _number(i: Importer, call: Call, name: str) -> float:

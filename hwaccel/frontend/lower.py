@@ -263,8 +263,8 @@ class Lowering:
         self, node: FloatNode, x: str, weight: Floats, bias: Floats
     ) -> dict[str, Any]:
         """Return weight, shift, bias and weight_frac of a linear op."""
-        stated = self._config.layer(node.path).weight_bits is None and getattr(node.op, "bits", 0)
-        made = quantize_weights(weight, stated or self.weight_bits(node.path), self.method)
+        bits = self._config.layer(node.path).weight_bits or getattr(node.op, "bits", 0)
+        made = quantize_weights(weight, bits or self.weight_bits(node.path), self.method)
         acc_frac = self.type(x).frac + made.frac
         bias = self._settled(node, bias, acc_frac)
         extra = min(self.bias_bits(node, bias, acc_frac), MAX_SHIFT - int(made.shift.max()))

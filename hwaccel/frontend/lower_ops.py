@@ -15,6 +15,7 @@ from hwaccel.frontend import (
     indices,
     moments,
     piecewise,
+    quantize_calls,
     requantize,
     softmax,
 )
@@ -177,6 +178,7 @@ LOWER: dict[type[FloatOp], Lower] = {
     Add: _add,
     Subtract: _subtract,
     Function: _function,
+    quantize_calls.Rounded: _function,
     MinMax: _minmax,
     Multiply: _multiply,
     Concat: _concat,

@@ -31,10 +31,14 @@ from hwaccel.frontend.program import (
     shown,
 )
 
-# Elements of one tensor, and multiplications or eighths of elements that constants may take.
+# Elements of one tensor, and of all that are computed; multiplications, or eighths of elements,
+# that constants may take.
 _MAX_ELEMENTS = 1 << 26
+_MAX_COMPUTED = 1 << 28
 _MAX_WORK = 1 << 31
 _PRODUCTS = frozenset(["matmul", "mm", "bmm"])
+# Calls that only look at their operand in another way.
+_FREE = frozenset(["alias", "expand", "permute", "reshape", "select", "squeeze", "t", "unsqueeze"])
 _ORDINALS = ("first", "second", "third")
 
 
@@ -55,6 +59,7 @@ class Builder:
         self._taken = {*self._names, *outputs}
         self._number = 0
         self._spent = 0
+        self._computed = 0
         self._meta: dict[str, torch.Tensor] = {
             name: torch.empty(shape, dtype=dtype, device="meta")
             for name, (shape, dtype) in model.inputs.items()
@@ -126,6 +131,12 @@ class Builder:
             self.spend(node, self._work(call))
             self.constants.take(call)
         else:
+            self._computed += sum(map(prod, shapes))
+            if self._computed > _MAX_COMPUTED:
+                raise FrontendError(
+                    f"{node.label}: brings the elements of all results beyond {_MAX_COMPUTED}; "
+                    "make the model smaller"
+                )
             self._meta.update(zip(names, like, strict=True))
             self._calls.append(call)
         return tuple(map(Ref, names))
@@ -157,6 +168,8 @@ class Builder:
         return arg
 
     def _work(self, call: Call) -> int:
+        if short(call.target) in _FREE:
+            return 0
         operands = [self.meta(Ref(n)) for arg in call.args.values() for n in references(arg)]
         work: int = 8 * (sum(map(prod, call.shapes)) + sum(t.numel() for t in operands))
         if short(call.target) in _PRODUCTS:

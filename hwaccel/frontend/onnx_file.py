@@ -23,7 +23,8 @@ from hwaccel.frontend.program import reason, shown
 
 _MAX_BYTES = 1 << 29
 _MAX_FIELDS = 1 << 18
-_MAX_ELEMENTS = 1 << 26
+# Elements of a frame.
+_MAX_FRAME = 1 << 22
 _MAX_RANK = 8
 _MAX_SCOPES = 4096
 _SCOPES = "pkg.torch.onnx.name_scopes"
@@ -270,7 +271,7 @@ class _Reader:
                     "axis 0, may be left open"
                 )
             sizes.append(max(0, int(size)))
-        if math.prod(sizes) > _MAX_ELEMENTS:
+        if math.prod(sizes[1:]) > _MAX_FRAME or sizes[0] > _MAX_FRAME:
             raise self.fail(f"input {name} has the shape {tuple(sizes)}; make it smaller")
         if not 1 <= len(sizes) <= _MAX_RANK:
             raise self.fail(

@@ -10,8 +10,9 @@ from hwaccel.frontend.onnx_file import AGAIN
 from hwaccel.frontend.onnx_step import Convert, Result, Step
 from hwaccel.frontend.program import Ref
 
-# Numbers that make an axis of ``range`` and ``expand``: more would be no network.
+# Elements of a tensor that is made from a shape, and of one that counts.
 _MOST = 1 << 26
+_MOST_COUNTED = 1 << 20
 
 
 # --- constants and shapes -------------------------------------------------------------------------
@@ -61,8 +62,8 @@ def _range(s: Step) -> Result:
     if min(start.numel(), limit.numel(), step.numel()) != 1 or not bool(step[0]):
         raise s.refuse(f"takes three numbers, the last of them not zero; {AGAIN}")
     first, end, by = (v[0].item() for v in (start, limit, step))
-    if not 0 <= (end - first) / by <= _MOST:
-        raise s.refuse(f"makes more than {_MOST} numbers, or none; make the tensor smaller")
+    if not 0 <= (end - first) / by <= _MOST_COUNTED:
+        raise s.refuse(f"makes more than {_MOST_COUNTED} numbers, or none; make it smaller")
     return s.constant(torch.arange(first, end, by, dtype=start.dtype))
 
 
@@ -172,11 +173,11 @@ def _slice(s: Step) -> Result:
     for start, end, a, step in zip(starts, ends, axes, steps, strict=True):
         axis = s.axis(a, rank)
         picked = range(s.shape(x)[axis])[slice(start, end, step)]
-        if step > 0:
-            stop = picked.stop if len(picked) else picked.start
+        if step > 0 or not len(picked):
+            stop, step = (picked.stop, step) if len(picked) else (picked.start, 1)
             x = s.call("slice.Tensor", self=x, dim=axis, start=picked.start, end=stop, step=step)
         else:
-            x = select(s, x, axis, torch.tensor(picked, dtype=torch.int64))
+            x = select(s, x, axis, torch.arange(picked.start, picked.stop, picked.step))
     return x if starts else s.call("alias.default", self=x)
 
 

@@ -10,7 +10,7 @@ import torch
 
 from hwaccel.frontend.onnx_file import dtype
 from hwaccel.frontend.onnx_step import Convert, Result, Step
-from hwaccel.frontend.program import Arg, Ref
+from hwaccel.frontend.program import Arg, Ref, shown
 
 _FLOATS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 _SIXTH = 1 / 6
@@ -161,6 +161,11 @@ def _div(s: Step) -> Result:
     return s.call("div.Tensor", self=a, other=b)
 
 
+def _mod(s: Step) -> Result:
+    target = "fmod.Tensor" if s.integer("fmod", 0) else "remainder.Tensor"
+    return s.call(target, self=s.input(0), other=s.input(1))
+
+
 def _pow(s: Step) -> Result:
     x, exponent = s.input(0), s.tensor(1)
     if exponent.numel() != 1:
@@ -188,8 +193,25 @@ def _where(s: Step) -> Result:
 # --- products -------------------------------------------------------------------------------------
 
 
+def _turned(s: Step, place: int) -> Ref:
+    """Return a constant matrix turned; what is no number is named by its place in the file."""
+    matrix = s.tensor(place)
+    bad = (~torch.isfinite(matrix)).nonzero()
+    if len(bad):
+        at = tuple(bad[0].tolist())
+        raise s.refuse(
+            f"{shown(s.node.inputs[place])} holds {matrix[at].item()} at index {at}; retrain or "
+            "repair the weights"
+        )
+    return s.call("t.default", self=s.input(place))
+
+
 def _matmul(s: Step) -> Result:
-    return s.call("matmul.default", self=s.input(0), other=s.input(1))
+    a, b = s.input(0), s.input(1)
+    if s.known(a) is None and s.known(b) is not None and s.rank(b) == 2:
+        # A layer along the last axis, wherever the batch is.
+        return s.call("linear.default", input=a, weight=_turned(s, 1), bias=None)
+    return s.call("matmul.default", self=a, other=b)
 
 
 def _gemm(s: Step) -> Result:
@@ -209,7 +231,7 @@ def _gemm(s: Step) -> Result:
         and row
         and (c is None or s.known(c) is not None)
     ):
-        weight = b if turned else s.call("t.default", self=b)
+        weight = b if turned else _turned(s, 1)
         if alpha != 1:
             weight = s.call("mul.Scalar", self=weight, other=alpha)
         bias = None if c is None else s.call("reshape.default", self=c, shape=(-1,))
@@ -319,6 +341,7 @@ OPS: dict[str, Convert] = {
     "Dropout": _dropout,
     "Cast": _cast,
     "Div": _div,
+    "Mod": _mod,
     "Pow": _pow,
     "Sum": _bound(_chain, "add.Tensor"),
     "Max": _bound(_chain, "maximum.default"),

@@ -4,17 +4,26 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from hwaccel.frontend import onnx_moves, onnx_ops, onnx_quant, onnx_resize, onnx_windows, qonnx
+from hwaccel.frontend import (
+    onnx_moves,
+    onnx_ops,
+    onnx_quant,
+    onnx_recurrent,
+    onnx_resize,
+    onnx_windows,
+    qonnx,
+)
 from hwaccel.frontend.onnx_builder import Builder
-from hwaccel.frontend.onnx_file import read_file
-from hwaccel.frontend.onnx_step import Convert, Step
-from hwaccel.frontend.program import Program, shown
+from hwaccel.frontend.onnx_file import AGAIN, read_file
+from hwaccel.frontend.onnx_step import Convert, Result, Step
+from hwaccel.frontend.program import Program, reason, shown
 
 OPS: dict[str, Convert] = {
     **onnx_ops.OPS,
     **onnx_moves.OPS,
     **onnx_windows.OPS,
     **onnx_resize.OPS,
+    **onnx_recurrent.OPS,
     **onnx_quant.OPS,
 }
 # Domains whose operators are those of QONNX, by the tools that write them.
@@ -32,8 +41,26 @@ def read_onnx(path: Path) -> Program:
     builder = Builder(model)
     for node in model.nodes:
         step = Step(builder, node)
-        step.finish(_conversion(step)(step))
+        step.finish(_converted(step))
     return builder.program(path.stem)
+
+
+def _converted(step: Step) -> Result:
+    convert = _conversion(step)
+    try:
+        return convert(step)
+    except (
+        ArithmeticError,
+        LookupError,
+        MemoryError,
+        RuntimeError,
+        TypeError,
+        ValueError,
+    ) as error:
+        # Only a file can hold operands that PyTorch itself would refuse.
+        raise step.refuse(
+            f"operands and attributes do not fit together ({reason(error)}); {AGAIN}"
+        ) from None
 
 
 def _conversion(step: Step) -> Convert:

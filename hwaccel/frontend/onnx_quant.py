@@ -25,6 +25,8 @@ def _parameters(s: Step, x: Ref) -> tuple[torch.Tensor, torch.Tensor]:
         raise s.refuse("has scales for blocks; use one scale, or one per channel")
     if not bool(((scale > 0) & torch.isfinite(scale)).all()):
         raise s.refuse("scale is not positive and finite; repair the model")
+    if zero.numel() == 1:
+        zero = zero.reshape(()).expand(scale.shape)
     if scale.shape != zero.shape:
         raise s.refuse(f"has a scale and a zero point of different shapes; {AGAIN}")
     if scale.numel() == 1:

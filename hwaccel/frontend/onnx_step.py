@@ -194,6 +194,7 @@ class Step:
 
     def constant(self, tensor: torch.Tensor, kind: str = "", like: Ref | None = None) -> Ref:
         """Add a constant; messages call it like ``like``, from which it was made."""
+        self.spend(8 * tensor.numel())
         name = self.builder.fresh()
         known = self.builder.constants.get(like.name) if like else None
         self.builder.constants[name] = Constant(known.name if known else self.node.label, tensor)

@@ -15,6 +15,10 @@ from hwaccel.frontend.onnx_moves import padded
 from hwaccel.frontend.onnx_step import Convert, Result, Step
 from hwaccel.frontend.program import Ref
 
+# Lengths in an image, and elements of all windows along an axis: more would be no network.
+_MOST = 1 << 16
+_MOST_ELEMENTS = 1 << 22
+
 
 @dataclass(frozen=True, slots=True)
 class Window:
@@ -61,6 +65,8 @@ def _window(s: Step, x: Ref, kernel: tuple[int, ...]) -> Window:
     lengths = (len(stride), len(dilation), len(pads))
     if lengths != (axes, axes, 2 * axes) or min(*kernel, *stride, *dilation) < 1 or min(pads) < 0:
         raise s.refuse(f"has strides, dilations or pads that do not fit {axes} axes; {AGAIN}")
+    if max(*kernel, *stride, *dilation, *pads) > _MOST:
+        raise s.refuse(f"has strides, dilations or pads beyond {_MOST}; {AGAIN}")
     auto = s.text("auto_pad", "NOTSET")
     before, after = pads[:axes], pads[axes:]
     if auto in ("SAME_UPPER", "SAME_LOWER"):
@@ -196,6 +202,8 @@ def _averages(s: Step, x: Ref, w: Window, ceil: bool, counted: bool) -> Ref:
     """Pad, add up, and divide every sum by the number of elements that count."""
     sizes = s.shape(x)[2:]
     counts = w.count(sizes, ceil=ceil)
+    if any(n * k > _MOST_ELEMENTS for n, k in zip(counts, w.kernel, strict=True)):
+        raise s.refuse("averages too many elements; use smaller windows")
     divisors, after = torch.ones(()), []
     for a, size in enumerate(sizes):
         end = (counts[a] - 1) * w.stride[a] + w.kernel[a]
@@ -272,7 +280,7 @@ def _group_norm(s: Step) -> Result:
     x, groups = s.input(0), s.integer("num_groups", None)
     weight, bias = s.tensor(1), s.tensor(2)
     channels = s.shape(x)[1] if s.rank(x) > 1 else 0
-    if s.version < 21 and groups > 0 and channels % groups == 0:
+    if s.version < 21 and weight.shape == bias.shape == (groups,) and channels % groups == 0:
         weight, bias = (v.repeat_interleave(channels // groups) for v in (weight, bias))
     return s.call(
         "group_norm.default",

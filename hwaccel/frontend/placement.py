@@ -132,9 +132,20 @@ class _Flow:
             ops = [reader.op for reader in self._consumers[value.name]]
             quants = [op for op in map(_stated, ops) if op is not None]
             formats = {(op.frac, op.lo, op.hi) for op in quants}
-            if len(formats) == 1 and len(quants) == len(ops) and value.name not in self._outputs:
-                stated[value.name] = quants[0]
+            one = len(formats) == 1 or all(isinstance(op, Quantize) for op in ops)
+            if one and len(quants) == len(ops) > 0 and value.name not in self._outputs:
+                stated[value.name] = _union(quants)
         return stated
+
+
+def _union(formats: list[FakeQuant]) -> FakeQuant:
+    """Return a format with the finest steps of all and the widest range."""
+    frac = max(op.frac for op in formats)
+    lo, hi = (
+        min(op.lo << frac - op.frac for op in formats),
+        max(op.hi << frac - op.frac for op in formats),
+    )
+    return FakeQuant(frac, lo, hi)
 
 
 def _stated(op: FloatOp) -> FakeQuant | None:

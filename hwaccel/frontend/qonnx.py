@@ -48,7 +48,6 @@ def grid(s: Step, x: Ref, grid: Grid, mode: Mode) -> Ref:
     tensors = {name: getattr(grid, name) for name in ("scale", "step", "offset", "back")}
     known = s.known(x)
     if known is not None:
-        s.spend(8 * known.numel())
         n = mode.round(known / grid.scale + grid.offset).clamp(grid.lo, grid.hi)
         return s.constant((n - grid.back) * grid.step, like=x)
     numbers = {"lo": grid.lo, "hi": grid.hi, "mode": mode.value}
@@ -157,6 +156,16 @@ def _trunc(s: Step) -> Result:
     return grid(s, whole, Grid(scale * factor, step, offset, back, lo, hi), mode)
 
 
+def _stairs(thresholds: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor] | None:
+    """Return ``width`` and ``offset`` of each row if ``floor(x / width + offset)`` counts them."""
+    first, count = thresholds[:, 0], thresholds.shape[1]
+    width = thresholds[:, 1] - first if count > 1 else torch.ones_like(first)
+    places = first[:, None] + width[:, None] * torch.arange(count)
+    if not bool((width > 0).all()) or not torch.equal(places, thresholds):
+        return None
+    return width, 1 - first / width
+
+
 def _multi_threshold(s: Step) -> Result:
     """Count the thresholds that an element has reached."""
     x, thresholds = s.input(0), s.tensor(1)
@@ -173,6 +182,12 @@ def _multi_threshold(s: Step) -> Result:
         raise s.refuse(f"has {thresholds.shape[1]} thresholds, expected 1 to 255; use Quant")
     column = [1] * len(shape)
     column[axis] = thresholds.shape[0]
+    stairs = _stairs(thresholds.to(torch.float64))
+    if stairs is not None and scale > 0:
+        width, offset = (v.reshape(column) for v in stairs)
+        step = torch.tensor(scale, dtype=torch.float64)
+        made = Grid(width, step, offset, -bias / step, 0, thresholds.shape[1])
+        return grid(s, x, made, Mode.FLOOR)
     total: Ref | None = None
     for limits in thresholds.unbind(1):
         reached = s.call("ge.Tensor", self=x, other=s.constant(limits.reshape(column)))

@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 
 from hwaccel.config import Config
 from hwaccel.errors import ConfigError, FrontendError
-from hwaccel.frontend.absorb import absorb
+from hwaccel.frontend.absorb import absorb, before_moves
 from hwaccel.frontend.batchnorm import fold_batchnorm
 from hwaccel.frontend.calibrate import Progress, batches, calibrate, pooled
 from hwaccel.frontend.floatgraph import FloatGraph, Role
@@ -20,6 +20,7 @@ from hwaccel.frontend.placement import place
 from hwaccel.frontend.program import shown
 from hwaccel.frontend.scales import factor_scales
 from hwaccel.frontend.spelled import recognize
+from hwaccel.frontend.spelled_quantizers import recognize_quantizers
 from hwaccel.ir import Graph
 
 
@@ -40,8 +41,9 @@ def quantize(
         FrontendError: the calibration data does not fit the model, or numbers run out of range.
     """
     config = config or Config()
+    graph = recognize_quantizers(cancel_moves(graph))
     graph = fuse_functions(fold_batchnorm(cancel_moves(recognize(graph))))
-    graph = absorb(factor_scales(graph))
+    graph = absorb(factor_scales(before_moves(graph)))
     _check_layers(graph, config)
     _check_inputs(graph)
     data = batches(graph, calibration)

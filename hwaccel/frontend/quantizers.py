@@ -7,7 +7,7 @@ all other scales: its ``scale`` and ``step`` differ then.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
 from typing import ClassVar
@@ -108,8 +108,8 @@ class Quantize(FloatOp):
     """``(clip(round(x / scale + offset), lo, hi) - back) * step``.
 
     ``scale`` and ``step`` are positive; all arrays have one element, or one per channel. A zero
-    point ``z`` is ``offset = back = z`` where the model adds it before it rounds. Values of one bit,
-    -1 and 1, are ``clip(floor(x), -1, 0) + 1/2`` times two.
+    point ``z`` is ``offset = back = z`` where the model adds it before it rounds. Values of one
+    bit, -1 and 1, are ``clip(floor(x), -1, 0) + 1/2`` times two.
     """
 
     kind: ClassVar[str] = "quantize"
@@ -127,11 +127,20 @@ class Quantize(FloatOp):
         """Divide, round, clip, multiply."""
         (x,) = xs
         scale, step, offset, back = (
-            torch.tensor(v, dtype=x.dtype).reshape(-1, *[1] * (x.ndim - 2))
-            for v in (self.scale, self.step, self.offset, self.back)
+            torch.tensor(v, dtype=x.dtype).reshape(-1, *[1] * (x.ndim - 2)) for v in self.arrays
         )
         q = self.mode.round(x / scale + offset).clamp(self.lo, self.hi)
         return (q - back) * step
+
+    @property
+    def arrays(self) -> tuple[Floats, Floats, Floats, Floats]:
+        """Scale, step, offset, back."""
+        return self.scale, self.step, self.offset, self.back
+
+    def of(self, arrays: Sequence[Floats]) -> Quantize:
+        """Return the same with other ``arrays``."""
+        scale, step, offset, back = arrays
+        return Quantize(scale, step, offset, back, self.lo, self.hi, self.mode)
 
     @property
     def frac(self) -> int:
@@ -175,17 +184,12 @@ def is_power(values: Floats) -> Bools:
 
 def narrowed(op: Quantize) -> Quantize:
     """Return ``op`` with one element in place of equal ones."""
-    names = ("scale", "step", "offset", "back")
-    arrays = [np.atleast_1d(getattr(op, name)) for name in names]
-    made = [a[:1] if (a == a[0]).all() else a for a in arrays]
-    return replace(op, **dict(zip(names, made, strict=True)))
+    return op.of([a[:1] if (a == a[0]).all() else a for a in map(np.atleast_1d, op.arrays)])
 
 
 def spread(op: Quantize, channels: int) -> Quantize:
     """Return ``op`` with an element for each channel."""
-    names = ("scale", "step", "offset", "back")
-    made = {n: np.broadcast_to(getattr(op, n), (channels,)).astype(np.float64) for n in names}
-    return replace(op, **made)
+    return op.of([np.broadcast_to(a, (channels,)) for a in op.arrays])
 
 
 def simplified(op: Quantize) -> Quantize:

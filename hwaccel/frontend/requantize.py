@@ -1,11 +1,12 @@
 """What quantizers of any scale become: an integer multiplier and offset, a shift, a clip.
 
-A rounded and clipped line ``y = x / scale + offset`` is a staircase: integer ``x`` gives ``n + 1`` or
-more from some threshold on. Another line, of a multiplier with few bits, is the same staircase if it
-is on the right side of ``n + 1`` at each threshold and at the integer below it. That is one interval
-for the offset, found from all thresholds, so the result is that of the exact quotient wherever a
-multiplier of ``MULTIPLIER_BITS`` bits can be. (T. Granlund, P. Montgomery, *Division by Invariant
-Integers using Multiplication*, PLDI 1994, is the case of a division without rounding modes.)
+A rounded and clipped line ``y = x / scale + offset`` is a staircase: integer ``x`` gives ``n + 1``
+or more from some threshold on. Another line, of a multiplier with few bits, is the same staircase
+if it is on the right side of ``n + 1`` at each threshold and at the integer below it. That is one
+interval for the offset, found from all thresholds, so the result is that of the exact quotient
+wherever a multiplier of ``MULTIPLIER_BITS`` bits can be. (T. Granlund, P. Montgomery, *Division by
+Invariant Integers using Multiplication*, PLDI 1994, is the case of a division without rounding
+modes.)
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import numpy as np
 import torch
 
 from hwaccel import ops
+from hwaccel.errors import VerifyError
 from hwaccel.frontend.floatgraph import FloatNode, FloatOp, Floats, Role
 from hwaccel.frontend.formats import Ints
 from hwaccel.frontend.lower import MAX_PRODUCT, Lower, Lowering
@@ -210,14 +212,24 @@ class _Stair:
         return None
 
 
+_MOST_STEPS = 1 << 20
 _FAR = (-(1 << 61), 1 << 61)
 
 
 def _stair(op: Quantize, unit: Floats, c: int, type: TensorType) -> _Stair:
-    """Return the stair of a channel within reach of ``type``."""
+    """Return the stair of a channel within reach of ``type``.
+
+    Raises:
+        VerifyError: it has too many steps.
+    """
     ends = np.array([type.lo, type.hi]) / unit[c] + op.offset[c]
-    lowest, highest = max(op.lo, np.floor(ends[0]) - 2), min(op.hi, np.ceil(ends[1]) + 2)
-    n = np.arange(lowest, highest, dtype=np.float64)
+    lo, hi = max(op.lo, np.floor(ends[0]) - 2), min(op.hi, np.ceil(ends[1]) + 2)
+    if hi - lo > _MOST_STEPS:
+        raise VerifyError(
+            f"rounds to {hi - lo + 1:.0f} integers by a scale that is no power of two, expected at "
+            f"most {_MOST_STEPS}; use 16 bits or fewer"
+        )
+    n = np.arange(lo, hi, dtype=np.float64)
     place, inclusive = op.mode.thresholds(n)
     exact = np.clip((place - op.offset[c]) * unit[c], type.lo - 2.0, type.hi + 2.0)
     whole = np.rint(exact)

@@ -1,13 +1,14 @@
 """Factor scales out of a float graph, until every quantizer counts in powers of two.
 
-Each value ``v`` becomes ``v = factor * v'`` with a positive factor, one number or one per channel, and
-the graph computes ``v'``: quantizers and weights give integers times powers of two, and factors go on
-to what reads them. They meet in the next quantizer, which divides by its own scale anyway. Elsewhere
-(at outputs, in sums of values with different factors, in front of what is not linear) they are
-multiplied in by a ``Rescale``. The factor of powers of two is one, so nothing changes there.
+Each value ``v`` becomes ``v = factor * v'`` with a positive factor, one number or one per channel,
+and the graph computes ``v'``: quantizers and weights give integers times powers of two, and factors
+go on to what reads them. They meet in the next quantizer, which divides by its own scale anyway.
+Elsewhere (at outputs, in sums of values with different factors, in front of what is not linear)
+they are multiplied in by a ``Rescale``. The factor of powers of two is one, so nothing changes
+there.
 
-(B. Jacob et al., *Quantization and Training of Neural Networks for Efficient Integer-Arithmetic-Only
-Inference*, CVPR 2018, section 2.2, multiply like this behind each layer.)
+(B. Jacob et al., *Quantization and Training of Neural Networks for Efficient
+Integer-Arithmetic-Only Inference*, CVPR 2018, section 2.2, multiply like this behind each layer.)
 """
 
 from __future__ import annotations
@@ -59,6 +60,8 @@ from hwaccel.frontend.units import bits_of, units
 _SAME = 2.0**-22
 # Bits of the integers that take the place of factors outside of quantizers.
 RESCALE_BITS = 20
+# The same at outputs.
+OUTPUT_BITS = 24
 _GUARD = 4
 _ONE = np.ones(1)
 _LINEAR = (Relu, MaxPool2d, MinPool2d, ZeroPad2d, Leaky, Round)
@@ -145,7 +148,7 @@ class _Scales:
     def _named(self, name: str) -> str:
         """Return an output, with its factor multiplied in."""
         path = next((n.path for n in self._graph.nodes if n.name == name), "")
-        return self._to(name, _ONE, path)
+        return self._to(name, _ONE, path, OUTPUT_BITS)
 
     def _scalar(self, name: str, path: str) -> tuple[str, Floats]:
         """Return a value with one factor for all channels."""

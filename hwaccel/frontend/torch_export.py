@@ -23,6 +23,7 @@ from hwaccel.frontend import (
     resize,
     writes,
 )
+from hwaccel.frontend.decomposed import plain_numbers
 from hwaccel.frontend.export import Example, check_frames, export, read
 from hwaccel.frontend.floatgraph import FloatGraph
 from hwaccel.frontend.importer import Handler, Importer
@@ -98,9 +99,6 @@ HANDLERS: dict[str, Handler] = {
     "aten.div_.Tensor": layers.divide,
     "aten.div.Scalar": layers.divide,
     "aten.div_.Scalar": layers.divide,
-    "aten.fake_quantize_per_tensor_affine.default": layers.fake_quantize,
-    "aten.fake_quantize_per_tensor_affine.tensor_qparams": layers.fake_quantize,
-    "aten.fake_quantize_per_tensor_affine_cachemask.default": layers.fake_quantize,
     "aten.max_pool1d.default": pooling.max_pool,
     "aten.max_pool2d.default": pooling.max_pool,
     "aten.max_pool2d_with_indices.default": pooling.max_pool,
@@ -164,6 +162,7 @@ def trace(
         program = model
     else:
         program = read(model)
+    program = plain_numbers(program)
     graph = needed(Importer(program).run(batch.widened(writes.wrapped(HANDLERS), HANDLERS)))
     if isinstance(model, torch.nn.Module):
         check_frames(model, program)

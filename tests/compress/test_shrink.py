@@ -7,12 +7,14 @@ from pathlib import Path
 
 import pytest
 import torch
+from torch import nn
 
 from hwaccel.compress.bound import Bound
-from hwaccel.compress.candidates import candidates
+from hwaccel.compress.candidates import candidates, products
 from hwaccel.compress.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
 from hwaccel.compress.cost import cost_of, hardware
 from hwaccel.compress.data import Data, load_data
+from hwaccel.compress.depthwise import Depthwise
 from hwaccel.compress.shrink import Shrunk, shrink
 from hwaccel.compress.training import Recipe, evaluate, outputs_of
 from hwaccel.config import Config
@@ -22,6 +24,7 @@ from tests.compress.models import Net, student
 
 FACTORIES = "tests.compress.models"
 CONFIG = Config(multipliers=8)
+X = torch.zeros(1, 3, 7, 7)
 
 pytest.importorskip("torch_pruning")
 
@@ -132,6 +135,12 @@ def test_candidates(data: Data) -> None:
             assert outputs_of(changed, data.test.x[:3]).shape == (3, 10)
 
 
+def test_products_are_those_of_the_layers(data: Data) -> None:
+    assert products(Net(2, 8), data.example) == 2 * 9 * 64 + 32 * 8 + 8 * 10
+    split = Depthwise("0", 2).apply(nn.Sequential(nn.Conv2d(3, 4, 3, stride=2)), X)
+    assert products(split, X) == 6 * 9 * 9 + 4 * 6 * 9
+
+
 def test_refusals(data: Data, start: Checkpoint) -> None:
     with pytest.raises(ConfigError) as error:
         shrink(start, data, Recipe(epochs=1), Bound())
@@ -139,6 +148,9 @@ def test_refusals(data: Data, start: Checkpoint) -> None:
     with pytest.raises(ConfigError) as error:
         shrink(start, data, Recipe(epochs=1), Bound(accuracy_drop=1), tries=0)
     assert str(error.value) == "tries is 0, expected 1 or more"
+    with pytest.raises(ConfigError) as error:
+        shrink(start, data, Recipe(epochs=1), Bound(accuracy_drop=1), enough=1.0)
+    assert str(error.value) == "enough is 1, expected a factor above 1"
 
 
 def test_command(data: Data, start: Checkpoint, tmp_path: Path) -> None:
@@ -146,7 +158,7 @@ def test_command(data: Data, start: Checkpoint, tmp_path: Path) -> None:
     (tmp_path / "c.toml").write_text("multipliers = 8\n")
     words = ["shrink", f"{FACTORIES}:student", "--weights", tmp_path / "t", "-o", tmp_path / "s"]
     words += ["--epochs", "1", "--batch", "32", "--tries", "1", "--samples", "400"]
-    words += ["--final-epochs", "1", "--config", tmp_path / "c.toml"]
+    words += ["--final-epochs", "1", "--enough", "1.2", "--config", tmp_path / "c.toml"]
     said = done(*words, "--accuracy-drop", "5").splitlines()
     record = json.loads((tmp_path / "s" / "record.json").read_text())
     assert said[-1] == (

@@ -6,7 +6,9 @@ read, as in the tests of the same functions of PyTorch.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,6 +16,8 @@ import torch
 from onnx import TensorProto
 
 from hwaccel.config import Config
+from hwaccel.frontend import qonnx
+from hwaccel.frontend.onnx_program import OPS
 from tests.frontend.onnx_tools import Net, by_runtime, graph_of
 from tests.frontend.tools import EXACT, frames, golden
 
@@ -385,3 +389,37 @@ def test_opset(name, tmp_path):
 def test_softmax_before_opset_13_spans_all_axes_behind_the_first(tmp_path):
     check(add("Softmax", axis=1), (2, 3), tmp_path, opset=11, exact=False)
     check(add("LogSoftmax"), (2, 3), tmp_path, opset=11, exact=False)
+
+
+def recurrent(op: str, gates: int, direction: str, **attrs):
+    """A layer of ONNX with the batch in the middle, and its last state."""
+    ways = 1 + (direction == "bidirectional")
+
+    def build(net: Net) -> list[str]:
+        x = net.add("Transpose", net.x, perm=[1, 0, 2])
+        weights = [grid(ways, gates * 4, n, seed=n) / 2 for n in (5, 4)]
+        bias = grid(ways, gates * 8) / 4
+        y, *last = net.add(
+            op, x, *weights, bias, outs=2, hidden_size=4, direction=direction, **attrs
+        )
+        y = net.add("Reshape", net.add("Transpose", y, perm=[2, 0, 1, 3]), whole(0, 0, -1))
+        return [y, net.add("Transpose", last[0], perm=[1, 0, 2])]
+
+    return build
+
+
+@pytest.mark.parametrize("direction", ["forward", "reverse", "bidirectional"])
+@pytest.mark.parametrize(
+    ("op", "gates", "attrs"),
+    [("LSTM", 4, {}), ("GRU", 3, {"linear_before_reset": 1}), ("RNN", 1, {})],
+    ids=["lstm", "gru", "rnn"],
+)
+def test_recurrent(op, gates, attrs, direction, tmp_path):
+    check(recurrent(op, gates, direction, **attrs), (3, 5), tmp_path, exact=False)
+
+
+def test_the_page_lists_every_operator():
+    page = (Path(__file__).parents[2] / "docs" / "how-to" / "onnx.md").read_text("utf-8")
+    rows = [line for line in page.splitlines() if line.startswith("|")]
+    listed = {name for row in rows for name in re.findall(r"`([A-Z][A-Za-z0-9]+)`", row)}
+    assert listed == {*OPS, *qonnx.OPS}

@@ -297,10 +297,13 @@ MODELS = {
         set_tensor(data_type=TensorProto.COMPLEX64),
         "m.onnx: tensor c0 has element type 14, which is not supported; use float",
     ),
-    "nan": (fill(np.nan), "MatMul_0: c0 holds nan at index (1, 2); retrain or repair the weights"),
+    "nan": (
+        fill(np.nan),
+        "MatMul_0 (MatMul): c0 holds nan at index (1, 2); retrain or repair the weights",
+    ),
     "infinite": (
         fill(np.inf),
-        "MatMul_0: c0 holds inf at index (1, 2); retrain or repair the weights",
+        "MatMul_0 (MatMul): c0 holds inf at index (1, 2); retrain or repair the weights",
     ),
     "sparse": (sparse, "m.onnx: holds sparse tensors; store plain dense ones"),
     "two-tensors": (twice, f"m.onnx: names two tensors 'c0'; {AGAIN}"),
@@ -412,6 +415,14 @@ def chain() -> onnx.ModelProto:
     return made(net, net.add("Add", net.x, net.add("ReduceSum", c)))
 
 
+def ranges() -> onnx.ModelProto:
+    """Constants that take memory."""
+    net = Net(1, 4)
+    for _ in range(100):
+        net.add("Range", np.int64(0), np.int64(1 << 26), np.int64(1))
+    return made(net, net.add("Relu", net.x))
+
+
 def work() -> onnx.ModelProto:
     """Products of constants that take long."""
     net = Net(1, 4)
@@ -501,7 +512,19 @@ NODES = {
     ),
     "conv-huge-pads": (
         one("Conv", np.ones((2, 3, 1, 1)), pads=[1 << 40, 0, 1 << 40, 0]),
-        "Conv_0 (Conv): gives more than 67108864 elements; make the tensor smaller",
+        f"Conv_0 (Conv): has strides, dilations or pads beyond 65536; {AGAIN}",
+    ),
+    "average-huge": (
+        one("AveragePool", kernel_shape=[60000, 60000], pads=[60000] * 4, count_include_pad=1),
+        "AveragePool_0 (AveragePool): averages too many elements; use smaller windows",
+    ),
+    "range": (
+        one("Range", np.int64(1 << 40), np.int64(1), shape=(1, 4)),
+        "Range_0 (Range): input 'x' depends on the model's input; use a constant",
+    ),
+    "ranges": (
+        ranges,
+        "Range_0 (Range): makes more than 1048576 numbers, or none; make it smaller",
     ),
     "conv-no-weight": (one("Conv"), f"Conv_0 (Conv): has no input 1; {AGAIN}"),
     "pool-window": (

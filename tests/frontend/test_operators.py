@@ -467,4 +467,5 @@ def test_spellings_of_other_exporters(target, arguments, kind):
 
 
 def test_every_target_is_one_of_pytorch():
-    assert all(overload(target) is not None for target in HANDLERS)
+    ours = {"hwaccel.quantize.default"}
+    assert all(overload(target) is not None for target in HANDLERS.keys() - ours)

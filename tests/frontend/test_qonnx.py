@@ -191,6 +191,25 @@ def thresholds(net: Net) -> str:
     return net.add("MultiThreshold", x, limits, domain=net.DOMAIN, **attrs)
 
 
+def uniform_thresholds(first, width, **attrs) -> Callable[[Net], str]:
+    """Thresholds at equal distances, which are a quantizer."""
+
+    def build(net: Net) -> str:
+        x = net.quant(net.x, 1 / 8, bits=6)
+        limits = np.float32(first)[:, None] + np.float32(width)[:, None] * np.arange(7)
+        attrs_of = {"out_dtype": "UINT3", **attrs}
+        return net.add("MultiThreshold", x, limits, domain=net.DOMAIN, **attrs_of)
+
+    return build
+
+
+def one_threshold(net: Net) -> str:
+    x = net.quant(net.x, 1 / 8, bits=6)
+    limits = np.float32([[0.25], [-0.5], [1.0]])
+    attrs = {"out_dtype": "BIPOLAR", "out_scale": 2.0, "out_bias": -1.0}
+    return net.add("MultiThreshold", x, limits, domain=net.DOMAIN, **attrs)
+
+
 def attention(net: Net) -> str:
     """A product of two values."""
     x = net.quant(net.x, 1 / 4, bits=5)
@@ -289,6 +308,14 @@ GRAPHS: dict[str, tuple[Callable[[Net], str], tuple[int, ...]]] = {
     "trunc-ceil": (trunc("CEIL"), FLAT),
     "trunc-second": (trunc_second("FLOOR"), FLAT),
     "thresholds": (thresholds, IMAGE),
+    "thresholds-uniform": (uniform_thresholds([-1.5], [0.5]), IMAGE),
+    "thresholds-ties": (uniform_thresholds([-0.4375], [0.125], out_scale=0.25), IMAGE),
+    "thresholds-channels": (
+        uniform_thresholds([-1.5, 0.25, -2], [0.5, 0.25, 1], out_scale=0.5, out_bias=-1.5),
+        IMAGE,
+    ),
+    "thresholds-odd": (uniform_thresholds([-1.5], [0.375], out_bias=-4.0), IMAGE),
+    "one-threshold": (one_threshold, IMAGE),
     "attention": (attention, ROW),
     "int-quant": (alias("IntQuant"), FLAT),
     **{f"mode-{name.lower()}": (mode(name), FLAT) for name in MODES},

@@ -123,13 +123,28 @@ FUNCTIONS = [
         "supported; leave the others out",
     ),
     (
-        lambda m, x: torch.fake_quantize_per_tensor_affine(x, 0.3, 0, 0, 255),
-        "fake_quantize_per_tensor_affine: scale 0.3 is not a power of two; round it to "
-        "one and fine-tune the model",
+        lambda m, x: torch.fake_quantize_per_tensor_affine(x, -0.5, 3, 0, 255),
+        "fake_quantize_per_tensor_affine: a scale is -0.5, expected a positive one; repair it",
     ),
     (
-        lambda m, x: torch.fake_quantize_per_tensor_affine(x, 0.5, 3, 0, 255),
-        "fake_quantize_per_tensor_affine: zero_point is 3, expected 0; use symmetric quantization",
+        lambda m, x: torch.fake_quantize_per_channel_affine(
+            x, torch.ones(7), torch.zeros(7, dtype=torch.int32), 0, 0, 255
+        ),
+        "fake_quantize_per_channel_affine: axis is 0, the batch; quantize along another axis",
+    ),
+    (
+        lambda m, x: torch.fake_quantize_per_channel_affine(
+            x, torch.ones(6), torch.arange(6, dtype=torch.int32), 3, 0, 255
+        ),
+        "fake_quantize_per_channel_affine: zero points of channels are odd and even, so ties are "
+        "rounded in two ways; make them equal",
+    ),
+    (
+        lambda m, x: torch.fake_quantize_per_channel_affine(
+            x, torch.ones(6), torch.full((6,), 0.5), 3, 0, 255
+        ),
+        "fake_quantize_per_channel_affine: a zero point is no integer; round it and fine-tune the "
+        "model",
     ),
     (
         lambda m, x: torch.maximum(x, torch.arange(6.0)),
