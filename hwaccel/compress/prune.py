@@ -301,6 +301,8 @@ class _Run:
         if good is not self.start:
             return good
         tried = [one for one in (*self.probes, *self.rounds) if not one.kept]
+        if not tried:  # every layer is down to what has to stay
+            raise _nothing(self.start.model, self.goal)
         nearest = min(tried, key=lambda one: (one.share, -one.valid.accuracy))
         more = "more rounds or epochs" if self.goal.recipe.epochs else "--epochs"
         raise ConfigError(
@@ -312,12 +314,10 @@ class _Run:
     def _amounts(self, units: Sequence[Units], share: float) -> dict[str, int]:
         if self.goal.scope == "sensitivity":
             return by_steps(units, share, self.order)
-        whole = isinstance(self.goal.pattern, Few)
-        return (
-            across(units, share)
-            if whole or self.goal.scope == "global"
-            else (per_layer(units, share))
-        )
+        # A pattern that takes a layer or leaves it cannot take a share of each.
+        if self.goal.scope == "layer" and not isinstance(self.goal.pattern, Few):
+            return per_layer(units, share)
+        return across(units, share)
 
     def _gone(self, made: Checkpoint) -> float:
         if isinstance(self.goal.pattern, Channels):
