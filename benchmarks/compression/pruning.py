@@ -41,8 +41,8 @@ GOALS = {
         Channels(),
         bound=Bound(accuracy_drop=0.3),
         scope="sensitivity",
-        rounds=4,
-        recipe=Recipe(epochs=3, rate=3e-3, shift=1),
+        rounds=3,
+        recipe=Recipe(epochs=2, rate=3e-3, shift=1),
     ),
 }
 

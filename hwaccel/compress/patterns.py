@@ -17,10 +17,12 @@ from hwaccel.errors import ConfigError
 class Pattern:
     """Base of the patterns of weights; ``str`` gives what ``parse_pattern`` reads.
 
-    ``style`` is the style of hardware that gains most from it.
+    ``style`` is the style of hardware that gains most from it. Of what is left, ``stride`` goes
+    before the next training where a search is on its way.
     """
 
     style: ClassVar[Style] = "auto"
+    stride: ClassVar[float] = 1 / 2
 
     def units(self, path: str, weight: torch.Tensor, order: Order) -> torch.Tensor:
         """Return the weights that go together, as positions ``(units, size)`` in ``weight``.
@@ -93,6 +95,7 @@ class Channels(Pattern):
     """Whole channels; they leave the model, with everything that depends on them."""
 
     style: ClassVar[Style] = "stream"
+    stride: ClassVar[float] = 1 / 4
 
     def __str__(self) -> str:
         return "channels"

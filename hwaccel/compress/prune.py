@@ -252,8 +252,8 @@ class _Run:
     def to_bound(self) -> Checkpoint:
         """Search by the loss, first without training, then in rounds from the last good model.
 
-        While rounds are within the bound each halves what is left; after one that is not, the
-        next goes to the geometric mean of good and bad.
+        While rounds are within the bound each takes a stride of what is left; after one that is
+        not, the next goes to the geometric mean of good and bad.
         """
         units = self.way(self.start.model)
 
@@ -266,8 +266,9 @@ class _Run:
         if any(self._amounts(units, low).values()):
             good = without(self.start, units, self._amounts(units, low))
             self._within(good, low)
+        stay = 1 - self.goal.pattern.stride
         for _ in range(self.goal.rounds if self.goal.recipe.epochs else 0):
-            dense = (1 - low) / 2 if high == 1 else ((1 - low) * (1 - high)) ** 0.5
+            dense = stay * (1 - low) if high == 1 else ((1 - low) * (1 - high)) ** 0.5
             units = self.way(good.model)
             if not any(self._amounts(units, 1 - dense).values()):
                 break
@@ -300,6 +301,8 @@ class _Run:
         if good is not self.start:
             return good
         tried = [one for one in (*self.probes, *self.rounds) if not one.kept]
+        if not tried:  # every layer is down to what has to stay
+            raise _nothing(self.start.model, self.goal)
         nearest = min(tried, key=lambda one: (one.share, -one.valid.accuracy))
         more = "more rounds or epochs" if self.goal.recipe.epochs else "--epochs"
         raise ConfigError(
@@ -311,12 +314,10 @@ class _Run:
     def _amounts(self, units: Sequence[Units], share: float) -> dict[str, int]:
         if self.goal.scope == "sensitivity":
             return by_steps(units, share, self.order)
-        whole = isinstance(self.goal.pattern, Few)
-        return (
-            across(units, share)
-            if whole or self.goal.scope == "global"
-            else (per_layer(units, share))
-        )
+        # A pattern that takes a layer or leaves it cannot take a share of each.
+        if self.goal.scope == "layer" and not isinstance(self.goal.pattern, Few):
+            return per_layer(units, share)
+        return across(units, share)
 
     def _gone(self, made: Checkpoint) -> float:
         if isinstance(self.goal.pattern, Channels):
