@@ -16,7 +16,7 @@ SAVE_AS = re.compile(r"Save this as `([\w.]+)`:\n\n$")
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("page", ["profile", "distill", "shrink"])
+@pytest.mark.parametrize("page", ["profile", "distill", "shrink", "simplify"])
 def test_the_commands_of(page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     text, ran = (ROOT / "docs" / "how-to" / f"{page}.md").read_text("utf-8"), 0
     monkeypatch.chdir(tmp_path)
