@@ -20,7 +20,7 @@ from hwaccel.config import Config
 from hwaccel.errors import ScheduleError
 from hwaccel.frontend.absorb import absorb
 from hwaccel.frontend.batchnorm import fold_batchnorm
-from hwaccel.frontend.floatgraph import Affine, Conv2d, Dense, FloatGraph, Multiply
+from hwaccel.frontend.floatgraph import FloatGraph, Role
 from hwaccel.frontend.fuse import cancel_moves, fuse_functions
 from hwaccel.frontend.quant import quantize
 from hwaccel.frontend.scales import factor_scales
@@ -115,11 +115,10 @@ def _front_end(graph: FloatGraph) -> list[Rewrite]:
 def _float_size(graph: FloatGraph) -> Size:
     products = 0
     for node in graph.nodes:
-        if isinstance(node.op, Dense | Conv2d):
-            pixels = prod(node.output.shape) // len(node.op.weight)
-            products += node.op.weight.size * pixels
-        elif isinstance(node.op, Affine | Multiply):
-            products += prod(node.output.shape)
+        if node.op.role is Role.MULTIPLY:
+            weight, size = getattr(node.op, "weight", None), prod(node.output.shape)
+            # Each weight is used once per pixel of the result; others are factors by element.
+            products += size if weight is None else weight.size * (size // len(weight))
     return Size(len(graph.nodes), products)
 
 

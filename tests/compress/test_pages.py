@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 
 from tests.cli.tools import ROOT, done
 
@@ -16,9 +17,11 @@ SAVE_AS = re.compile(r"Save this as `([\w.]+)`:\n\n$")
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("page", ["profile", "distill", "shrink"])
+@pytest.mark.timeout(3000)
+@pytest.mark.parametrize("page", ["profile", "distill", "shrink", "simplify"])
 def test_the_commands_of(page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     text, ran = (ROOT / "docs" / "how-to" / f"{page}.md").read_text("utf-8"), 0
+    torch.set_num_threads(1)
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(str(tmp_path))
     for found in BLOCK.finditer(text):
