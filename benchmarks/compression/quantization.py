@@ -87,8 +87,8 @@ def searched(bits: int, seed: int, args: argparse.Namespace, data: Data) -> None
     each = " ".join(f"{place.path}:{place.bits}" for place in places(made.model))
     saved = 1 - found.cost_after.area / found.cost_before.area
     print(
-        f"cnn-{seed}, {bits} bits at most, {args.accuracy_drop} points on 2000 samples for choices: "
-        f"{each}; {100 * saved:.1f} % less area than {bits} bits everywhere; test "
+        f"cnn-{seed}, {bits} bits at most, {args.accuracy_drop} points on 2000 samples for "
+        f"choices: {each}; {100 * saved:.1f} % less area than {bits} bits everywhere; test "
         f"{before.accuracy:.2f} % to {after.accuracy:.2f} % ({time.monotonic() - began:.0f} s)",
         flush=True,
     )
