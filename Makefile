@@ -3,7 +3,7 @@
 PYTHON  ?= python3
 VENV    ?= .venv
 BIN     := $(VENV)/bin
-EXTRAS  := torch,sim,synth,hls,report,litex,demo,dev
+EXTRAS  := torch,qat,prune,sim,synth,hls,report,litex,demo,dev
 JOBS    ?= 2
 
 .PHONY: demo test test-all lint setup tools clean help

@@ -79,6 +79,8 @@ def _kind(kind: Any) -> str:
 
 def _default(value: object, info: OptionInfo) -> str:
     least = f", at least {info.min}" if info.min is not None else ""
+    if value is inspect.Parameter.empty:
+        return f"required{least}"
     shown = "" if value is None else ("yes" if value is True else f"`{value}`")
     return f"{shown}{least}".removeprefix(", ")
 

@@ -21,7 +21,7 @@ _STAND_IN_FRAMES = 64
 
 
 def read_model(source: str, weights: Path | None) -> Any:
-    """Return the model called ``source``: a ``.pt2`` file or ``package.module:factory``.
+    """Return the model called ``source``: a file, or ``package.module:factory``.
 
     Raises:
         HwaccelError: torch is not installed, or the front end refuses the model.

@@ -15,10 +15,11 @@ from statistics import mean
 import numpy as np
 import torch
 
+from hwaccel.compress.bound import Bound
 from hwaccel.compress.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
 from hwaccel.compress.cost import cost_of, hardware
 from hwaccel.compress.data import Data, load_data
-from hwaccel.compress.precision import Bound, search
+from hwaccel.compress.precision import search
 from hwaccel.compress.quantize import edit_for, places, quantize
 from hwaccel.compress.training import Recipe, evaluate, outputs_of
 from hwaccel.config import Config, LayerConfig
@@ -87,8 +88,8 @@ def searched(bits: int, seed: int, args: argparse.Namespace, data: Data) -> None
     each = " ".join(f"{place.path}:{place.bits}" for place in places(made.model))
     saved = 1 - found.cost_after.area / found.cost_before.area
     print(
-        f"cnn-{seed}, {bits} bits at most, {args.accuracy_drop} points on 2000 samples for "
-        f"choices: {each}; {100 * saved:.1f} % less area than {bits} bits everywhere; test "
+        f"cnn-{seed}, {bits} bits at most, {args.accuracy_drop} points on 2000 samples to choose: "
+        f"{each}; {100 * saved:.1f} % less area than {bits} bits everywhere; test "
         f"{before.accuracy:.2f} % to {after.accuracy:.2f} % ({time.monotonic() - began:.0f} s)",
         flush=True,
     )

@@ -141,6 +141,8 @@ class Builder:
         if isinstance(x, Clip):
             floor, ceiling = (min(max(v, lo), hi) for v in (x.floor, x.ceiling))
             return self.clip(x.a, floor, ceiling)
+        if (lo, hi) == (0, 1) and (bit := self._top_bit(a)) is not None:
+            return bit
         low, high = (min(max(v, lo), hi) for v in (x.lo, x.hi))
         floor, ceiling = max(lo, min(x.lo, hi)), min(hi, max(x.hi, lo))
         return self.add(Clip(a=a, floor=floor, ceiling=ceiling, lo=low, hi=high))
@@ -205,6 +207,15 @@ class Builder:
     def table(self, a: int, values: tuple[int, ...]) -> int:
         """``values[a - lo]``; one value for each integer of the interval of ``a``."""
         x = self.nodes[a]
+        if isinstance(x, Sum) and isinstance(self.nodes[x.b], Constant) and not x.shift:
+            before = self.nodes[x.a]
+            if not x.subtract and before.hi - before.lo == x.hi - x.lo:
+                return self.table(x.a, values)  # it does not matter where an index starts
+        bits = 0
+        for value in values:
+            bits |= value
+        if empty := (bits & -bits).bit_length() - 1 if bits else 0:
+            return self.shift(self.table(a, tuple(v >> empty for v in values)), empty)
         node = Table(a=a, first=x.lo, values=values, lo=min(values), hi=max(values))
         return self.add(node)
 
@@ -266,6 +277,9 @@ class Builder:
         first = int(weights[at[0]])
         if len(at) == 1 and bias == 0 and first > 0 and first & (first - 1) == 0:
             return self.shift(product.xs[at[0]], first.bit_length() - 1)
+        joined = self._joined([(int(weights[i]), product.xs[i]) for i in at], bias)
+        if joined is not None:
+            return joined
         lo = hi = bias
         for i in at:
             node, weight = self.nodes[product.xs[i]], int(weights[i])
@@ -273,3 +287,32 @@ class Builder:
             hi += weight * (node.hi if weight > 0 else node.lo)
         xs = tuple(product.xs[i] for i in at)
         return self.add(Dot(job=job, row=row, offset=0, xs=xs, lo=lo, hi=hi))
+
+    def _top_bit(self, a: int) -> int | None:
+        """Return the bit that says whether ``a > 0``, for ``a = x + 1 - 2^k``, ``x < 2^(k+1)``."""
+        dot = self.nodes[a]
+        if not isinstance(dot, Dot) or len(dot.xs) != 1:
+            return None
+        (number,), product = dot.xs, self.products[dot.job]
+        x, limit = self.nodes[number], 1 - int(product.bias[dot.row]) - dot.offset
+        if product.matrix[dot.row, product.xs.index(number)] != 1 or x.lo < 0 or limit <= 0:
+            return None
+        top = limit.bit_length() - 1
+        return self.shift(number, -top) if limit == 1 << top and x.hi < 2 * limit else None
+
+    def _joined(self, terms: list[tuple[int, int]], bias: int) -> int | None:
+        """Return the sum of (weight, node) where no two of them share a place: only wires."""
+        if len(terms) == 1 and not bias:
+            return None
+        total, place = self.constant(0), 0
+        for weight, number in sorted(terms):
+            if (
+                weight <= 0
+                or weight & (weight - 1)
+                or self.nodes[number].lo < 0
+                or not weight >> place
+            ):
+                return None
+            total = self.sum(total, number, weight.bit_length() - 1)
+            place = self.nodes[total].hi.bit_length()
+        return None if bias % (1 << place) else self.offset(total, bias)

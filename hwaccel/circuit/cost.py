@@ -52,7 +52,8 @@ class _Device:
 
     ``merged`` is the share of a multiplexer's LUTs left after its neighbours took some of them in.
     A carry chain takes ``chain`` LUTs more than its bits, and ``registered`` more where a register
-    follows. Chains of at least ``shift_register`` registers become a LUT each; 0 for never.
+    follows; where ``carried``, a place with the same signal in both operands takes none. Chains of
+    at least ``shift_register`` registers become a LUT each; 0 for never.
     """
 
     family: str
@@ -62,13 +63,14 @@ class _Device:
     chain: float = 0.0
     registered: float = 0.0
     shift_register: int = 0
+    carried: bool = False
 
 
 _DEVICES = (
     _Device("ecp5", 4, 2),
-    _Device("xcup", 6, 1, chain=0.2, registered=0.4, shift_register=3),
-    _Device("xc7", 6, 1, chain=0.2, registered=0.4, shift_register=3),
-    _Device("ice40", 4, 1),
+    _Device("xcup", 6, 1, chain=0.2, registered=0.4, shift_register=3, carried=True),
+    _Device("xc7", 6, 1, chain=0.2, registered=0.4, shift_register=3, carried=True),
+    _Device("ice40", 4, 1, carried=True),
 )
 
 
@@ -100,6 +102,12 @@ def breakdown(piped: Pipelined, family: str) -> dict[str, Part]:
         dsps = model_for(family).blocks(node, nodes) if isinstance(node, Times) else 0
         parts[node.kind] = Part(old.count + 1, old.luts + logic, old.ffs + ffs, old.dsps + dsps)
     return parts
+
+
+def total_luts(nodes: Sequence[Node], family: str) -> float:
+    """Return the LUTs of all nodes."""
+    empty = empty_bits(nodes)
+    return sum(luts(node, nodes, family, empty) for node in nodes)
 
 
 def luts(
@@ -156,7 +164,18 @@ def _sum(node: Sum, nodes: Sequence[Node], zeros: Sequence[int], device: _Device
         return 1.0
     if device.granule > 1:
         return _chain(bits, device)
-    return device.chain + _propagate(node, (a.width + up, a), (b.width + down, b), cut)
+    alike = device.carried and _same_bottom(node, nodes)
+    return device.chain + _propagate(node, (a.width + up, a), (b.width + down, b), cut) - alike
+
+
+def _same_bottom(node: Sum, nodes: Sequence[Node]) -> bool:
+    """Tell whether the lowest bit of both operands is the same signal: a carry into the chain."""
+    bottoms = set()
+    for end in (nodes[node.a], nodes[node.b]):
+        if not isinstance(end, Sum) or end.shift <= 0 or nodes[end.a].width > 1:
+            return False
+        bottoms.add(end.a)
+    return not node.shift and len(bottoms) == 1
 
 
 def _propagate(node: Sum, a: tuple[int, Node], b: tuple[int, Node], cut: int) -> float:

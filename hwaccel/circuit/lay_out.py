@@ -10,6 +10,8 @@ import numpy as np
 
 from hwaccel.circuit.builder import Builder, Product
 from hwaccel.circuit.circuit import Circuit
+from hwaccel.circuit.cost import total_luts
+from hwaccel.circuit.counting import countable, counts
 from hwaccel.circuit.node import Dot, Node
 from hwaccel.cmvm import AdderGraph, Problem, minimum_depth
 from hwaccel.fxp import IntArray
@@ -34,11 +36,13 @@ def lay_out(
     outputs: Sequence[int],
     solver: Solver,
     extra_depth: int | None = None,
+    family: str | None = None,
 ) -> Circuit:
     """Return the circuit that computes ``outputs`` of ``builder``.
 
     ``extra_depth`` limits each product to that many adders more than the shortest possible
-    chain; ``None`` sets no limit.
+    chain; ``None`` sets no limit. Products that are counts of bits are laid out as such where
+    that is smaller on ``family``.
     """
     live = _live(builder.nodes, outputs)
     jobs = _jobs(builder, live, extra_depth)
@@ -54,7 +58,7 @@ def lay_out(
             continue
         if (node.job, node.row, node.offset) not in taps:
             job = jobs[node.job]
-            made = _expand(fresh, job, solved[node.job], new)
+            made = _made(fresh, job, solved[node.job], new, family)
             taps |= {(node.job, *row): tap for row, tap in zip(job.rows, made, strict=True)}
         new[number] = taps[node.job, node.row, node.offset]
     for number, (origin, element) in builder.elements.items():
@@ -123,10 +127,29 @@ def _job(
     return _Job(product, rows, columns, problem)
 
 
-def _expand(fresh: Builder, job: _Job, graph: AdderGraph, new: dict[int, int]) -> list[int]:
-    """Add the adders of a solved product; return the node of every row."""
-    intervals = graph.intervals(job.problem)
+def _made(
+    fresh: Builder, job: _Job, graph: AdderGraph, new: dict[int, int], family: str | None
+) -> list[int]:
+    """Add a solved product, or counts where these are smaller; return the node of every row."""
     ids = [new[job.product.xs[c]] for c in job.columns]
+    problem = job.problem
+    if family is None or problem.depth_limit is not None or not countable(problem):
+        return _expand(fresh, problem, graph, ids)
+    counted, added = Builder(), Builder()
+    ends = list(enumerate(zip(problem.lo, problem.hi, strict=True)))
+    counts(counted, problem, [counted.input(i, lo, hi) for i, (lo, hi) in ends])
+    _expand(added, problem, graph, [added.input(i, lo, hi) for i, (lo, hi) in ends])
+    if total_luts(counted.nodes, family) < total_luts(added.nodes, family):
+        return counts(fresh, problem, ids)
+    return _expand(fresh, problem, graph, ids)
+
+
+def _expand(
+    fresh: Builder, problem: Problem, graph: AdderGraph, inputs: Sequence[int]
+) -> list[int]:
+    """Add the adders of a solved product; return the node of every row."""
+    intervals = graph.intervals(problem)
+    ids = [*inputs]
     ids += [fresh.constant(c) for c in graph.constants]
     for add, (lo, hi) in zip(graph.adds, intervals[len(ids) :], strict=True):
         ids.append(fresh.exact_sum(ids[add.a], ids[add.b], add.shift, add.subtract, lo, hi))

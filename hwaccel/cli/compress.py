@@ -8,7 +8,6 @@ from typing import Annotated, Any
 import typer
 
 from hwaccel.cli.console import Seed, say, steps
-from hwaccel.cli.quantize import quantize
 from hwaccel.errors import HwaccelError
 
 Factory = Annotated[str, typer.Argument(help="package.module:factory of a torch.nn.Module.")]
@@ -25,12 +24,6 @@ Epochs = Annotated[int, typer.Option(min=0, help="Passes over the training sampl
 Rate = Annotated[float, typer.Option(min=1e-9, help="Highest learning rate of the cycle.")]
 Batch = Annotated[int, typer.Option(min=1, help="Samples per step.")]
 Shift = Annotated[int, typer.Option(min=0, max=8, help="Move images by up to so many pixels.")]
-
-
-def register(app: typer.Typer) -> None:
-    """Add the commands to ``app``."""
-    for command in (train, quantize):
-        app.command()(command)
 
 
 def need_torch() -> None:

@@ -21,15 +21,12 @@ Data = Annotated[
 ]
 
 
-def register(app: typer.Typer) -> None:
-    """Add the commands to ``app``."""
-    for command in (convert, sim, csim, synth, report, gpu, doctor):
-        app.command()(command)
-
-
 def convert(
     model: Annotated[
-        str, typer.Argument(help="model.pt2 (torch.export.save) or package.module:factory.")
+        str,
+        typer.Argument(
+            help="model.pt2 (torch.export.save), model.onnx, or package.module:factory."
+        ),
     ],
     output: Annotated[Path, typer.Option("--output", "-o", help="Project folder to write.")] = Path(
         "build"

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from hwaccel import __version__
-from hwaccel.cli import compress, design
+from hwaccel.cli import compress, design, distill, fit, profile, prune, quantize, shrink, simplify
 from hwaccel.cli.console import err, printable, say
 from hwaccel.errors import HwaccelError
 
@@ -40,8 +40,22 @@ def _root(
     """PyTorch to bit-exact, placed-and-routed hardware."""
 
 
-design.register(app)
-compress.register(app)
+_COMMANDS = (
+    *(design.convert, design.sim, design.csim, design.synth, design.report, design.gpu),
+    *(
+        compress.train,
+        profile.profile,
+        prune.prune,
+        quantize.quantize,
+        distill.distill,
+        shrink.shrink,
+        simplify.simplify,
+        fit.fit,
+    ),
+    design.doctor,
+)
+for _command in _COMMANDS:
+    app.command()(_command)
 
 
 def main() -> None:

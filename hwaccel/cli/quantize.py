@@ -79,9 +79,10 @@ def quantize(
     import msgspec
     import torch
 
+    from hwaccel.compress.bound import Bound
     from hwaccel.compress.checkpoint import check_output, read_checkpoint, write_checkpoint
     from hwaccel.compress.data import load_data
-    from hwaccel.compress.precision import Bound, search
+    from hwaccel.compress.precision import search
     from hwaccel.compress.quant_report import quant_report
     from hwaccel.compress.quantize import edit_for
     from hwaccel.compress.quantize import quantize as quantize_model

@@ -14,16 +14,31 @@ import torch
 from torch import nn
 
 from hwaccel._version import __version__
+from hwaccel.compress.approximate import CoarseTable, ShiftPool, Simpler
+from hwaccel.compress.channels import KeepChannels
 from hwaccel.compress.data import Samples
+from hwaccel.compress.depthwise import Depthwise
+from hwaccel.compress.drop import DropLayer
 from hwaccel.compress.edits import Edit, Sparse, apply_all, kept_zeros
+from hwaccel.compress.lowrank import LowRank
 from hwaccel.compress.quantized import Quantized
-from hwaccel.compress.training import Loss, Progress, Recipe, cross_entropy, train
+from hwaccel.compress.training import Loss, Progress, Recipe, copied, cross_entropy, train
 from hwaccel.emit.project import CHECKPOINT, check_folder, read_project, write_project
 from hwaccel.errors import ConfigError
 from hwaccel.frontend.export import exported as exported_model
 from hwaccel.frontend.load import load_model, load_state
 
-AnyEdit = Sparse | Quantized
+AnyEdit = (
+    Sparse
+    | KeepChannels
+    | LowRank
+    | Depthwise
+    | DropLayer
+    | Simpler
+    | CoarseTable
+    | ShiftPool
+    | Quantized
+)
 _WEIGHTS, _EDITS, _RECORD, _EXPORTED = "weights.pt", "edits.json", "record.json", "model.pt2"
 
 
@@ -40,13 +55,22 @@ class Checkpoint:
         recipe: Recipe,
         *,
         loss: Loss = cross_entropy,
+        targets: torch.Tensor | None = None,
         progress: Progress | None = None,
         label: str = "training",
     ) -> None:
         """Train the model in place; what was pruned stays zero."""
         zeros = kept_zeros(self.model) if Sparse() in self.edits else nullcontext()
         with zeros:
-            train(self.model, samples, recipe, loss=loss, progress=progress, label=label)
+            train(
+                self.model,
+                samples,
+                recipe,
+                loss=loss,
+                targets=targets,
+                progress=progress,
+                label=label,
+            )
 
     def then(self, model: nn.Module, *edits: Edit) -> Checkpoint:
         """Return the successor: ``model``, made by ``edits`` on top of those before."""
@@ -69,14 +93,25 @@ def read_checkpoint(source: str, weights: Path | None, example: torch.Tensor) ->
     model = load_model(source)
     if not isinstance(model, nn.Module):
         raise ConfigError(f"{source}: holds its own weights; leave out {weights}")
-    _, files = read_project(weights, CHECKPOINT)
+    return restored(Checkpoint(model), weights, example)
+
+
+def restored(start: Checkpoint, folder: Path, example: torch.Tensor) -> Checkpoint:
+    """Return the model of a checkpoint folder whose edits begin with those of ``start``.
+
+    Raises:
+        HwaccelError: the folder is no checkpoint, is damaged, or has another start.
+    """
+    _, files = read_project(folder, CHECKPOINT)
     try:
-        edits = msgspec.json.decode(files.get(_EDITS, b"[]"), type=list[AnyEdit])
+        edits = tuple(msgspec.json.decode(files.get(_EDITS, b"[]"), type=list[AnyEdit]))
     except (msgspec.DecodeError, ValueError) as error:
-        raise ConfigError(f"{weights / _EDITS}: {error}; make the checkpoint again") from None
-    model = apply_all(edits, model, example)
-    load_state(model, weights / _WEIGHTS)
-    return Checkpoint(model.eval(), tuple(edits))
+        raise ConfigError(f"{folder / _EDITS}: {error}; make the checkpoint again") from None
+    if edits[: len(start.edits)] != start.edits:
+        raise ConfigError(f"{folder}: was made from another model; choose another folder")
+    model = apply_all(edits[len(start.edits) :], copied(start.model), example)
+    load_state(model, folder / _WEIGHTS)
+    return Checkpoint(model.eval(), edits)
 
 
 def check_output(folder: Path) -> None:

@@ -12,9 +12,6 @@ from hwaccel.config import Config
 from hwaccel.ir.hardware import Area
 from hwaccel.schedule.plan import estimate_area, segment_area
 
-# An ECP5-85F has one multiplier for so many LUTs, and one block RAM (FPGA-DS-02012, table 1.1).
-_LUTS_PER_DSP = 83640 // 156
-_LUTS_PER_RAM = 83640 // 208
 _CALIBRATION = 256
 
 
@@ -35,7 +32,7 @@ class Cost:
     @property
     def area(self) -> int:
         """LUTs, where a multiplier or a block RAM counts as many as a device has for each."""
-        return self.luts + _LUTS_PER_DSP * self.dsps + _LUTS_PER_RAM * self.rams
+        return Area(self.luts, self.ffs, self.dsps, self.rams).equivalent
 
     @property
     def work(self) -> int:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from torch import nn
 
+from hwaccel.compress.bound import Bound
 from hwaccel.compress.checkpoint import Checkpoint
 from hwaccel.compress.cost import Cost, cost_of, hardware
 from hwaccel.compress.data import Data
@@ -33,32 +34,6 @@ from hwaccel.errors import ConfigError
 _FEWEST = 2
 # Rises of the loss below this are noise, and all alike.
 _NOISE = 1e-4
-
-
-@dataclass(frozen=True, slots=True)
-class Bound:
-    """What may be lost on the samples for choices; ``None`` does not bound.
-
-    ``accuracy_drop`` is in points, ``loss_rise`` in units of the loss.
-    """
-
-    accuracy_drop: float | None = None
-    loss_rise: float | None = None
-
-    def __post_init__(self) -> None:
-        given = [x for x in (self.accuracy_drop, self.loss_rise) if x is not None]
-        if not given or not all(x >= 0 for x in given):
-            raise ConfigError(
-                f"bound: accuracy_drop {self.accuracy_drop}, loss_rise {self.loss_rise}; give one "
-                "of them, 0 or more"
-            )
-
-    def holds(self, before: Score, after: Score) -> bool:
-        """Tell whether ``after`` is no worse than allowed."""
-        drop = before.accuracy - after.accuracy
-        rise = after.loss - before.loss
-        drop_ok = self.accuracy_drop is None or drop <= self.accuracy_drop + 1e-9
-        return drop_ok and (self.loss_rise is None or rise <= self.loss_rise + 1e-12)
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,10 +123,12 @@ def search(
     is trained by it and looked at again.
 
     Raises:
-        ConfigError: Brevitas is missing, the model or the data does not fit, or the bits of
-            ``edit`` are not within the bound.
+        ConfigError: Brevitas is missing, the model or the data does not fit, nothing is limited,
+            or the bits of ``edit`` are not within the bound.
     """
     check_start(start)
+    if not bound.limits:
+        raise ConfigError("search: nothing is limited; give an accuracy drop or a loss rise")
     walk = _Walk(start, data, bound, recipe, progress or (lambda _: None))
     first = walk.attempt(edit)
     if not first.within:

@@ -87,11 +87,13 @@ def train(
     recipe: Recipe,
     *,
     loss: Loss = cross_entropy,
+    targets: torch.Tensor | None = None,
     progress: Progress | None = None,
     label: str = "training",
 ) -> nn.Module:
     """Train ``model`` in place and return it, in eval mode and on the CPU.
 
+    ``targets``, a row per sample, are what the loss gets in the place of the labels.
     The same seed on the same machine gives the same weights.
 
     Raises:
@@ -113,9 +115,9 @@ def train(
         for epoch in range(recipe.epochs):
             model.train()
             total = torch.zeros(())
-            for x, y in _batches(samples, recipe):
+            for x, y, wanted in _batches(samples, recipe, targets):
                 optimizer.zero_grad()
-                step = loss(_logits(placed, x, y), x, y)
+                step = loss(_logits(placed, x, y), x, wanted)
                 step.backward()
                 optimizer.step()
                 schedule.step()
@@ -131,11 +133,14 @@ def train(
     return model.eval()
 
 
-def _batches(samples: Samples, recipe: Recipe) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+def _batches(
+    samples: Samples, recipe: Recipe, targets: torch.Tensor | None
+) -> Iterator[tuple[torch.Tensor, torch.Tensor, torch.Tensor]]:
     target = device()
     for chosen in torch.randperm(len(samples)).split(recipe.batch):
         x, y = samples.x[chosen].to(target), samples.y[chosen].to(target)
-        yield _shifted(x, recipe.shift) if recipe.shift else x, y
+        wanted = y if targets is None else targets[chosen].to(target)
+        yield _shifted(x, recipe.shift) if recipe.shift else x, y, wanted
 
 
 def _shifted(x: torch.Tensor, most: int) -> torch.Tensor:

@@ -43,6 +43,8 @@ _PORTS = ("clk", "rst", "in_valid", "out_valid", "out_data", "valid", "unused")
 # Of a line of text, less the indent of four.
 _WIDTH = 96
 _DECLARATION = 18
+# Index bits up to which a table of single bits is one constant.
+_CONSTANT = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -295,10 +297,13 @@ class _Writer:
         x, (a,) = self._circuit.nodes[node.a], operands
         key = (x.width, node.width, (node.first, *node.values))
         before: list[str] = []
+        single = node.width == 1 and x.width <= _CONSTANT
         if key not in self._tables:
             self._tables[key] = self._namer.name(f"{name}_table")
-            before = list(_function(self._tables[key], node, x.width))
-        return f"{self._tables[key]}({a.bits(0, x.width)})", before
+            write = _bits if single else _function
+            before = list(write(self._tables[key], node, x.width))
+        index = a.bits(0, x.width)
+        return f"{self._tables[key]}{f'[{index}]' if single else f'({index})'}", before
 
     def _results(self) -> Iterator[str]:
         """Return the elements of ``out_data``, the last first: it stands highest."""
@@ -309,6 +314,16 @@ class _Writer:
             for number, width in zip(self._circuit.outputs, widths, strict=True)
         ]
         return _wrapped(", ".join(reversed(elements)), 8)
+
+
+def _bits(name: str, node: Table, width: int) -> Iterator[str]:
+    """Return a table of single bits as one constant: quicker to read than a case for each."""
+    size = 1 << width
+    entries = [node.values[-1]] * size
+    for i, value in enumerate(node.values, node.first):
+        entries[i & (size - 1)] = value
+    word = sum((value & 1) << i for i, value in enumerate(entries))
+    yield f"localparam [{size - 1}:0] {name} = {size}'h{word:0{max(1, size // 4)}x};"
 
 
 def _function(name: str, node: Table, width: int) -> Iterator[str]:

@@ -17,6 +17,7 @@ from hwaccel.errors import FrontendError
 from hwaccel.frontend import attention, layers, moves, pooling
 from hwaccel.frontend.floatgraph import Concat, FloatNode, FloatOp, Floats, Role, Subtract
 from hwaccel.frontend.importer import Handler, Importer
+from hwaccel.frontend.indices import Whole
 from hwaccel.frontend.lower import Lower, Lowering
 from hwaccel.frontend.program import Call, short, where
 from hwaccel.fxp import IntArray
@@ -74,20 +75,6 @@ class Select(FloatOp):
         """Choose."""
         condition, a, b = xs
         return torch.where(condition > 0, a, b)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Whole(FloatOp):
-    """The operand, which must be an index or a truth value, as another integer type."""
-
-    kind: ClassVar[str] = "whole"
-    role: ClassVar[Role] = Role.KEEP
-
-    dtype: str
-
-    def run(self, *xs: torch.Tensor) -> torch.Tensor:
-        """Do nothing."""
-        return xs[0]
 
 
 def _compare(low: Lowering, node: FloatNode, op: Compare, x: str) -> str:

@@ -68,8 +68,10 @@ def lower(low: Lowering, node: FloatNode, op: Lookup, x: str) -> str:
     fixed = low.result_format(node, signed=bool((op.weight < 0).any()))
     source = np.broadcast_to(np.arange(count), (width, count))
     index = low.add(node, ops.Gather(IntArray(source.ravel()), (width, count)), x, suffix="index")
-    ones, first = np.ones(width, dtype=np.int64), np.arange(width) * rows
-    place = low.add(node, ops.Scale(IntArray(ones), IntArray(first)), index, suffix="place")
+    # Whole numbers that the model rounds more coarsely count in larger units.
+    coarse, first = -low.type(x).frac, np.arange(width) * rows
+    units = ops.Scale(IntArray([1 << coarse] * width), IntArray(first), coarse)
+    place = low.add(node, units, index, suffix="place")
     scaled = np.clip(np.rint(np.ldexp(op.weight.T, fixed.frac)), fixed.lo, fixed.hi)
     table = ops.Tabulate(IntArray(scaled.ravel().astype(np.int64)), 0, fixed.frac)
     return low.add(node, table, place)

@@ -1,4 +1,4 @@
-"""Indices: inputs of whole numbers, and what looks up by them."""
+"""Indices: whole numbers, given or rounded by the model itself, and what looks up by them."""
 
 from __future__ import annotations
 
@@ -37,11 +37,32 @@ class Lookup(FloatOp):
         return functional.embedding(index, weight).movedim(-1, 1)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Whole(FloatOp):
+    """The operand, which must be an index or a truth value, as another integer type."""
+
+    kind: ClassVar[str] = "whole"
+    role: ClassVar[Role] = Role.KEEP
+
+    dtype: str
+
+    def run(self, *xs: torch.Tensor) -> torch.Tensor:
+        """Do nothing."""
+        return xs[0]
+
+
+def whole(op: FloatOp) -> bool:
+    """Tell whether all results of ``op`` are whole numbers."""
+    return op.role is Role.COMPARE or (isinstance(op, FakeQuant) and op.frac <= 0)
+
+
 def index_inputs(graph: FloatGraph) -> dict[str, FakeQuant]:
     """Return the formats of the inputs that are indices.
 
+    Fake quantization with a scale of 1 or more makes whole numbers of what is computed.
+
     Raises:
-        FrontendError: indices are computed, not an input.
+        FrontendError: indices are computed and not rounded.
     """
     makers = {node.name: node for node in graph.nodes}
     inputs = {value.name for value in graph.inputs}
@@ -50,12 +71,15 @@ def index_inputs(graph: FloatGraph) -> dict[str, FakeQuant]:
         if not isinstance(node.op, Lookup):
             continue
         name, last = node.inputs[0], len(node.op.weight) - 1
-        while name in makers and isinstance(makers[name].op, Reshape | Gather):
+        while name in makers and isinstance(makers[name].op, Reshape | Gather | Whole):
             name = makers[name].inputs[0]
+        if name in makers and whole(makers[name].op):
+            continue
         if name not in inputs:
             raise FrontendError(
                 f"{where(node.path)}: embedding: indices are computed by {makers[name].op.kind}; "
-                "make them an input of the model"
+                "make them an input of the model, or round them to whole numbers by fake "
+                "quantization of scale 1"
             )
         known = found.get(name)
         found[name] = FakeQuant(0, 0, last if known is None else min(last, known.hi))

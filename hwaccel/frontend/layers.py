@@ -304,7 +304,9 @@ def per_channel(
 
 
 def _varies(values: Floats, axis: int) -> bool:
-    return bool((values != values.take([0], axis)).any())
+    # Along axes that are stretched, one element tells all.
+    once = values[tuple(slice(None) if step else slice(1) for step in values.strides)]
+    return bool((once != once.take([0], axis)).any())
 
 
 def _number(i: Importer, call: Call, name: str) -> float:

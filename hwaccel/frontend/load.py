@@ -1,4 +1,4 @@
-"""Models from outside: ``.pt2`` files, and ``package.module:factory`` with a weights file."""
+"""Models from outside: ``.pt2`` and ``.onnx`` files, and ``package.module:factory``."""
 
 from __future__ import annotations
 
@@ -13,30 +13,34 @@ from typing import Any
 import torch
 
 from hwaccel.errors import FrontendError
+from hwaccel.frontend.onnx_program import read_onnx
 from hwaccel.frontend.program import Program, reason, shown
 from hwaccel.frontend.pt2 import read_pt2
 
-_KINDS = "give a .pt2 file of torch.export.save, or package.module:factory with --weights"
+_KINDS = (
+    "give a .pt2 file of torch.export.save, an .onnx file, or package.module:factory with --weights"
+)
+_READERS = {".pt2": read_pt2, ".onnx": read_onnx}
 
 
 def load_model(source: str | Path, weights: Path | None = None) -> torch.nn.Module | Program:
     """Return the model called ``source``, ready for ``trace``.
 
-    A ``.pt2`` file is data and is never run. ``package.module:factory`` is code and is: the
-    factory is a module, or takes no arguments and returns one; the current directory is searched
-    as Python would. ``weights`` is a state dict for it, ``.safetensors`` or of ``torch.save``,
-    read without unpickling objects.
+    A ``.pt2`` or ``.onnx`` file is data and is never run. ``package.module:factory`` is code and
+    is: the factory is a module, or takes no arguments and returns one; the current directory is
+    searched as Python would. ``weights`` is a state dict for it, ``.safetensors`` or of
+    ``torch.save``, read without unpickling objects.
 
     Raises:
         FrontendError: the model or its weights cannot be read; the message names the file.
     """
     text = str(source)
     suffix = Path(text).suffix.lower()
-    if suffix == ".pt2":
+    if suffix in _READERS:
         if weights is not None:
             raise FrontendError(f"{text}: holds its own weights; leave out {weights}")
-        return read_pt2(Path(text))
-    if suffix in (".onnx", ".pt", ".pth", ".ts", ".h5", ".safetensors", ".tflite"):
+        return _READERS[suffix](Path(text))
+    if suffix in (".pt", ".pth", ".ts", ".h5", ".safetensors", ".tflite"):
         raise FrontendError(f"{text}: {suffix} models are not supported yet; {_KINDS}")
     name, colon, attribute = text.partition(":")
     if not colon or not name or not attribute:

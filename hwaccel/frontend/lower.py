@@ -27,6 +27,7 @@ from hwaccel.frontend.formats import (
     exact_frac,
     quantize_weights,
 )
+from hwaccel.frontend.indices import whole
 from hwaccel.frontend.placement import Placement
 from hwaccel.frontend.program import identifier, where
 from hwaccel.fxp import MAX_WIDTH, FixedType, IntArray, Rounding
@@ -165,7 +166,7 @@ class Lowering:
             result = self._how[node.op.__class__](self, node, node.op, *inputs)
             self._now[node.name] = self._exact[node.name] = result
             keeps = node.op.role is Role.KEEP and self.whole.issuperset(node.inputs)
-            if keeps or node.op.role is Role.COMPARE:
+            if keeps or whole(node.op):
                 self.whole.add(node.name)
             if node.op.truth or (keeps and self.truths.issuperset(node.inputs)):
                 self.truths.add(node.name)

@@ -204,7 +204,7 @@ class _Stair:
     def line(self, slope: float, shift: int) -> tuple[int, int] | None:
         """Return a multiplier and an offset, in few bits, that rounds down to the stair."""
         scaled = float(np.ldexp(slope, shift))
-        for mult in dict.fromkeys((round(scaled), int(scaled) + 1, int(scaled))):
+        for mult in dict.fromkeys((round(scaled), int(scaled) + 1, int(np.ceil(scaled)) - 1)):
             least = ((self.step << shift) - self.reached * mult).max(initial=_FAR[0])
             most = ((self.next << shift) - self.before * mult).min(initial=_FAR[1]) - 1
             if mult and least <= most:
@@ -223,10 +223,10 @@ def _stair(op: Quantize, unit: Floats, c: int, type: TensorType) -> _Stair:
         VerifyError: it has too many steps.
     """
     ends = np.array([type.lo, type.hi]) / unit[c] + op.offset[c]
-    lo, hi = max(op.lo, int(ends[0]) - 2), min(op.hi, int(ends[1]) + 2)
+    lo, hi = max(op.lo, np.floor(ends[0]) - 2), min(op.hi, np.ceil(ends[1]) + 2)
     if hi - lo > _MOST_STEPS:
         raise VerifyError(
-            f"rounds to {hi - lo + 1} integers by a scale that is no power of two, expected at "
+            f"rounds to {hi - lo + 1:.0f} integers by a scale that is no power of two, expected at "
             f"most {_MOST_STEPS}; use 16 bits or fewer"
         )
     n = np.arange(lo, hi, dtype=np.float64)

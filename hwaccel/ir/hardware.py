@@ -17,6 +17,9 @@ from hwaccel.circuit import Unit
 from hwaccel.fxp import IntArray
 
 Params = tuple[tuple[str, int], ...]
+# An ECP5-85F has one multiplier for so many LUTs, and one block RAM (FPGA-DS-02012, table 1.1).
+_LUTS_PER_DSP = 83640 // 156
+_LUTS_PER_RAM = 83640 // 208
 
 
 class Style(StrEnum):
@@ -83,6 +86,11 @@ class Area:
             self.dsps + other.dsps,
             self.rams + other.rams,
         )
+
+    @property
+    def equivalent(self) -> int:
+        """LUTs, where a multiplier or a block RAM counts as many as an ECP5 has for each."""
+        return self.luts + _LUTS_PER_DSP * self.dsps + _LUTS_PER_RAM * self.rams
 
 
 def block_rams(words: int, bits: int) -> int:

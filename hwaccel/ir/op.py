@@ -70,6 +70,10 @@ class Op(ABC):
         """Return the multiplications per frame."""
         return 0
 
+    def additions(self, *ins: TensorType) -> int:
+        """Return the additions and subtractions per frame; a sum of n numbers takes n - 1."""
+        return 0
+
     def folds(self, *ins: TensorType) -> tuple[Fold, ...]:
         """Return the legal parallelisms, slowest first.
 

@@ -76,6 +76,10 @@ class Add(Op):
         """Bound the aligned operands, their sum and their difference."""
         return (ins[0].magnitude << self.a_shift) + (ins[1].magnitude << self.b_shift)
 
+    def additions(self, *ins: TensorType) -> int:
+        """One per element."""
+        return ins[0].size
+
     def folds(self, *ins: TensorType) -> tuple[Fold, ...]:
         """Any number of lanes that divides the channels."""
         return tuple(Fold(n, n) for n in divisors(ins[0].channels))

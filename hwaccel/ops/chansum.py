@@ -64,6 +64,10 @@ class ChannelSum(Op):
         """Bound any partial sum, in any order of addition."""
         return self.size * ins[0].magnitude
 
+    def additions(self, *ins: TensorType) -> int:
+        """One less than the channels of a group, for every sum."""
+        return (self.size - 1) * self.infer(*ins).size
+
     def folds(self, *ins: TensorType) -> tuple[Fold, ...]:
         """Some channels of a group per beat, or several whole groups."""
         groups = ins[0].channels // self.size

@@ -155,6 +155,10 @@ class Conv2d(Op):
         reach = np.abs(self.weight.a).sum(axis=(1, 2, 3)) * ins[0].magnitude
         return int(((reach << self.shift.a) + np.abs(self.bias.a)).max())
 
+    def additions(self, *ins: TensorType) -> int:
+        """One per product: the sum starts at the bias."""
+        return self.multiplications(*ins)
+
     def multiplications(self, *ins: TensorType) -> int:
         """One per weight and output pixel, padding included."""
         oh, ow = self._out_image(ins[0])

@@ -78,6 +78,10 @@ class Dense(Op):
         reach = np.abs(self.weight.a).sum(axis=1) * ins[0].magnitude
         return int(((reach << self.shift.a) + np.abs(self.bias.a)).max())
 
+    def additions(self, *ins: TensorType) -> int:
+        """One per product: the sum starts at the bias."""
+        return self.multiplications(*ins)
+
     def multiplications(self, *ins: TensorType) -> int:
         """One per weight."""
         return self.weight.a.size

@@ -63,6 +63,10 @@ class Scale(Op):
         """Bound product and sum."""
         return int((np.abs(self.mult.a) * ins[0].magnitude + np.abs(self.add.a)).max())
 
+    def additions(self, *ins: TensorType) -> int:
+        """One per element."""
+        return ins[0].size
+
     def multiplications(self, *ins: TensorType) -> int:
         """One per element."""
         return ins[0].size

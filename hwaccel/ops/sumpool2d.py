@@ -88,6 +88,10 @@ class SumPool2d(Op):
         """Bound any partial sum."""
         return self.kernel_size[0] * self.kernel_size[1] * ins[0].magnitude
 
+    def additions(self, *ins: TensorType) -> int:
+        """One less than the pixels of a window, padding included, for every sum."""
+        return (self.kernel_size[0] * self.kernel_size[1] - 1) * self.infer(*ins).size
+
     def folds(self, *ins: TensorType) -> tuple[Fold, ...]:
         """Any number of lanes that divides the channels."""
         return tuple(Fold(n, n) for n in divisors(ins[0].channels))

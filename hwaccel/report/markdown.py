@@ -50,6 +50,7 @@ def document_of(report: Report) -> Document:
         ("Equality", tables.equality_table(report)),
         ("Timing", tables.timing_table(report)),
         ("Layers", tables.layer_table(report)),
+        ("Work and memory", tables.profile_table(report)),
         ("Resources", tables.resource_table(report)),
         ("Laid-out logic", tables.logic_table(report)),
         ("Buffers", tables.buffer_table(report)),

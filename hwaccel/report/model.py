@@ -12,6 +12,7 @@ from hwaccel.report.activity import FRAMES, Activity, run_schedule
 from hwaccel.report.diagram import Diagram, diagram_of
 from hwaccel.report.facts import Measured, Run, measured_by, runs
 from hwaccel.report.limits import limits_of
+from hwaccel.report.profile import Profile, profile_of
 from hwaccel.report.results import Results
 from hwaccel.report.stages import (
     Buffer,
@@ -85,6 +86,7 @@ class Report:
     predicted: Predicted
     estimated: Estimated
     stages: tuple[Stage, ...]
+    profile: Profile
     logic: tuple[Logic, ...]
     buffers: tuple[Buffer, ...]
     diagram: Diagram
@@ -131,6 +133,7 @@ def build_report(
         predicted,
         Estimated(estimate_area(plan), adapter_area(plan)),
         stages,
+        profile_of(plan),
         logic_of(plan, config.family),
         buffers_of(plan),
         diagram_of(plan, stages),

@@ -58,6 +58,8 @@ class Page:
     kinds: tuple[Legend, ...]
     charts: tuple[Picture, ...]
     layers: Table
+    profile: tuple[Table, ...]
+    bottlenecks: tuple[str, ...]
     resources: tuple[Table, ...]
     buffers: Table
     buffers_summary: str
@@ -84,6 +86,8 @@ def page_of(report: Report) -> Page:
         kinds,
         (draw_cycles(report), draw_area(report)),
         tables.layer_table(report),
+        _filled(tables.profile_table(report)),
+        tuple(f"By {by}: {text}." for by, text in report.profile.bottlenecks()),
         _filled(tables.resource_table(report), tables.logic_table(report)),
         tables.buffer_table(report),
         buffers_summary(report),

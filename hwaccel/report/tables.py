@@ -8,6 +8,7 @@ from itertools import groupby
 
 from hwaccel.report.facts import EqualityLine, Synthesis, TimingLine
 from hwaccel.report.model import Report
+from hwaccel.report.profile import Part
 from hwaccel.report.stages import Layer, Stage
 from hwaccel.report.text import NONE, count, duration, listed, megahertz, percent
 
@@ -213,6 +214,29 @@ def _total_row(report: Report) -> Row:
         Cell(cell.text, notes.get(k, ""), f"{cell.css} total".strip())
         for k, cell in enumerate(_cells(_LAYERS, *texts))
     )
+
+
+def profile_table(report: Report) -> Table:
+    """Return what every module moves, holds and takes of the device."""
+    head = (
+        "Module | Additions# | Activations held, bits# | Moved per frame, bits# | ≈ Area, LUT# | "
+        "Work# | What its cycles are spent on"
+    )
+    rows = [_profile_row(head, part, report.profile.work or 1) for part in report.profile.parts]
+    caption = (
+        "Modules; area counts a multiplier as 536 LUT and a block RAM as 402, work is area times "
+        "cycles"
+    )
+    return _table(caption, head, rows)
+
+
+def _profile_row(head: str, part: Part, work: int) -> Row:
+    share = part.work / work
+    numbers = (part.additions, part.memory_bits, part.moved_bits, part.area.equivalent)
+    texts = (part.path or "(itself)", *map(count, numbers), percent(share), part.limit)
+    name, *cells = _cells(head, *texts)
+    cells[4] = replace(cells[4], bar=f"{100 * share:.1f}%")
+    return (replace(name, note=", ".join(part.others)), *cells)
 
 
 def resource_table(report: Report) -> Table:

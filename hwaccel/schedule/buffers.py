@@ -14,7 +14,7 @@ from hwaccel.schedule.timing import run_timing
 
 # Each trial runs the timing of the whole design. Above so many blocks there are too many buffers
 # to try one by one, and as many as may change together are looked for by bisection.
-_LARGE = 256
+_LARGE = 512
 # Frames that are run to size buffers.
 _FRAMES, _MOST_FRAMES = 4, 32
 
@@ -24,19 +24,24 @@ def size_buffers(plan: Plan, frames: int = _FRAMES) -> Plan:
 
     Every ring gets the smallest depth at which its segment alone keeps up with the slowest one;
     the copies of a forked stream get a FIFO where a later join would otherwise deadlock or lose
-    time. In the end no ring and no FIFO has a place without which all frames leave as early,
-    except in designs of more than 256 blocks, and where moves keep as many frames under way as
-    are run here: these are sized by what they hold.
+    time. In the end no ring and no FIFO has a place without which all of ``frames_run`` frames
+    leave as early, except in designs of more than 512 blocks: these are sized by what they hold.
     """
     if not plan.segments:
         return plan
     plan = _size_rings_alone(plan)
+    run = frames_run(plan, frames)
+    if run > frames:
+        plan = _size_deep(plan, run)
+    else:
+        plan = _trim_forks(_grow_rings(_size_forks(plan, frames), frames), frames)
+    return plan if len(plan.blocks) > _LARGE else _trim(plan, run)
+
+
+def frames_run(plan: Plan, frames: int = _FRAMES) -> int:
+    """Return how many frames are run to size buffers: more than moves keep under way."""
     deep = _frames_under_way(plan)
-    if deep >= frames:
-        return _size_deep(plan, min(deep + 2, _MOST_FRAMES))
-    plan = _size_forks(plan, frames)
-    plan = _grow_rings(plan, frames)
-    return _trim(_trim_forks(plan, frames), frames)
+    return frames if deep < frames else min(deep + 2, _MOST_FRAMES)
 
 
 def _frames_under_way(plan: Plan) -> int:
@@ -278,8 +283,6 @@ def _trim(plan: Plan, frames: int) -> Plan:
     Fewer places anywhere never make anything earlier, so what could not be taken back before the
     others were trimmed cannot be taken back after.
     """
-    if len(plan.blocks) > _LARGE:
-        return plan
     goal = plan.timing(frames).finished()
     for segment in plan.segments:
         plan = plan.replaced(segment, _trimmed_segment(plan, segment, frames, goal))
@@ -288,10 +291,12 @@ def _trim(plan: Plan, frames: int) -> Plan:
 
 def _trimmed_segment(plan: Plan, segment: Segment, frames: int, goal: tuple[int, ...]) -> Segment:
     def keeps_time(smaller: Segment) -> bool:
-        try:
-            return plan.replaced(segment, smaller).timing(frames).finished() == goal
-        except ScheduleError:
-            return False
+        trial = plan.replaced(segment, smaller)
+        # Frames do not wait for later ones, so few frames tell of most places that are needed.
+        return all(
+            _finished(trial, count) == goal[:count]
+            for count in sorted({min(_FRAMES, frames), frames})
+        )
 
     depth = _least(1, segment.depth, lambda d: keeps_time(segment.with_depth(d)))
     shallow = segment.with_depth(depth)
@@ -302,6 +307,13 @@ def _trimmed_segment(plan: Plan, segment: Segment, frames: int, goal: tuple[int,
     return shallow.with_ring(
         _least(least, window.depth, lambda d: keeps_time(shallow.with_ring(d)))
     )
+
+
+def _finished(plan: Plan, frames: int) -> tuple[int, ...] | None:
+    try:
+        return plan.timing(frames).finished()
+    except ScheduleError:
+        return None
 
 
 def _least(least: int, enough: int, good: Callable[[int], bool]) -> int:

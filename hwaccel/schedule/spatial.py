@@ -131,7 +131,8 @@ class Maker:
             self._learn(name, build, end)
         flat = [int(i) for end in ends for i in end]
         self.say(f"{region.name}: laying out {len(build.nodes)} nodes of {len(region.nodes)} ops")
-        circuit = lay_out(build, intervals, flat, self._solve, self.config.extra_depth)
+        family = self.config.family
+        circuit = lay_out(build, intervals, flat, self._solve, self.config.extra_depth, family)
         circuit = with_tables(circuit, 6 if _wide_luts(self.config) else 4)
         out = tuple(
             Lanes(n, len(e), t.fixed.width, t.fixed.signed)

@@ -17,7 +17,10 @@ from hwaccel.report.results import load_results
 from tests.cli.models import Fork, Inputs, mlp
 from tests.cli.tools import MODELS, content, done, run, spawn
 
-COMMANDS = ("convert", "sim", "csim", "synth", "report", "gpu", "doctor")
+COMMANDS = (
+    *("convert", "sim", "csim", "synth", "report", "gpu", "doctor"),
+    *("train", "profile", "prune", "quantize", "distill", "shrink", "simplify", "fit"),
+)
 FRAMES = ("--frames", "3")
 sim_tools = pytest.mark.skipif(
     tools.find("iverilog") is None or tools.find("verilator") is None,
@@ -113,6 +116,19 @@ def test_a_pt2_file_needs_no_example(tmp_path: Path) -> None:
     torch.export.save(program, tmp_path / "m.pt2")
     done("convert", tmp_path / "m.pt2", "-o", tmp_path / "p")
     assert hwaccel.load(tmp_path / "p").graph.inputs[0].type.shape == (8,)
+
+
+def test_an_onnx_file_needs_no_example(tmp_path: Path) -> None:
+    from tests.frontend.onnx_tools import Net
+
+    net = Net("N", 8)
+    x = net.quant(net.x, 1 / 16)
+    y = net.quant(net.add("MatMul", x, net.quant(np.ones((8, 3)), 1 / 4, bits=4)), 1.0)
+    (tmp_path / "m.onnx").write_bytes(net.model(y).SerializeToString())
+    done("convert", tmp_path / "m.onnx", "-o", tmp_path / "p")
+    graph = hwaccel.load(tmp_path / "p").graph
+    assert graph.inputs[0].type.shape == (8,)
+    assert str(graph.inputs[0].type.fixed) == "s8.4"
 
 
 def test_several_inputs_and_outputs(tmp_path: Path) -> None:

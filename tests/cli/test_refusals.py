@@ -12,7 +12,9 @@ import torch
 import hwaccel
 from tests.cli.tools import MODELS, content, done, refused, run
 
-KINDS = "give a .pt2 file of torch.export.save, or package.module:factory with --weights"
+KINDS = (
+    "give a .pt2 file of torch.export.save, an .onnx file, or package.module:factory with --weights"
+)
 HINT = (
     "the name must be an importable module and, after the colon, a model or a function without "
     "arguments that returns one"
@@ -70,7 +72,11 @@ def test_a_folder_for_a_model(convert) -> None:
 
 def test_other_kinds_of_model(convert) -> None:
     Path("net.onnx").write_bytes(b"\x08\x07")
-    assert convert("net.onnx") == f"net.onnx: .onnx models are not supported yet; {KINDS}"
+    assert convert("net.onnx") == (
+        "net.onnx: holds no graph, so it is no ONNX model; export the model again"
+    )
+    Path("net.h5").write_bytes(b"")
+    assert convert("net.h5") == f"net.h5: .h5 models are not supported yet; {KINDS}"
     assert convert("net.pth") == f"net.pth: .pth models are not supported yet; {KINDS}"
     assert convert("net") == f"'net' is no model; {KINDS}"
     assert convert("") == f"'' is no model; {KINDS}"

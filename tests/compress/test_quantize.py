@@ -17,11 +17,12 @@ pytest.importorskip("brevitas")
 
 from hwaccel.api import convert
 from hwaccel.compress import quant_layers
+from hwaccel.compress.bound import Bound
 from hwaccel.compress.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
 from hwaccel.compress.correct import unrounded
 from hwaccel.compress.data import Data, load_data, make_data
 from hwaccel.compress.edits import Sparse
-from hwaccel.compress.precision import Bound, search
+from hwaccel.compress.precision import search
 from hwaccel.compress.quant_report import quant_report
 from hwaccel.compress.quantize import edit_for, losses_alone, places, quantize
 from hwaccel.compress.quantized import LayerBits, Quantized, parse_layers
@@ -518,12 +519,10 @@ def test_a_quantized_model_is_not_quantized_again(data: Data) -> None:
 
 
 def test_bounds(data: Data, trained: Checkpoint) -> None:
-    assert refused(Bound) == (
-        "bound: accuracy_drop None, loss_rise None; give one of them, 0 or more"
+    assert refused(lambda: search(trained, data, edit_for(data, 2, 2), Bound())) == (
+        "search: nothing is limited; give an accuracy drop or a loss rise"
     )
-    assert refused(lambda: Bound(accuracy_drop=-1)) == (
-        "bound: accuracy_drop -1, loss_rise None; give one of them, 0 or more"
-    )
+    assert refused(lambda: Bound(accuracy_drop=-1)) == "accuracy_drop -1: expected a number from 0"
     before = evaluate(trained.model, data.valid)
     text = refused(lambda: search(trained, data, edit_for(data, 2, 2), Bound(loss_rise=0.0)))
     assert text.startswith("search: the most bits already lose more than the bound allows (")

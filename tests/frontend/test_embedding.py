@@ -87,6 +87,41 @@ def test_examples_may_be_any_whole_numbers():
     convert(model, [torch.tensor(tokens(5), dtype=torch.int32)], EXACT)
 
 
+BITS = torch.tensor([[1.0, 2.0, 4.0], [4.0, 2.0, 1.0]])
+ENTRIES = torch.tensor([0.0, 1, 1, 0, 1, 0, 0, 1, 0, 0, 0, 1, 0, 1, 1, 1])
+
+
+def rounded(x: torch.Tensor, last: int, scale: float = 1.0) -> torch.Tensor:
+    return torch.fake_quantize_per_tensor_affine(x, scale, 0, 0, last).long()
+
+
+def any_logic(m: nn.Module, x: torch.Tensor) -> torch.Tensor:
+    index = functional.linear((x > 0.25).float(), BITS) + torch.tensor([0.0, 8.0])
+    return functional.linear(ENTRIES[rounded(index, 15)], torch.tensor([[1.0, 1.0]]))
+
+
+COMPUTED = {
+    "any-logic": any_logic,
+    "rounded": lambda m, x: ROWS[rounded(x * 20, 11)],
+    "coarse": lambda m, x: ROWS[rounded(x * 16, 2, 4.0)],
+    "reshaped": lambda m, x: ROWS[rounded(x * 20, 11).flip(1).int().reshape(-1, 3, 1)[:, :, 0]],
+    "embedding": lambda m, x: m.e(rounded(x * 20, 11)),
+    "truth": lambda m, x: ROWS[(x > 0.25).long()],
+    "largest": lambda m, x: ROWS[x.argmax(1, keepdim=True)],
+}
+
+
+@pytest.mark.parametrize("name", COMPUTED)
+def test_computed_indices(name):
+    model = Lambda(COMPUTED[name], e=on_grid(nn.Embedding(12, 4)))
+    x = np.random.default_rng(4).integers(-16, 16, (40, 3)) / 16
+    config = Config(weight_bits=8, activation_bits=8, input="s5.4")
+    graph = convert(model, [x], config)
+    (found,) = golden(graph, [x])
+    expected = model(torch.tensor(x, dtype=torch.float32)).detach().numpy()
+    np.testing.assert_array_equal(found, expected)
+
+
 REFUSED = {
     "large": (
         lambda: nn.Embedding(5000, 16),
@@ -95,7 +130,17 @@ REFUSED = {
     ),
     "computed": (
         lambda: Lambda(lambda m, x: m.e(x + 1), e=nn.Embedding(20, 4)),
-        "e: embedding: indices are computed by scale; make them an input of the model",
+        "e: embedding: indices are computed by scale; make them an input of the model, or round "
+        "them to whole numbers by fake quantization of scale 1",
+    ),
+    "rounded-finely": (
+        lambda: Lambda(lambda m, x: m.e(rounded(x * 0.3, 19, 0.5)), e=nn.Embedding(20, 4)),
+        "e: embedding: indices are computed by requant; make them an input of the model, or round "
+        "them to whole numbers by fake quantization of scale 1",
+    ),
+    "beyond-the-table": (
+        lambda: Lambda(lambda m, x: ROWS[rounded(x * 2.0, 12)]),
+        None,
     ),
     "classes-of-the-data": (
         lambda: Lambda(lambda m, x: functional.one_hot(x).float()),

@@ -123,11 +123,15 @@ def test_weights_are_not_unpickled(module, tmp_path):
 
 
 def test_other_files(tmp_path):
-    kinds = "give a .pt2 file of torch.export.save, or package.module:factory with --weights"
-    assert refusal("net.onnx") == f"net.onnx: .onnx models are not supported yet; {kinds}"
+    kinds = (
+        "give a .pt2 file of torch.export.save, an .onnx file, or package.module:factory with "
+        "--weights"
+    )
+    assert refusal("net.onnx") == "net.onnx: no such file"
     assert refusal("net.pth") == f"net.pth: .pth models are not supported yet; {kinds}"
     assert refusal("net") == f"'net' is no model; {kinds}"
     assert refusal(":make") == f"':make' is no model; {kinds}"
-    assert refusal(tmp_path / "a.pt2", tmp_path / "w.pt") == (
-        f"{tmp_path}/a.pt2: holds its own weights; leave out {tmp_path}/w.pt"
-    )
+    for name in ("a.pt2", "a.onnx"):
+        assert refusal(tmp_path / name, tmp_path / "w.pt") == (
+            f"{tmp_path}/{name}: holds its own weights; leave out {tmp_path}/w.pt"
+        )

@@ -15,7 +15,8 @@ from hwaccel.errors import ScheduleError, ToolError
 from hwaccel.fxp import IntArray
 from hwaccel.ir import Graph, GraphBuilder, TensorType, interpret
 from hwaccel.ir.hardware import Fold
-from hwaccel.ops import Add, Concat, Conv2d, MaxPool2d, Requant
+from hwaccel.ops import Add, Concat, Conv2d, Gather, MaxPool2d, Requant
+from hwaccel.schedule.buffers import frames_run
 from hwaccel.schedule.plan import Plan
 from hwaccel.tools import find
 from hwaccel.verify.jobs import Outcome, Stalls
@@ -26,7 +27,8 @@ pytestmark = [
     pytest.mark.xdist_group("buffer_sizes"),
     pytest.mark.skipif(find("iverilog") is None, reason="iverilog is not installed"),
 ]
-FRAMES = 4
+# The frames over which the buffers are sized, which a test below checks.
+FRAMES = {"branches": 4, "moves": 9}
 
 
 def conv(outputs: int, inputs: int, kernel: int, seed: int, stride: int = 1) -> Conv2d:
@@ -50,14 +52,36 @@ def branches() -> Graph:
     return b.build(b.add("y", conv(2, 8, 3, 4, stride=2), pooled))
 
 
+def moves() -> Graph:
+    """A fork whose ways wait for one, for two and for four whole frames, joined again."""
+    b = GraphBuilder("moves")
+    x = b.input("x", TensorType((2, 3, 4), 0, -8, 7))
+    size = 24
+    backwards = IntArray(np.arange(size)[::-1])
+
+    def turned(name: str, value: str, times: int) -> str:
+        # Something between two moves keeps them from becoming one.
+        for i in range(times):
+            moved = b.add(f"{name}{i}", Gather(backwards, (2, 3, 4)), value)
+            value = b.add(f"{name}{i}_fit", Requant(0, -8, 7), moved)
+        return value
+
+    one, two, four = (turned(f"t{n}_", x, n) for n in (1, 2, 4))
+    first = b.add("first", Add.of(b.type(one), b.type(two)), one, two)
+    second = b.add("second", Add.of(b.type(first), b.type(four)), first, four)
+    return b.build(b.add("y", conv(2, 2, 1, 5), second))
+
+
 @cache
-def sized() -> Design:
+def sized(name: str) -> Design:
     """The design, folded unevenly, so that some parts wait for others."""
     chosen = {"c1": (4, 2), "c2": (2, 4), "c3": (4, 2), "y": (1, 1), "total": (1, 1)}
     chosen |= {"joined": (8, 8), "pooled": (8, 8)}
-    graph = branches()
-    every = {node.name: Fold(*chosen.get(node.name, (4, 1))) for node in graph.nodes}
-    return design(graph, every, frames=FRAMES)
+    graph, rest = (branches(), (4, 1)) if name == "branches" else (moves(), (1, 1))
+    if name == "moves":
+        chosen = {"y": (2, 2)}
+    every = {node.name: Fold(*chosen.get(node.name, rest)) for node in graph.nodes}
+    return design(graph, every, frames=FRAMES[name])
 
 
 def smaller(plan: Plan) -> Iterator[tuple[str, Plan]]:
@@ -74,53 +98,62 @@ def smaller(plan: Plan) -> Iterator[tuple[str, Plan]]:
             )
 
 
-def finished(plan: Plan) -> tuple[int, ...] | None:
+def finished(plan: Plan, frames: int) -> tuple[int, ...] | None:
     try:
-        return plan.timing(FRAMES).finished()
+        return plan.timing(frames).finished()
     except ScheduleError:
         return None
 
 
-def renamed(plan: Plan, number: int) -> Design:
+def renamed(name: str, plan: Plan, number: int) -> Design:
     """The plan as a design of its own, with the frames of the first."""
     graph = replace(plan.graph, name=f"smaller_{number}")
     plan = replace(plan, graph=graph)
     netlist = build_netlist(plan)
-    xs = sized().xs
+    xs = sized(name).xs
     return Design(plan, netlist, xs, tuple(interpret(graph, *xs)), emit_verilog(netlist, ("test",)))
 
 
 @cache
-def simulated() -> list[tuple[str, Design, Outcome]]:
-    made = [(name, renamed(plan, i)) for i, (name, plan) in enumerate(smaller(sized().plan))]
-    designs = [sized(), *(design for _, design in made)]
+def simulated(name: str) -> list[tuple[str, Design, Outcome]]:
+    plans = list(smaller(sized(name).plan))
+    made = [(buffer, renamed(name, plan, i)) for i, (buffer, plan) in enumerate(plans)]
+    designs = [sized(name), *(design for _, design in made)]
     outcomes = [runs[0] for runs in run_packed(designs, (Stalls(),), "icarus")]
     return list(zip(["as it is", *(n for n, _ in made)], designs, outcomes, strict=True))
 
 
-def test_the_design_itself_is_exact_and_on_time():
-    _, made, outcome = simulated()[0]
-    assert outcome.get().finished == finished(made.plan)
+@pytest.mark.parametrize("name", FRAMES)
+def test_the_frames_are_those_that_sizing_runs(name):
+    assert frames_run(sized(name).plan) == FRAMES[name]
 
 
-def test_every_buffer_is_tried():
-    assert len(simulated()) > 5
-    kinds = {name.split()[0] for name, _, _ in simulated()}
-    assert kinds == {"as", "fifo", "ring"}
+@pytest.mark.parametrize("name", FRAMES)
+def test_the_design_itself_is_exact_and_on_time(name):
+    _, made, outcome = simulated(name)[0]
+    assert outcome.get().finished == finished(made.plan, FRAMES[name])
 
 
-def test_one_place_less_stalls_or_deadlocks_as_predicted():
-    goal = finished(sized().plan)
+@pytest.mark.parametrize("name", FRAMES)
+def test_every_buffer_is_tried(name):
+    assert len(simulated(name)) > 5
+    kinds = {buffer.split()[0] for buffer, _, _ in simulated(name)}
+    assert kinds == {"as", "fifo"} | ({"ring"} if name == "branches" else set())
+
+
+@pytest.mark.parametrize("name", FRAMES)
+def test_one_place_less_stalls_or_deadlocks_as_predicted(name):
+    goal = finished(sized(name).plan, FRAMES[name])
     assert goal is not None
     fates = set()
-    for name, made, outcome in simulated()[1:]:
-        predicted = finished(made.plan)
+    for buffer, made, outcome in simulated(name)[1:]:
+        predicted = finished(made.plan, FRAMES[name])
         if predicted is None:
             with pytest.raises(ToolError, match="cycles"):
                 outcome.get()
             fates.add("deadlock")
             continue
-        assert outcome.get().finished == predicted, name
-        assert any(late > early for late, early in zip(predicted, goal, strict=True)), name
+        assert outcome.get().finished == predicted, buffer
+        assert any(late > early for late, early in zip(predicted, goal, strict=True)), buffer
         fates.add("later")
     assert "later" in fates
