@@ -9,11 +9,12 @@ import numpy as np
 from hwaccel import ops
 from hwaccel.frontend import moves
 from hwaccel.frontend.floatgraph import FloatNode, Floats
+from hwaccel.frontend.formats import exact_frac
 from hwaccel.frontend.importer import Handler, Importer, Result
 from hwaccel.frontend.indices import Lookup
 from hwaccel.frontend.lower import Lowering
 from hwaccel.frontend.program import Call, Ref
-from hwaccel.fxp import IntArray
+from hwaccel.fxp import FixedType, IntArray
 
 _MOST = 1 << 16
 
@@ -65,7 +66,10 @@ def lower(low: Lowering, node: FloatNode, op: Lookup, x: str) -> str:
     """Repeat every index, add the place of its row's number, and look up: one table for all."""
     rows, width = op.weight.shape
     (count,) = low.type(x).shape
-    fixed = low.result_format(node, signed=bool((op.weight < 0).any()))
+    if op.bits and op.weight.any():
+        fixed = FixedType(True, op.bits, int(exact_frac(op.weight.reshape(1, -1))[0]))
+    else:
+        fixed = low.result_format(node, signed=bool((op.weight < 0).any()))
     source = np.broadcast_to(np.arange(count), (width, count))
     index = low.add(node, ops.Gather(IntArray(source.ravel()), (width, count)), x, suffix="index")
     # Whole numbers that the model rounds more coarsely count in larger units.

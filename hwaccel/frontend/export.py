@@ -207,6 +207,11 @@ def _failure(
             f"{name}: forward decides by the values of tensors, which a fixed circuit cannot; "
             "remove the branch or the loop"
         )
+    if uses_brevitas(model) and "has no attribute" in str(error):
+        return FrontendError(
+            f"{name}: forward reads more of a quantized tensor than its numbers ({reason(error)}); "
+            "let it use the tensor itself"
+        )
     shapes = " and ".join(str(tuple(x.shape[1:])) for x in inputs)
     return FrontendError(
         f"{name}: forward does not run on {_BATCH} frames of shape {shapes}: {reason(error)}; "

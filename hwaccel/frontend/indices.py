@@ -23,12 +23,16 @@ from hwaccel.frontend.program import where
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Lookup(FloatOp):
-    """``y[d, t] = weight[x[t], d]``; indices out of range count as the nearest one."""
+    """``y[d, t] = weight[x[t], d]``; indices out of range count as the nearest one.
+
+    Where ``bits`` is not 0, weights are integers of that many bits times a power of two.
+    """
 
     kind: ClassVar[str] = "embedding"
     role: ClassVar[Role] = Role.TABLE
 
     weight: Floats
+    bits: int = 0
 
     def run(self, *xs: torch.Tensor) -> torch.Tensor:
         """Look up."""

@@ -68,17 +68,30 @@ def _quantize(low: Lowering, node: FloatNode, op: Quantize, x: str) -> str:
     """Multiply, add, shift, clip; then subtract what a zero point leaves."""
     op = spread(op, low.type(x).channels)
     last = "steps" if op.back.any() else ""
-    if op.mode not in (Mode.TO_ZERO, Mode.AWAY):
+    if op.mode not in _SIDES:
         return _back(low, node, op, _clipped(low, node, op, x, last))
-    inner, outer = (Mode.FLOOR, Mode.CEIL) if op.mode is Mode.TO_ZERO else (Mode.CEIL, Mode.FLOOR)
+    inner, outer = _SIDES[op.mode]
     above = replace(op, mode=inner, lo=max(op.lo, 0), hi=max(op.hi, 0))
     below = replace(op, mode=outer, lo=min(op.lo, 0), hi=min(op.hi, 0))
     if op.lo >= 0 or op.hi <= 0:
         part = above if op.lo >= 0 else below
         return _back(low, node, op, _clipped(low, node, part, x, last))
+    if op.mode not in (Mode.TO_ZERO, Mode.AWAY) and not op.dyadic:
+        # Ties are rare, and a line may have them all.
+        return _back(low, node, op, _clipped(low, node, op, x, last))
     parts = [_clipped(low, node, above, x, "above"), _clipped(low, node, below, x, "below")]
     add = ops.Add.of(*map(low.type, parts))
     return _back(low, node, op, low.add(node, add, *parts, suffix=last))
+
+
+# How positive and negative numbers are rounded, where that differs.
+_SIDES = {
+    Mode.TO_ZERO: (Mode.FLOOR, Mode.CEIL),
+    Mode.AWAY: (Mode.CEIL, Mode.FLOOR),
+    Mode.HALF_AWAY: (Mode.HALF_UP, Mode.HALF_DOWN),
+    Mode.HALF_ZERO: (Mode.HALF_DOWN, Mode.HALF_UP),
+    Mode.HALF_EVEN_UP: (Mode.HALF_EVEN, Mode.HALF_UP),
+}
 
 
 def _back(low: Lowering, node: FloatNode, op: Quantize, x: str) -> str:

@@ -51,6 +51,7 @@ from hwaccel.frontend.floatgraph import (
 )
 from hwaccel.frontend.formats import exact_frac
 from hwaccel.frontend.fuse import needed
+from hwaccel.frontend.indices import Lookup
 from hwaccel.frontend.piecewise import Leaky
 from hwaccel.frontend.quantizers import Mode, Quantize, is_power, narrowed
 from hwaccel.frontend.requantize import Rescale
@@ -293,6 +294,15 @@ class _Scales:
     def _place(self, node: FloatNode, x: str) -> _Rewritten:
         return node.op, (self._scalar(x, node.path)[0],), _ONE
 
+    def _lookup(self, node: FloatNode, x: str) -> _Rewritten:
+        op = node.op
+        assert isinstance(op, Lookup)
+        found = units(op.weight.reshape(1, -1))
+        if found is None:
+            return op, (self._now[x],), _ONE
+        weight = found.exact.reshape(op.weight.shape)
+        return Lookup(weight, found.bits), (self._now[x],), found.factor
+
     def _function(self, node: FloatNode, x: str) -> _Rewritten:
         assert isinstance(node.op, Function)
         name, factor = self._scalar(x, node.path)
@@ -317,6 +327,7 @@ _RULES: dict[type[FloatOp], Callable[..., _Rewritten]] = {
     Clip: _Scales._clip,
     Compare: _Scales._compare,
     Place: _Scales._place,
+    Lookup: _Scales._lookup,
 }
 
 

@@ -29,7 +29,8 @@ class FoldBatchnorm(Pass):
     ``((W x << s) + b) * m + a = ((W m) x << s) + (b m + a)``, and
     ``W (m x + a) = (W m) x + W a``. The second needs every window inside the image where
     ``a`` is not zero. Trailing zeros of a row move into its shift where that makes the weights
-    narrower. Done where they then have at most ``bits`` bits, or no more than before.
+    narrower. Done where they then have at most ``bits`` bits and twice as many as before, or no
+    more than before: the ROM of a layer of few bits would cost more than a multiplier behind it.
 
     ``%d = dense(%x) {weight=[[3]], bias=[1]}; %y = scale(%d) {mult=[5], add=[2]}`` becomes
     ``%y = dense(%x) {weight=[[15]], bias=[7]}``.
@@ -111,7 +112,8 @@ class FoldBatchnorm(Pass):
         self, op: Dense | Conv2d, weight: Ints, bias: IntArray, frac: int
     ) -> Dense | Conv2d | None:
         """Return ``op`` with these weights, in rows that may be shifted; ``None`` if too wide."""
-        limit = max(self.bits, _width(op.weight.a))
+        before = _width(op.weight.a)
+        limit = max(min(self.bits, 2 * before), before)
         rows = weight.reshape(weight.shape[0], -1)
         widths = np.array([_width(row) for row in rows])
         zeros = np.array([trailing_zeros(row) for row in rows])

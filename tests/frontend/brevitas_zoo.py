@@ -33,11 +33,11 @@ class Family:
     """The quantizers of a model: of activations, after relus, of weights, and per channel."""
 
     def __init__(self, signed: Any, unsigned: Any, weight: Any, channel: Any) -> None:
-        self._signed, self._unsigned = signed, unsigned
+        self.signed, self._unsigned = signed, unsigned
         self._weight, self._channel = weight, channel
 
     def identity(self, bits: int = 8) -> nn.Module:
-        quant = self._signed
+        quant = self.signed
         return qnn.QuantIdentity(act_quant=quant, bit_width=bits, return_quant_tensor=True)
 
     def relu(self, bits: int = 4) -> nn.Module:
@@ -123,7 +123,7 @@ class _Added(nn.Module):
         self.front = nn.Sequential(f.identity(), f.conv(2, 4, 3, padding=1), f.relu())
         self.conv = f.conv(4, 4, 3, padding=1)
         self.add = qnn.QuantEltwiseAdd(
-            input_quant=f._signed, output_quant=f._signed, return_quant_tensor=True
+            input_quant=f.signed, output_quant=f.signed, return_quant_tensor=True
         )
         self.relu = f.relu()
 
@@ -225,7 +225,7 @@ def upsampled(f: Family) -> Made:
 
 def clipped(f: Family) -> Made:
     one = qnn.QuantHardTanh(
-        min_val=-1.0, max_val=1.0, act_quant=f._signed, bit_width=4, return_quant_tensor=True
+        min_val=-1.0, max_val=1.0, act_quant=f.signed, bit_width=4, return_quant_tensor=True
     )
     return nn.Sequential(f.identity(), f.linear(8, 8), one, f.linear(8, 4)), (8,)
 
@@ -300,6 +300,13 @@ def tanh() -> Made:
     return nn.Sequential(ANY.identity(), ANY.linear(8, 8), quant), (8,)
 
 
+def embedded() -> Made:
+    """Words of five indices."""
+    words = qnn.QuantEmbedding(10, 4, weight_quant=Int8WeightPerTensorFloat)
+    layers = ANY.linear(20, 6, bias_quant=None), ANY.relu(), ANY.linear(6, 3), ANY.identity()
+    return nn.Sequential(words, nn.Flatten(), *layers), (5,)
+
+
 class _Attention(nn.Module):
     def __init__(self) -> None:
         super().__init__()
@@ -327,7 +334,8 @@ def trained(made: Made, seed: int = 0) -> tuple[nn.Module, Shape]:
                 module.bias.uniform_(-0.5, 0.5)
         model.train()
         for _ in range(10):
-            model(torch.randn(16, *shape))
+            whole = isinstance(next(iter(model.children())), nn.Embedding)
+            model(torch.randint(0, 10, (16, *shape)) if whole else torch.randn(16, *shape))
     return model.eval(), shape
 
 

@@ -18,7 +18,7 @@ from hwaccel.fxp.boundary import dequantize, quantize_input
 
 brevitas = pytest.importorskip("brevitas")
 from brevitas import nn as qnn  # noqa: E402
-from brevitas.inject.enum import BitWidthImplType  # noqa: E402
+from brevitas.inject.enum import BitWidthImplType, FloatToIntImplType  # noqa: E402
 from brevitas.proxy.runtime_quant import DynamicActQuantProxyFromInjector  # noqa: E402
 from brevitas.quant import (  # noqa: E402
     Int8ActPerTensorFixedPoint,
@@ -117,6 +117,15 @@ def test_functions_differ_by_one_step(graph):
     assert (apart > step / 2).mean() < 0.1
 
 
+def test_embedding():
+    model, shape = zoo.trained(zoo.embedded())
+    xs = torch.randint(0, 10, (60, *shape), generator=torch.Generator().manual_seed(0))
+    design = hwaccel.convert(model, xs)
+    with torch.no_grad():
+        want = model(xs).value.double().numpy()
+    assert (np.abs(design.golden(xs.numpy()) - want) > 1e-6).mean() <= _TURNED
+
+
 def test_attention():
     model, shape = zoo.trained(zoo.attention())
     design, xs = converted(model, shape)
@@ -132,6 +141,27 @@ def test_every_width(bits):
     model, shape = zoo.trained((nn.Sequential(*layers), (12,)), seed=bits)
     design, xs = converted(model, shape)
     assert np.array_equal(design.golden(xs), zoo.said(model, xs))
+
+
+@pytest.mark.parametrize("how", ["ROUND", "FLOOR", "CEIL", "ROUND_TO_ZERO", "DPU"])
+@pytest.mark.parametrize("family", [zoo.DYADIC, zoo.ANY], ids=["dyadic", "any"])
+def test_every_rounding(how, family):
+    rounds = FloatToIntImplType[how]
+    layers = [
+        qnn.QuantIdentity(
+            act_quant=family.signed.let(float_to_int_impl_type=rounds),
+            bit_width=bits,
+            return_quant_tensor=True,
+        )
+        for bits in (8, 5)
+    ]
+    model, shape = zoo.trained((nn.Sequential(layers[0], family.linear(9, 8), layers[1]), (9,)))
+    design, _ = converted(model, shape)
+    ties = on_grid(design, np.random.default_rng(2).integers(-500, 500, (40, *shape)) / 64)
+    apart = np.abs(design.golden(ties) - zoo.said(model, ties))
+    if family is zoo.DYADIC:
+        assert apart.max() == 0
+    assert (apart > 1e-5).mean() <= _TURNED
 
 
 def test_learned_widths():
@@ -309,6 +339,48 @@ def test_a_model_that_does_not_run_is_refused():
         trace(_Quant(layer).eval(), torch.zeros(1, 4))
     assert str(raised.value) == (
         "_Quant: does not run: QuantLayer is not correctly configured; repair the model"
+    )
+
+
+class _Reads(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.quant = zoo.DYADIC.identity()
+
+    def forward(self, x):
+        return self.quant(x).value + 1
+
+
+def test_reading_more_than_numbers_is_refused():
+    with pytest.raises(FrontendError) as raised:
+        trace(_Reads().eval(), torch.zeros(1, 4))
+    assert str(raised.value) == (
+        "_Reads: forward reads more of a quantized tensor than its numbers ('FakeTensor' object "
+        "has no attribute 'value'); let it use the tensor itself"
+    )
+
+
+def test_random_rounding_is_refused():
+    quant = Int8ActPerTensorFixedPoint.let(
+        float_to_int_impl_type=FloatToIntImplType.STOCHASTIC_ROUND
+    )
+    model = _Quant(qnn.QuantIdentity(act_quant=quant)).eval()
+    with pytest.raises(FrontendError) as raised:
+        trace(model, torch.zeros(1, 4))
+    assert str(raised.value) == (
+        "layer.act_quant: rounds by StochasticRoundSte, which is not supported; use round or floor"
+    )
+
+
+def test_observers_are_refused():
+    """A quantizer that only collects statistics gives other numbers than it says."""
+    layer = zoo.ANY.identity(4)
+    layer.act_quant.fused_activation_quant_proxy.tensor_quant.observer_only = True
+    with pytest.raises(FrontendError) as raised:
+        trace(_Quant(layer).eval(), torch.zeros(1, 4))
+    assert str(raised.value) == (
+        "layer.act_quant: gives other numbers than its scale, zero point and bits say; use an "
+        "integer, binary or ternary quantizer"
     )
 
 

@@ -147,6 +147,19 @@ def test_too_wide_for_the_budget() -> None:
     )
 
 
+def test_few_bits_stay_few() -> None:
+    """A multiplier behind the sum costs less than weights of four times the bits."""
+    check_unchanged(
+        FoldBatchnorm(),
+        """
+        input %x : 2 s4.2
+        %fc = dense(%x) {weight=[[3, -1], [2, 0]], shift=[0, 0], bias=[1, 5], weight_frac=1} : 2 s6.3 [-30,30]
+        %bn = scale(%fc) {mult=[501, 333], add=[2, 7], mult_frac=9} : 2 s15.12 [-15028,15032]
+        output %bn
+        """,  # noqa: E501
+    )
+
+
 def test_trailing_zeros_move_into_the_shift() -> None:
     check(
         FoldBatchnorm(bits=4),
