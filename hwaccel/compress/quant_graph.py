@@ -15,7 +15,16 @@ from torch.nn import functional
 from hwaccel.compress import quant_layers
 from hwaccel.compress.edits import replace_layer, weighted
 from hwaccel.compress.norms import fold_norms
-from hwaccel.compress.quant_kinds import DIFFERENCES, FUNCTIONS, METHODS, MODULES, UNSIGNED, Kind
+from hwaccel.compress.quant_kinds import (
+    APART,
+    DIFFERENCES,
+    FUNCTIONS,
+    METHODS,
+    MODULES,
+    UNSIGNED,
+    Kind,
+)
+from hwaccel.compress.quant_means import averaged, odd_part
 from hwaccel.compress.quantized import Quantized
 from hwaccel.errors import ConfigError
 from hwaccel.fxp import FixedType
@@ -132,6 +141,7 @@ class _Rewriter:
         return "tensor_meta" in node.meta and any(n in self._known for n in node.all_input_nodes)
 
     def _call(self, node: fx.Node) -> None:
+        node.target = APART.get(node.target, node.target)
         what, kind = self._kind(node)
         operands = [n for n in node.all_input_nodes if n in self._known]
         known = [self._known[n] for n in operands]
@@ -153,12 +163,21 @@ class _Rewriter:
             if kind is Kind.TABLE:
                 self._requantize(node)
         else:
+            count = averaged(node, self._modules.get(str(node.target)))
+            if odd_part(count) not in (1, count):
+                raise self._refuse(
+                    node,
+                    f"averages {count} values, neither an odd number nor a power of two, so halves "
+                    "would round in another way in hardware",
+                )
             self._replace(node, {n: self._as_plain(n) for n in operands})
             signed = signed and not (kind is Kind.CLIP and what in UNSIGNED)
             names = names if kind in (Kind.MOVE, Kind.CLIP) else (self._path(node),)
             sources = {v.source for v in known}
             moved = kind is Kind.MOVE and len(sources) == 1
             self._known[node] = _Value(False, signed, names, sources.pop() if moved else "")
+            if odd_part(count) > 1:
+                self._requantize(node)
 
     def _kind(self, node: fx.Node) -> tuple[Any, Kind]:
         """Return what tells the calls apart, and the kind.
@@ -244,6 +263,7 @@ class _Rewriter:
         if known.source:  # once more by the same quantizer, which changes nothing
             with self._graph.inserting_after(x):
                 made = self._graph.call_module(known.source, (x,))
+            made.meta = dict(x.meta)
             self._known[made] = replace(known, quantized=True)
             return made
         path = self._free(f"{self._path(x)}_quant")
@@ -261,6 +281,7 @@ class _Rewriter:
         if x not in self._plain:
             with self._graph.inserting_after(x):
                 self._plain[x] = self._graph.call_function(plain, (x,))
+            self._plain[x].meta = dict(x.meta)
             self._known[self._plain[x]] = replace(self._known[x], quantized=False)
         return self._plain[x]
 
@@ -272,7 +293,9 @@ class _Rewriter:
         parent, _, name = path.rpartition(".")
         setattr(self._traced.get_submodule(parent), name, module)
         with self._graph.inserting_after(after):
-            return self._graph.call_module(path, (x,))
+            made = self._graph.call_module(path, (x,))
+        made.meta = dict(x.meta)
+        return made
 
     def _learn(self, module: nn.Module) -> None:
         for threshold in quant_layers.thresholds(module):
@@ -304,7 +327,8 @@ class _Rewriter:
 def _has_constant(node: fx.Node, known: Iterable[fx.Node]) -> bool:
     """Tell whether a sum or product of two has a number in place of one."""
     pair = node.target in _PAIRS
-    return pair and any(not isinstance(a, fx.Node) or a not in known for a in node.args[:2])
+    numbers = (not isinstance(a, fx.Node) or a not in known for a in node.args[:2])
+    return pair and ("alpha" in node.kwargs or any(numbers))
 
 
 _PAIRS = frozenset(

@@ -95,3 +95,13 @@ UNSIGNED: frozenset[Any] = frozenset(
 DIFFERENCES: frozenset[Any] = frozenset(
     (operator.sub, operator.isub, torch.sub, "sub", "sub_"),
 )
+
+# Calls that change their operand, which others may read, and what gives the result alone.
+APART: dict[Any, Any] = {
+    operator.iadd: operator.add,
+    operator.isub: operator.sub,
+    operator.imul: operator.mul,
+    "add_": "add",
+    "sub_": "sub",
+    "mul_": "mul",
+}

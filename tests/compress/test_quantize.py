@@ -126,6 +126,53 @@ def test_functions_are_exact(function: nn.Module, data: Data) -> None:
     np.testing.assert_array_equal(found, logits(quantized.model, data.test.x))
 
 
+class Pooled(nn.Module):
+    def __init__(self, pool: nn.Module, last: bool = False) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(1, 10, 4)
+        self.pool = pool
+        self.fc = nn.Identity() if last else nn.LazyLinear(10)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.fc(torch.flatten(self.pool(torch.relu(self.conv(x))), 1))
+
+
+@pytest.mark.parametrize(
+    ("pool", "last"),
+    [
+        (nn.AvgPool2d(3), False),
+        (nn.AvgPool2d((5, 1), padding=(1, 0)), False),
+        (nn.AdaptiveAvgPool2d(1), False),
+        (nn.AdaptiveAvgPool2d(1), True),
+    ],
+)
+def test_averages_of_odd_counts_are_exact(pool: nn.Module, last: bool, data: Data) -> None:
+    torch.manual_seed(0)
+    net = Pooled(pool, last)
+    net(data.example)
+    quantized, _ = quantize(Checkpoint(net.eval()), data, edit_for(data, 5, 7))
+    x = torch.cat([data.train.x, data.test.x])
+    found = design_of(quantized.model, x).golden(x.numpy())
+    np.testing.assert_array_equal(found, logits(quantized.model, x))
+
+
+def test_averages_whose_halves_would_differ_are_refused(data: Data) -> None:
+    for pool, path, count in (
+        (nn.AvgPool2d((2, 3)), "pool", 6),
+        (nn.AvgPool2d(2, divisor_override=12), "pool", 12),
+    ):
+        net = nn.Sequential()
+        net.add_module("pool", pool)
+        assert refused(lambda net=net: Quantized(input="u4.4").apply(net, data.example)) == (
+            f"layer {path!r}: averages {count} values, neither an odd number nor a power of two, "
+            f"so halves would round in another way in hardware; {_OUT}"
+        )
+    net = nn.Sequential(nn.Conv2d(1, 2, 3), nn.AdaptiveAvgPool2d(1))
+    assert "layer '1': averages 36 values, " in refused(
+        lambda: Quantized(input="u4.4").apply(net, data.example)
+    )
+
+
 def test_pixels_in_bytes_arrive_exactly() -> None:
     rng = np.random.default_rng(0)
     x = rng.integers(0, 256, (64, 1, 8, 8)) / 256

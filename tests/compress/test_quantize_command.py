@@ -81,9 +81,7 @@ def test_refusals(inside: Path) -> None:
         "--layer fc1: expected PATH=WEIGHTS/ACTIVATIONS with at least one of them, like "
         "conv1=6/4, conv1=6 or relu1=/4, and every layer once"
     )
-    assert failing(mlp, "--accuracy-drop", "-1") == (
-        "bound: accuracy_drop -1.0, loss_rise None; give one of them, 0 or more"
-    )
+    assert failing(mlp, "--accuracy-drop", "-1") == "accuracy_drop -1: expected a number from 0"
     assert failing(mlp, "--weights", "q") == (
         "the checkpoint is quantized already; quantize the float checkpoint it came from"
     )

@@ -38,6 +38,7 @@ def _run(command: list[str], folder: Path) -> str:
 @pytest.mark.skipif(tools.find("verilator") is None, reason="verilator is not installed")
 @pytest.mark.slow
 @pytest.mark.rtl
+@pytest.mark.timeout(1500)
 def test_the_page(tmp_path: Path) -> None:
     """Training differs in the last digits from one machine to another; who is asked does not."""
     page = PAGE.read_text(encoding="utf-8")
