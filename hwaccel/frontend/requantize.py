@@ -217,7 +217,7 @@ class _Stair:
     def line(self, slope: float, shift: int) -> tuple[int, int] | None:
         """Return a multiplier and an offset, in few bits, that rounds down to the stair."""
         scaled = float(np.ldexp(slope, shift))
-        for mult in dict.fromkeys((round(scaled), int(scaled) + 1, int(scaled))):
+        for mult in dict.fromkeys((round(scaled), int(scaled) + 1, int(np.ceil(scaled)) - 1)):
             least = ((self.step << shift) - self.reached * mult).max(initial=_FAR[0])
             most = ((self.next << shift) - self.before * mult).min(initial=_FAR[1]) - 1
             if mult and least <= most:
