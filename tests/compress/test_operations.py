@@ -127,7 +127,7 @@ def test_pool_divided_by_a_shift(data: Data) -> None:
         (Simpler("sigmoid", "line"), None, lambda x: (x / 4 + 0.5).clamp(0, 1)),
         (Simpler("leaky", "slope"), None, lambda x: torch.where(x < 0, x / 8, x)),
     ],
-    ids=str,
+    ids=["tanh", "gelu", "sigmoid", "leaky"],
 )
 def test_simpler(edit: Simpler, kind: type | None, function: object, data: Data) -> None:
     made = edit.apply(Curved(), data.example).get_submodule(edit.layer)
