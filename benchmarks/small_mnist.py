@@ -3,7 +3,7 @@
 python -m benchmarks.small_mnist --mnist mnist.npz            # x_train, y_train, x_test, y_test
 python -m benchmarks.small_mnist --mnist mnist.npz --seed 1 --network net1.npz
 
-Trains the network of ``benchmarks/lut_network.py`` on the 60,000 training images, converts it,
+Trains the network of ``hwaccel/compress/lookup.py`` on the 60,000 training images, converts it,
 and requires that the logits of PyTorch, of the golden model and of the compiled simulation of the
 Verilog are the same integers on all 10,000 test images. Nothing is chosen by the test images.
 LUT6 are those of Yosys for UltraScale+: of the module ``mnist_core``, which takes the pixels as
@@ -21,9 +21,10 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from benchmarks.lut_network import LutNetwork, Settings, train
 from hwaccel import Config, convert
 from hwaccel.api import Design
+from hwaccel.compress.data import Samples
+from hwaccel.compress.lookup import LookupNetwork, Settings, learned
 from hwaccel.synth.target import target
 from hwaccel.synth.utilization import Utilization
 from hwaccel.synth.yosys import Options, synthesize
@@ -89,16 +90,18 @@ def _arguments() -> argparse.Namespace:
 
 def _network(
     asked: argparse.Namespace, data: dict[str, np.ndarray], say: Callable[[str], None]
-) -> LutNetwork:
+) -> LookupNetwork:
     """Return the network of ``asked.network``, or train one."""
     if asked.network and asked.network.exists():
         with np.load(asked.network, allow_pickle=False) as file:
-            return LutNetwork(torch.tensor(file["wires"]), torch.tensor(file["entries"])).eval()
+            tables = torch.tensor(file["wires"]), torch.tensor(file["entries"])
+            return LookupNetwork(*tables, 10).eval()
     settings = Settings(units=asked.units, epochs=asked.epochs, seed=asked.seed)
     labels = torch.tensor(data["y_train"].astype(np.int64))
-    network = train(torch.tensor(data["x_train"]), labels, settings, say).eval()
+    images = torch.tensor(data["x_train"])[:, None] / 256
+    network = learned(Samples(images, labels), 10, settings, say)
     if asked.network:
-        wires, entries = (part.numpy() for part in network.learned())
+        wires, entries = (part.numpy() for part in network.tables())
         np.savez_compressed(asked.network, wires=wires, entries=entries)
     return network
 

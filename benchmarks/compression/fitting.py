@@ -1,6 +1,6 @@
 """Fit an MLP for MNIST, laid out in logic, into LUTs of UltraScale+: the Pareto front of a search.
 
-    python -m benchmarks.compression.fitting --mnist mnist.npz --luts 6000 --out build/fitting
+    python -m benchmarks.compression.fitting --mnist mnist.npz --luts 5000 --out build/fitting
 
 A frame enters every clock; no DSP block and no block RAM. A run that was stopped goes on. The
 points and the page with the plot are kept under ``--out``.
@@ -23,16 +23,16 @@ from hwaccel.compress.fit import fit, front
 from hwaccel.compress.training import Recipe, train
 from hwaccel.config import Config
 
-CONFIG = Config(style="spatial", target="xcup", effort="fast")
+CONFIG = Config(style="spatial", target="xcup", effort="fast", input="u8.8", latency=1)
 
 
 def main() -> None:
     """Search, print the front, write the page."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--mnist", required=True, help=".npz file of the four MNIST arrays")
-    parser.add_argument("--luts", type=int, default=6000)
-    parser.add_argument("--points", type=int, default=6)
-    parser.add_argument("--epochs", type=int, default=6)
+    parser.add_argument("--luts", type=int, default=5000)
+    parser.add_argument("--points", type=int, default=4)
+    parser.add_argument("--epochs", type=int, default=8)
     parser.add_argument("--hidden", type=int, nargs=2, default=[64, 32])
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, default=Path("build/fitting"))
@@ -41,7 +41,7 @@ def main() -> None:
     data = load_data(args.mnist)
     start = _start(data, *args.hidden, args.seed)
     budget = Budget(luts=args.luts, dsps=0, rams=0, interval=1)
-    recipe = Recipe(epochs=args.epochs, rate=4e-3, batch=256, seed=args.seed)
+    recipe = Recipe(epochs=args.epochs, rate=4e-3, batch=250, shift=1, seed=args.seed)
     fitted = fit(
         start, data, budget, Bound(), args.out, recipe, CONFIG,
         points=args.points, progress=lambda text: print(text, flush=True),

@@ -20,6 +20,7 @@ from hwaccel.compress.data import Samples
 from hwaccel.compress.depthwise import Depthwise
 from hwaccel.compress.drop import DropLayer
 from hwaccel.compress.edits import Edit, Sparse, apply_all, kept_zeros
+from hwaccel.compress.lookup import Lookup
 from hwaccel.compress.lowrank import LowRank
 from hwaccel.compress.quantized import Quantized
 from hwaccel.compress.training import Loss, Progress, Recipe, copied, cross_entropy, train
@@ -38,6 +39,7 @@ AnyEdit = (
     | CoarseTable
     | ShiftPool
     | Quantized
+    | Lookup
 )
 _WEIGHTS, _EDITS, _RECORD, _EXPORTED = "weights.pt", "edits.json", "record.json", "model.pt2"
 

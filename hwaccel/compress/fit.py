@@ -4,7 +4,8 @@ A point is a share of channels that are gone, a share of weights that are zero, 
 share of channels and every number of bits the fewest zeros are found with which the predicted
 hardware fits. These points get a short lesson each, and the most promising are trained in full, the
 start being their teacher; then their neighbours, in which one way is eased where another pays for
-it. All points are kept in a folder, where a later run goes on.
+it. What is laid out in logic may also be a network of lookup tables instead, as many as fit. All
+points are kept in a folder, where a later run goes on.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import msgspec
+import torch
 
 from hwaccel.compress.bound import Bound
 from hwaccel.compress.budget import Budget
@@ -22,6 +24,17 @@ from hwaccel.compress.checkpoint import Checkpoint, write_checkpoint
 from hwaccel.compress.cost import Cost, cost_of, hardware
 from hwaccel.compress.data import Data, Samples
 from hwaccel.compress.distill import Teaching, lessons
+from hwaccel.compress.lookup import (
+    ENTRIES,
+    INPUTS,
+    NARROW,
+    Lookup,
+    LookupNetwork,
+    Settings,
+    distinct,
+    learned,
+    middle,
+)
 from hwaccel.compress.order import areas
 from hwaccel.compress.patterns import Unstructured
 from hwaccel.compress.points import (
@@ -44,6 +57,9 @@ from hwaccel.errors import ConfigError, HwaccelError
 _HALF = 0.5
 # Rungs of channels to begin with; neighbours of good points have the others.
 _WIDTHS = (0, 2, 3)
+# Tables for every class by which their price is found, the share of the budget to aim at, the most
+# of them, and how much longer they learn than weights do.
+_TABLES, _ROOM, _MOST_UNITS, _LONGER = (4, 12), 0.98, 10_000, 3
 # Samples of a short lesson.
 _FEW = 8192
 
@@ -147,6 +163,8 @@ class _Search:
 
     def run(self, points: int) -> None:
         """Train up to ``points`` points, at the budget or, without one, at ever less hardware."""
+        if self.budget.luts is not None and self.config.style == "spatial":
+            self._tables(self.budget.luts)
         if self.budget.limits():
             self._at(self.budget.fits, max(1, points - points // 3))
             while len(self.folder.points) < points and (point := self._neighbour()) is not None:
@@ -160,6 +178,21 @@ class _Search:
             if best is None or best.cost.work > goal:
                 return
             work = best.cost
+
+    def _tables(self, luts: int) -> None:
+        """Train as many lookup tables as fit; LUTs grow with their number."""
+        classes = self.data.classes
+        few, more = (Point(units=n * classes) for n in _TABLES)
+        costs = [self._cost(few), self._cost(more)]
+        if costs[0] is None or costs[1] is None:
+            return
+        each = (costs[1].luts - costs[0].luts) / (more.units - few.units)
+        room = _ROOM * luts - costs[0].luts
+        units = min(few.units + int(room / max(each, 1e-9)), _MOST_UNITS)
+        point = Point(units=units // classes * classes)
+        cost = self._cost(point) if point.units >= classes else None
+        if cost is not None and self.budget.fits(cost):
+            self._train(point)
 
     def _at(self, fits: Callable[[Cost], bool], count: int) -> None:
         """Train the ``count`` most promising points that just fit."""
@@ -228,7 +261,10 @@ class _Search:
         """Return the predicted hardware of a point, or nothing where it is impossible."""
         if point.name not in self.folder.costs:
             try:
-                made = self._quantized(self._cut(point.channels, point.sparsity), point)
+                if point.units:
+                    made = self._any_tables(point.units)
+                else:
+                    made = self._quantized(self._cut(point.channels, point.sparsity), point)
                 cost = cost_of(hardware(made.model, self.data, self.config))
                 self.say(f"{point}: {cost}")
             except HwaccelError as error:
@@ -252,8 +288,11 @@ class _Search:
     def _train(self, point: Point) -> None:
         if point in {found.point for found in self.folder.points}:
             return
-        made = self._quantized(self._float(point.channels, point.sparsity), point)
-        self._teach(made, self.data.train, self.recipe, f"{point.name}, quantized")
+        if point.units:
+            made = self._learned_tables(point.units)
+        else:
+            made = self._quantized(self._float(point.channels, point.sparsity), point)
+            self._teach(made, self.data.train, self.recipe, f"{point.name}, quantized")
         cost = cost_of(hardware(made.model, self.data, self.config))
         valid, test = (evaluate(made.model, part) for part in (self.data.valid, self.data.test))
         found = Found(point, cost, valid, test)
@@ -265,6 +304,30 @@ class _Search:
     def _quantized(self, base: Checkpoint, point: Point) -> Checkpoint:
         edit = edit_for(self.data, BITS[point.weights], BITS[point.activations])
         return quantize(base, self.data, edit)[0]
+
+    def _lookup(self, units: int) -> Lookup:
+        threshold = middle(self.data.train.x)
+        return Lookup(units=units, classes=self.data.classes, threshold=threshold)
+
+    def _any_tables(self, units: int) -> Checkpoint:
+        """Return tables of any content, which cost about as much as those that are learned."""
+        draw = torch.Generator().manual_seed(0)
+        inputs = self.data.example[0].numel()
+        wires = torch.randint(inputs, (units, INPUTS), generator=draw)
+        entries = torch.randint(2, (units, ENTRIES), generator=draw)
+        edit, narrow = self._lookup(units), torch.arange(units) // self.data.classes % NARROW == 0
+        wires[narrow, -1] = inputs
+        found = distinct(wires, entries, inputs)
+        model = LookupNetwork(*found, self.data.classes, edit.threshold)
+        return self.start.then(model.eval(), edit)
+
+    def _learned_tables(self, units: int) -> Checkpoint:
+        epochs, batch = _LONGER * self.recipe.epochs, self.recipe.batch
+        settings = Settings(
+            units=units, epochs=epochs, batch=batch, shift=self.recipe.shift, seed=self.recipe.seed
+        )
+        model = learned(self.data.train, self.data.classes, settings, self.say)
+        return self.start.then(model, self._lookup(units))
 
     def _teach(self, made: Checkpoint, samples: Samples, recipe: Recipe, label: str) -> None:
         loss, targets = self._answers

@@ -22,19 +22,24 @@ LADDERS = ("channels", "sparsity", "weights", "activations")
 
 
 class Point(msgspec.Struct, frozen=True, order=True):
-    """A rung on each ladder."""
+    """A rung on each ladder, or a network of ``units`` lookup tables."""
 
     channels: int = 0
     sparsity: int = 0
     weights: int = 0
     activations: int = 0
+    units: int = 0
 
     @property
     def name(self) -> str:
         """Name of the folder of the point."""
+        if self.units:
+            return f"t{self.units}"
         return f"c{self.channels}s{self.sparsity}w{self.weights}a{self.activations}"
 
     def __str__(self) -> str:
+        if self.units:
+            return f"{self.units} tables of six bits"
         return (
             f"{100 * CHANNELS[self.channels]:g} % of channels and "
             f"{100 * SPARSITY[self.sparsity]:.4g} % of weights gone, {BITS[self.weights]} bits per "
@@ -43,6 +48,8 @@ class Point(msgspec.Struct, frozen=True, order=True):
 
     def moved(self, ladder: str, by: int) -> Point | None:
         """Return the point one rung further on ``ladder``, if there is one."""
+        if self.units:
+            return None
         ladders = {"channels": CHANNELS, "sparsity": SPARSITY}
         to = getattr(self, ladder) + by
         if not 0 <= to < len(ladders.get(ladder, BITS)):

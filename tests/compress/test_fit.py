@@ -13,7 +13,7 @@ from torch import nn
 
 from hwaccel.compress.bound import Bound
 from hwaccel.compress.budget import Budget
-from hwaccel.compress.checkpoint import Checkpoint
+from hwaccel.compress.checkpoint import Checkpoint, restored
 from hwaccel.compress.cost import Cost, cost_of, hardware
 from hwaccel.compress.data import Data, load_data
 from hwaccel.compress.fit import Fitted, fit, front
@@ -175,3 +175,15 @@ def test_the_page_shows_every_point_and_the_limit():
     assert "a &lt;model&gt;" in text
     assert "<script" not in text
     assert text.count("point &lt;") >= 6
+
+
+def test_tables_are_among_the_points_and_are_exact(fitted, start, data, folder):
+    tables = [f for f in fitted.points if f.point.units]
+    assert len(tables) == 1
+    assert BUDGET.fits(tables[0].cost)
+    made = restored(start, folder / "points" / tables[0].point.name, data.example)
+    design = hardware(made.model, data, CONFIG)
+    want = outputs_of(made.model, data.test.x).double().numpy()
+    assert np.array_equal(design.golden(data.test.x.numpy()), want)
+    assert evaluate(made.model, data.test) == tables[0].test
+    assert tables[0].test.accuracy > 75
