@@ -156,7 +156,7 @@ def test_neighbours_ease_one_way_and_let_at_most_one_pay():
                 msgspec.structs.astuple(here), msgspec.structs.astuple(point), strict=True
             )
         ]
-        assert sorted(steps) in ([-1, 0, 0, 0], [-1, 0, 0, 1])
+        assert sorted(steps) in ([-1, 0, 0, 0, 0], [-1, 0, 0, 0, 1])
 
 
 def test_the_page_shows_every_point_and_the_limit():
