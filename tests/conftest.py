@@ -7,6 +7,9 @@ from collections.abc import Generator
 
 import pytest
 
+# Workers share the cores; several threads in each of them are slower than one.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
