@@ -201,7 +201,8 @@ def _note(noted: _Noted, path: str, module: Any, inputs: tuple[Any, ...], output
         noted.biases[module] = _plain(output).detach().clone()
     elif _is(module, "TruncQuantProxyFromInjector"):
         noted.calls[module] = _truncation(path, module, x, output)
-        _compare(path, noted.calls[module](_plain(x)), output)
+        # Integers cut at a bit are on a step as often as not, and float32 is beside them at times.
+        _compare(path, noted.calls[module](_plain(x)), output, ties=1.0)
     elif _is(module, "ActQuantProxyFromInjector"):
         activation = module.fused_activation_quant_proxy.activation_impl
         call = _activation(path, module, output)
@@ -235,11 +236,11 @@ def _resized(module: Any, x: torch.Tensor) -> torch.Tensor:
     return y
 
 
-def _compare(path: str, found: torch.Tensor, output: Any) -> None:
-    """Refuse a quantizer that gave something else; it may disagree with float32 on ties."""
+def _compare(path: str, found: torch.Tensor, output: Any, ties: float = _TIES) -> None:
+    """Refuse a quantizer that gave something else; it may disagree with float32 on ``ties``."""
     apart = (found - _plain(output)).abs()
     step = 1.001 * output.scale.max() * 2
-    if (apart > step).any() or (apart > 0).double().mean() > _TIES:
+    if (apart > step).any() or (apart > 0).double().mean() > ties:
         raise _refused(path, "gives other numbers than its scale, zero point and bits say")
 
 

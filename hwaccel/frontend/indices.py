@@ -19,6 +19,7 @@ from hwaccel.frontend.floatgraph import (
     Role,
 )
 from hwaccel.frontend.program import where
+from hwaccel.frontend.quantizers import Quantize, is_power
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -57,6 +58,9 @@ class Whole(FloatOp):
 
 def whole(op: FloatOp) -> bool:
     """Tell whether all results of ``op`` are whole numbers."""
+    if isinstance(op, Quantize):
+        steps = bool(is_power(op.step).all()) and bool((op.step >= 1).all())
+        return steps and not (op.back % 1).any()
     return op.role is Role.COMPARE or (isinstance(op, FakeQuant) and op.frac <= 0)
 
 
@@ -80,8 +84,10 @@ def index_inputs(graph: FloatGraph) -> dict[str, FakeQuant]:
         if name in makers and whole(makers[name].op):
             continue
         if name not in inputs:
+            op = makers[name].op
+            kind = FakeQuant.kind if isinstance(op, Quantize) else op.kind
             raise FrontendError(
-                f"{where(node.path)}: embedding: indices are computed by {makers[name].op.kind}; "
+                f"{where(node.path)}: embedding: indices are computed by {kind}; "
                 "make them an input of the model, or round them to whole numbers by fake "
                 "quantization of scale 1"
             )

@@ -72,7 +72,9 @@ def test_nothing_is_unpickled(path: Path) -> None:
 def test_every_op_file_is_in_ops() -> None:
     files = {p.stem for p in (PACKAGE / "ops").glob("*.py")} - {"__init__", "family", "mac"}
     assert files == {op.__module__.rsplit(".", 1)[1] for op in OPS}
-    assert {op.__name__ for op in OPS} == {op.__name__ for op in Op.__subclasses__()}
+    # Other tests follow the guide for a new op, whose class is not of the package.
+    ours = [op for op in Op.__subclasses__() if op.__module__.startswith("hwaccel.ops.")]
+    assert {op.__name__ for op in OPS} == {op.__name__ for op in ours}
     assert list(OPS) == sorted(OPS, key=lambda op: op.name)
 
 

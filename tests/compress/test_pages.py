@@ -13,12 +13,12 @@ import torch
 from tests.cli.tools import ROOT, done
 
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-SAVE_AS = re.compile(r"Save this as `([\w.]+)`:\n\n$")
+SAVE_AS = re.compile(r"[Ss]ave this as `([\w.]+)`:\n\n$")
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(3000)
-@pytest.mark.parametrize("page", ["profile", "distill", "shrink", "simplify"])
+@pytest.mark.parametrize("page", ["profile", "distill", "shrink", "simplify", "fit"])
 def test_the_commands_of(page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     text, ran = (ROOT / "docs" / "how-to" / f"{page}.md").read_text("utf-8"), 0
     torch.set_num_threads(1)
@@ -26,7 +26,7 @@ def test_the_commands_of(page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPa
     monkeypatch.syspath_prepend(str(tmp_path))
     for found in BLOCK.finditer(text):
         language, body = found.groups()
-        if language == "python":
+        if language in ("python", "toml"):
             name = SAVE_AS.search(text[: found.start()])
             assert name is not None
             sys.modules.pop(name[1].removesuffix(".py"), None)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shlex
+import sys
 from pathlib import Path
 
 import pytest
@@ -96,6 +97,7 @@ def test_the_commands_of_the_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     text = PAGE.read_text("utf-8")
     net, script = re.findall(r"^```python\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
     (tmp_path / "net.py").write_text(net)
+    monkeypatch.delitem(sys.modules, "net", raising=False)  # of another page
     commands = re.findall(r"^\$ hwaccel (.*)$", text, re.MULTILINE)
     assert len(commands) == 7
     for command in commands:
