@@ -156,7 +156,12 @@ def test_interrupt_ends_the_program(tmp_path: Path) -> None:
         "import sys; from pathlib import Path; from hwaccel import tools\n"
         f"tools.run([sys.executable, '-c', {inner!r}], cwd=Path('.'), log=Path({str(log)!r}))"
     )
-    process = subprocess.Popen([PYTHON, "-c", outer], stderr=subprocess.PIPE)
+    # Where the tests run in the background, interrupts are ignored, and children inherit that.
+    process = subprocess.Popen(
+        [PYTHON, "-c", outer],
+        stderr=subprocess.PIPE,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
     deadline = time.monotonic() + 30
     while not (log.exists() and log.read_text().endswith("\n")) and time.monotonic() < deadline:
         time.sleep(0.05)
