@@ -303,7 +303,10 @@ class _Writer:
             write = _bits if single else _function
             before = list(write(self._tables[key], node, x.width))
         index = a.bits(0, x.width)
-        return f"{self._tables[key]}{f'[{index}]' if single else f'({index})'}", before
+        if not single:
+            return f"{self._tables[key]}({index})", before
+        # A signed index would be one below the constant; what stands in braces is unsigned.
+        return f"{self._tables[key]}[{f'{{{index}}}' if x.lo < 0 else index}]", before
 
     def _results(self) -> Iterator[str]:
         """Return the elements of ``out_data``, the last first: it stands highest."""

@@ -83,3 +83,20 @@ def test_a_table_is_a_lut_and_pixels_are_wires() -> None:
     text = design().verilog()["tables_core.v"]
     assert text.count("localparam [63:0]") + text.count("localparam [31:0]") == UNITS
     assert "case" not in text
+
+
+class Sign(torch.nn.Module):
+    """A table of single bits whose index is negative at times."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return torch.fake_quantize_per_tensor_affine(torch.sigmoid(x), 1.0, 0, 0, 1)
+
+
+@pytest.mark.rtl
+def test_a_negative_index_reads_the_table(tmp_path) -> None:
+    x = torch.arange(-4.0, 4.0)[:, None]
+    config = Config(name="sign", style="spatial", input="s3.0", latency=1)
+    made = convert(Sign(), x, calibration=x, config=config)
+    core = made.verilog()["sign_core.v"]
+    assert "localparam" in core
+    made.simulate(x.numpy(), simulator="icarus", workdir=tmp_path)
