@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from hwaccel.cli.console import Seed, say, steps
 from hwaccel.errors import HwaccelError
+
+if TYPE_CHECKING:
+    from hwaccel.compress.checkpoint import Checkpoint
+    from hwaccel.compress.data import Data
 
 Factory = Annotated[str, typer.Argument(help="package.module:factory of a torch.nn.Module.")]
 Start = Annotated[
@@ -24,6 +28,9 @@ Epochs = Annotated[int, typer.Option(min=0, help="Passes over the training sampl
 Rate = Annotated[float, typer.Option(min=1e-9, help="Highest learning rate of the cycle.")]
 Batch = Annotated[int, typer.Option(min=1, help="Samples per step.")]
 Shift = Annotated[int, typer.Option(min=0, max=8, help="Move images by up to so many pixels.")]
+Hardware = Annotated[
+    Path | None, typer.Option("--config", help="TOML file of options for the hardware.")
+]
 
 
 def need_torch() -> None:
@@ -34,6 +41,16 @@ def need_torch() -> None:
         raise HwaccelError(
             "torch: is not installed; training needs it: pip install 'hwaccel[torch]'"
         ) from None
+
+
+def begun(model: str, weights: Path | None, samples: Data, seed: int) -> Checkpoint:
+    """Return the model to begin with; what a factory draws at random follows from ``seed``."""
+    import torch
+
+    from hwaccel.compress.checkpoint import read_checkpoint
+
+    torch.manual_seed(seed)
+    return read_checkpoint(model, weights, samples.example)
 
 
 def train(
@@ -49,16 +66,13 @@ def train(
 ) -> None:
     """Train a model of a factory and write a checkpoint."""
     need_torch()
-    import torch
-
-    from hwaccel.compress.checkpoint import check_output, read_checkpoint, write_checkpoint
+    from hwaccel.compress.checkpoint import check_output, write_checkpoint
     from hwaccel.compress.data import load_data
     from hwaccel.compress.training import Recipe, evaluate
 
     check_output(output)
     samples = load_data(data)
-    torch.manual_seed(seed)
-    start = read_checkpoint(model, weights, samples.example)
+    start = begun(model, weights, samples, seed)
     recipe = Recipe(epochs=epochs, rate=rate, batch=batch, shift=shift, seed=seed)
     with steps("training") as step:
         start.train(samples.train, recipe, progress=step)

@@ -12,6 +12,8 @@ import typer
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
+from hwaccel.config import Config, read_config
+
 # Files and pipes get lines of a fixed width, whatever the size of the terminal behind them.
 _PIPE_WIDTH = None if sys.stdout.isatty() else 120
 # Names and paths come from models and users; brackets in them are no markup.
@@ -20,6 +22,11 @@ err = Console(stderr=True, emoji=False, markup=False, soft_wrap=True)
 
 Weights = Annotated[Path | None, typer.Option(help="State dict for a factory (.pt, .safetensors).")]
 Seed = Annotated[int, typer.Option(min=0, help="Seed of frames and stalls.")]
+
+
+def hardware_of(config: Path | None) -> Config:
+    """Return the options of the hardware: those of a file, or what they are by default."""
+    return read_config(config) if config else Config()
 
 
 def say(line: str) -> None:

@@ -10,8 +10,8 @@ from rich.table import Table
 from rich.text import Text
 
 from hwaccel.api import Design, load
-from hwaccel.cli.console import Seed, Weights, err, out, printable, say, steps
-from hwaccel.config import Config, override, read_config
+from hwaccel.cli.console import Seed, Weights, err, hardware_of, out, printable, say, steps
+from hwaccel.config import override
 
 Project = Annotated[Path, typer.Argument(help="Folder written by hwaccel convert.")]
 Frames = Annotated[int, typer.Option(min=1, help="Random frames to run.")]
@@ -91,7 +91,7 @@ def convert(
         "latency": latency,
         "effort": effort,
     }
-    chosen = override(read_config(config) if config else Config(), overrides)
+    chosen = override(hardware_of(config), overrides)
     check_folder(output)
     with steps("reading the model") as step:
         loaded = inputs.read_model(model, weights)

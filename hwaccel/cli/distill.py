@@ -16,6 +16,7 @@ from hwaccel.cli.compress import (
     Rate,
     Shift,
     Start,
+    begun,
     need_torch,
 )
 from hwaccel.cli.console import Seed, say, steps
@@ -46,8 +47,6 @@ def distill(
 ) -> None:
     """Train a small model on the outputs of a large one and write a checkpoint."""
     need_torch()
-    import torch
-
     from hwaccel.compress.checkpoint import check_output, read_checkpoint, write_checkpoint
     from hwaccel.compress.data import load_data
     from hwaccel.compress.distill import Teaching
@@ -58,8 +57,7 @@ def distill(
     teaching = Teaching(temperature, hard)
     recipe = Recipe(epochs=epochs, rate=rate, batch=batch, shift=shift, seed=seed)
     samples = load_data(data)
-    torch.manual_seed(seed)
-    start = read_checkpoint(student, weights, samples.example)
+    start = begun(student, weights, samples, seed)
     knowing = read_checkpoint(teacher, teacher_weights, samples.example)
     with steps("distilling") as step:
         made, taught = learn(start, knowing.model, samples, recipe, teaching, progress=step)

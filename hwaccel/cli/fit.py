@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import astuple
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,17 +14,20 @@ from hwaccel.cli.compress import (
     DataName,
     Epochs,
     Factory,
+    Hardware,
     Rate,
     Shift,
     Start,
+    begun,
     need_torch,
 )
-from hwaccel.cli.console import Seed, out, printable, say, steps
+from hwaccel.cli.console import Seed, hardware_of, out, printable, say, steps
 
 if TYPE_CHECKING:
     from hwaccel.compress.budget import Budget
     from hwaccel.compress.fit import Fitted
 
+# The fields of a cost.
 _COLUMNS = ("LUT", "FF", "DSP", "RAM", "latency", "interval")
 
 
@@ -52,30 +56,23 @@ def fit(
         float, typer.Option(help="Temperature of the start, which teaches every point.")
     ] = 4.0,
     hard: Annotated[float, typer.Option(help="Share of the labels in the loss.")] = 0.3,
-    config: Annotated[
-        Path | None, typer.Option(help="TOML file of options for the hardware.")
-    ] = None,
+    config: Hardware = None,
     seed: Seed = 0,
 ) -> None:
     """Prune, quantize and teach a model until it fits a budget; show what can be had for what."""
     need_torch()
-    import torch
-
     from hwaccel.compress.bound import Bound
     from hwaccel.compress.budget import Budget
-    from hwaccel.compress.checkpoint import read_checkpoint
     from hwaccel.compress.data import load_data
     from hwaccel.compress.distill import Teaching
     from hwaccel.compress.fit import fit as fit_model
     from hwaccel.compress.training import Recipe
-    from hwaccel.config import Config, read_config
 
     budget = Budget(luts, ffs, dsp, ram, latency, interval)
     bound, teaching = Bound(accuracy_drop=accuracy_drop), Teaching(temperature, hard)
-    chosen = read_config(config) if config else Config()
+    chosen = hardware_of(config)
     found = load_data(data)
-    torch.manual_seed(seed)
-    start = read_checkpoint(model, weights, found.example)
+    start = begun(model, weights, found, seed)
     recipe = Recipe(epochs=epochs, rate=rate, batch=batch, shift=shift, seed=seed)
     with steps("fitting") as step:
         fitted = fit_model(
@@ -101,11 +98,10 @@ def _print(fitted: Fitted, budget: Budget) -> None:
     for column in (*_COLUMNS, "choices", "test"):
         table.add_column(column, justify="right")
     for found in front(fitted.points, budget):
-        cost, scores = found.cost, (found.valid, found.test)
         table.add_row(
             printable(found.point.name),
-            *map(str, (cost.luts, cost.ffs, cost.dsps, cost.rams, cost.latency, cost.interval)),
-            *(f"{score.accuracy:.2f} %" for score in scores),
+            *map(str, astuple(found.cost)),
+            *(f"{score.accuracy:.2f} %" for score in (found.valid, found.test)),
         )
     out.print(table)
 
@@ -118,11 +114,9 @@ def page(model: str, fitted: Fitted, budget: Budget) -> str:
     best = {found.point for found in front(fitted.points, budget)}
     points = []
     for found in fitted.points:
-        cost = found.cost
-        cells = (cost.luts, cost.ffs, cost.dsps, cost.rams, cost.latency, cost.interval)
-        price = float(cost.luts if budget.luts else cost.work)
+        price = float(found.cost.luts if budget.luts else found.cost.work)
         on_front, chosen = found.point in best, found.point == fitted.best.point
-        texts = tuple(f"{n:,}" for n in cells)
+        texts = tuple(f"{n:,}" for n in astuple(found.cost))
         points.append(Tried(str(found.point), price, found.valid.accuracy, texts, on_front, chosen))
     axis = "predicted LUTs" if budget.luts else "area times cycles, predicted"
     lead = (

@@ -9,8 +9,8 @@ import typer
 from rich.table import Table
 
 from hwaccel.api import Design, load
-from hwaccel.cli.console import out, printable, say, steps
-from hwaccel.config import Config, override, read_config
+from hwaccel.cli.console import hardware_of, out, printable, say, steps
+from hwaccel.config import Config, override
 from hwaccel.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def profile(
                 raise ConfigError(f"{model}: is converted already; give the folder alone")
             design = load(model)
         else:
-            options = override(read_config(config) if config else Config(), chosen)
+            options = override(hardware_of(config), chosen)
             design = _converted(model, weights, data, example, options)
         step("adding up")
         found = profile_of(design.plan)

@@ -9,7 +9,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.table import Table
 
-from hwaccel.cli.compress import Batch, DataName, Factory, Output, Rate, Shift, Start, need_torch
+from hwaccel.cli.compress import (
+    Batch,
+    DataName,
+    Factory,
+    Hardware,
+    Output,
+    Rate,
+    Shift,
+    Start,
+    begun,
+    need_torch,
+)
 from hwaccel.cli.console import Seed, out, printable, say, steps
 from hwaccel.config import Config, override, read_config
 
@@ -50,9 +61,7 @@ def prune(
     batch: Batch = 128,
     shift: Shift = 0,
     seed: Seed = 0,
-    config: Annotated[
-        Path | None, typer.Option(help="TOML file of options for the hardware.")
-    ] = None,
+    config: Hardware = None,
     style: Annotated[
         str | None,
         typer.Option(help="stream, pixel, spatial or auto (default: what the pattern helps most)."),
@@ -60,10 +69,8 @@ def prune(
 ) -> None:
     """Prune a trained model, with training in between, and write a checkpoint."""
     need_torch()
-    import torch
-
     from hwaccel.compress.bound import Bound
-    from hwaccel.compress.checkpoint import check_output, read_checkpoint, write_checkpoint
+    from hwaccel.compress.checkpoint import check_output, write_checkpoint
     from hwaccel.compress.data import load_data
     from hwaccel.compress.patterns import parse_pattern
     from hwaccel.compress.prune import Goal, checked_scope
@@ -83,8 +90,7 @@ def prune(
     base = read_config(config) if config else Config(style=goal.pattern.style)
     chosen = override(base, {"style": style})
     samples = load_data(data)
-    torch.manual_seed(seed)
-    start = read_checkpoint(model, weights, samples.example)
+    start = begun(model, weights, samples, seed)
     with steps("pruning") as step:
         made = pruned(start, samples, goal, config=chosen, progress=step)
     record: dict[str, Any] = {"command": "prune", "data": data, "seed": seed}

@@ -10,7 +10,17 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from hwaccel.cli.console import Seed, out, printable, say, steps
+from hwaccel.cli.compress import (
+    Batch,
+    DataName,
+    Factory,
+    Output,
+    Shift,
+    Start,
+    begun,
+    need_torch,
+)
+from hwaccel.cli.console import Seed, hardware_of, out, printable, say, steps
 
 if TYPE_CHECKING:
     from hwaccel.compress.quant_report import QuantReport
@@ -24,17 +34,10 @@ class Method(StrEnum):
 
 
 def quantize(
-    model: Annotated[str, typer.Argument(help="package.module:factory of a torch.nn.Module.")],
-    output: Annotated[
-        Path, typer.Option("--output", "-o", help="Checkpoint folder to write.")
-    ] = Path("quantized"),
-    weights: Annotated[
-        Path | None,
-        typer.Option("--weights", help="State dict, or a checkpoint folder of an earlier command."),
-    ] = None,
-    data: Annotated[
-        str, typer.Option(help="digits, or an .npz file of x_train, y_train, x_test and y_test.")
-    ] = "digits",
+    model: Factory,
+    output: Output = Path("quantized"),
+    weights: Start = None,
+    data: DataName = "digits",
     weight_bits: Annotated[
         int, typer.Option(help="Bits per weight, 2 to 16; with a bound, the most.")
     ] = 8,
@@ -63,24 +66,19 @@ def quantize(
     ] = False,
     epochs: Annotated[int, typer.Option(min=0, help="Passes over the samples (qat).")] = 4,
     rate: Annotated[float, typer.Option(min=1e-9, help="Highest learning rate (qat).")] = 1e-3,
-    batch: Annotated[int, typer.Option(min=1, help="Samples per step.")] = 128,
-    shift: Annotated[
-        int, typer.Option(min=0, max=8, help="Move images by up to so many pixels.")
-    ] = 0,
+    batch: Batch = 128,
+    shift: Shift = 0,
     config: Annotated[
         Path | None, typer.Option(help="TOML file of the hardware that costs are predicted for.")
     ] = None,
     seed: Seed = 0,
 ) -> None:
     """Quantize a trained model; with a bound, search the bits of every layer by the loss."""
-    from hwaccel.cli.compress import need_torch
-
     need_torch()
     import msgspec
-    import torch
 
     from hwaccel.compress.bound import Bound
-    from hwaccel.compress.checkpoint import check_output, read_checkpoint, write_checkpoint
+    from hwaccel.compress.checkpoint import check_output, write_checkpoint
     from hwaccel.compress.data import load_data
     from hwaccel.compress.precision import search
     from hwaccel.compress.quant_report import quant_report
@@ -88,15 +86,13 @@ def quantize(
     from hwaccel.compress.quantize import quantize as quantize_model
     from hwaccel.compress.quantized import changed, parse_layers
     from hwaccel.compress.training import Recipe, evaluate
-    from hwaccel.config import Config, read_config
 
     check_output(output)
-    hardware = read_config(config) if config else Config()
+    hardware = hardware_of(config)
     samples = load_data(data)
     edit = changed(edit_for(samples, weight_bits, activation_bits), parse_layers(layer or ()))
     edit = msgspec.structs.replace(edit, learned=learn_scales)
-    torch.manual_seed(seed)
-    start = read_checkpoint(model, weights, samples.example)
+    start = begun(model, weights, samples, seed)
     recipe = Recipe(epochs=epochs, rate=rate, batch=batch, shift=shift, seed=seed)
     train = recipe if method is Method.QAT else None
     record: dict[str, Any] = {"command": "quantize", "data": data, "seed": seed}

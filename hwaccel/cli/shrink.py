@@ -13,19 +13,17 @@ from hwaccel.cli.compress import (
     Batch,
     DataName,
     Factory,
+    Hardware,
     Output,
     Rate,
     Start,
+    begun,
     need_torch,
 )
-from hwaccel.cli.console import Seed, out, printable, say, steps
-from hwaccel.config import Config, read_config
+from hwaccel.cli.console import Seed, hardware_of, out, printable, say, steps
 
 Drop = Annotated[
     float, typer.Option("--accuracy-drop", help="Points of accuracy that may be lost in all.")
-]
-Hardware = Annotated[
-    Path | None, typer.Option("--config", help="TOML file of options for the hardware.")
 ]
 
 
@@ -55,20 +53,17 @@ def shrink(
 ) -> None:
     """Replace the costliest layers by cheaper ones, as far as the loss allows."""
     need_torch()
-    import torch
-
     from hwaccel.compress.bound import Bound
-    from hwaccel.compress.checkpoint import check_output, read_checkpoint, write_checkpoint
+    from hwaccel.compress.checkpoint import check_output, write_checkpoint
     from hwaccel.compress.data import load_data
     from hwaccel.compress.shrink import shrink as make_smaller
     from hwaccel.compress.training import Recipe
 
     check_output(output)
-    chosen = read_config(config) if config else Config()
+    chosen = hardware_of(config)
     bound = Bound(accuracy_drop=accuracy_drop)
     found = load_data(data)
-    torch.manual_seed(seed)
-    start = read_checkpoint(model, weights, found.example)
+    start = begun(model, weights, found, seed)
     recipe = Recipe(epochs=epochs, rate=rate, batch=batch, seed=seed)
     final = Recipe(epochs=final_epochs, rate=rate, batch=batch, seed=seed)
     with steps("shrinking") as step:

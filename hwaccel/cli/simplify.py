@@ -10,10 +10,19 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.table import Table
 
-from hwaccel.cli.compress import Batch, DataName, Factory, Output, Rate, Start, need_torch
-from hwaccel.cli.console import Seed, out, printable, say, steps
-from hwaccel.cli.shrink import Drop, Hardware
-from hwaccel.config import Config, read_config
+from hwaccel.cli.compress import (
+    Batch,
+    DataName,
+    Factory,
+    Hardware,
+    Output,
+    Rate,
+    Start,
+    begun,
+    need_torch,
+)
+from hwaccel.cli.console import Seed, hardware_of, out, printable, say, steps
+from hwaccel.cli.shrink import Drop
 
 if TYPE_CHECKING:
     from hwaccel.compress.operations import Rewrite
@@ -36,21 +45,18 @@ def simplify(
 ) -> None:
     """Show what exact rewrites save, and make operations cheaper as far as the loss allows."""
     need_torch()
-    import torch
-
     from hwaccel.compress.bound import Bound
-    from hwaccel.compress.checkpoint import check_output, read_checkpoint, write_checkpoint
+    from hwaccel.compress.checkpoint import check_output, write_checkpoint
     from hwaccel.compress.data import load_data
     from hwaccel.compress.operations import exact_rewrites
     from hwaccel.compress.simplify import simplify as make_simpler
     from hwaccel.compress.training import Recipe
 
     check_output(output)
-    chosen = read_config(config) if config else Config()
+    chosen = hardware_of(config)
     bound = Bound(accuracy_drop=accuracy_drop)
     found = load_data(data)
-    torch.manual_seed(seed)
-    start = read_checkpoint(model, weights, found.example)
+    start = begun(model, weights, found, seed)
     recipe = Recipe(epochs=epochs, rate=rate, batch=batch, seed=seed)
     with steps("simplifying") as step:
         made, done = make_simpler(start, found, recipe, bound, chosen, progress=step)

@@ -12,7 +12,8 @@ from hwaccel.config import Config
 from hwaccel.ir.hardware import Area
 from hwaccel.schedule.plan import estimate_area, segment_area
 
-_CALIBRATION = 256
+# Samples that formats follow where hardware is predicted.
+CALIBRATION = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +49,7 @@ class Cost:
 
 def hardware(model: torch.nn.Module, data: Data, config: Config) -> Design:
     """Convert ``model`` with formats calibrated on training samples."""
-    return convert(model, data.example, calibration=data.calibration(_CALIBRATION), config=config)
+    return convert(model, data.example, calibration=data.calibration(CALIBRATION), config=config)
 
 
 def cost_of(design: Design) -> Cost:

@@ -11,8 +11,10 @@ points are kept in a folder, where a later run goes on.
 from __future__ import annotations
 
 import hashlib
+from bisect import bisect_left
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
 import msgspec
@@ -24,17 +26,7 @@ from hwaccel.compress.checkpoint import Checkpoint, write_checkpoint
 from hwaccel.compress.cost import Cost, cost_of, hardware
 from hwaccel.compress.data import Data, Samples
 from hwaccel.compress.distill import Teaching, lessons
-from hwaccel.compress.lookup import (
-    ENTRIES,
-    INPUTS,
-    NARROW,
-    Lookup,
-    LookupNetwork,
-    Settings,
-    distinct,
-    learned,
-    middle,
-)
+from hwaccel.compress.lookup import Lookup, Settings, drawn, learned, middle
 from hwaccel.compress.order import areas
 from hwaccel.compress.patterns import Unstructured
 from hwaccel.compress.points import (
@@ -47,8 +39,8 @@ from hwaccel.compress.points import (
     neighbours,
 )
 from hwaccel.compress.quantize import edit_for, quantize
-from hwaccel.compress.removal import removal
-from hwaccel.compress.training import Progress, Recipe, Score, copied, cross_entropy, evaluate
+from hwaccel.compress.removal import Removal, removal
+from hwaccel.compress.training import Loss, Progress, Recipe, Score, copied, cross_entropy, evaluate
 from hwaccel.compress.units import across, without
 from hwaccel.compress.zeros import Zeros
 from hwaccel.config import Config
@@ -144,10 +136,19 @@ class _Search:
         self.before = evaluate(self.start.model, self.data.valid)
         self.folder.open(self._key())
         self._floats: dict[tuple[int, int], Checkpoint] = {(0, 0): self.start}
-        self._channels = removal(self.start.model, self.data, cross_entropy, ())
-        self._answers = lessons(
-            copied(self.start.model), self.data.train, self.recipe, self.teaching
-        )
+
+    @cached_property
+    def _channels(self) -> Removal:
+        return removal(self.start.model, self.data, cross_entropy, ())
+
+    @cached_property
+    def _answers(self) -> tuple[Loss, torch.Tensor | None]:
+        """What the start says of all samples, which takes a while."""
+        return lessons(copied(self.start.model), self.data.train, self.recipe, self.teaching)
+
+    @cached_property
+    def _threshold(self) -> float:
+        return middle(self.data.train.x)
 
     def _key(self) -> str:
         """Return a hash of everything that decides what a point is."""
@@ -207,16 +208,14 @@ class _Search:
 
     def _densest(self, point: Point, fits: Callable[[Cost], bool]) -> Point | None:
         """Return the point with the fewest zeros that fits, by bisection; more zeros cost less."""
-        found, low, high = None, 0, len(SPARSITY)
-        while low < high:
-            middle = (low + high) // 2
-            tried = msgspec.structs.replace(point, sparsity=middle)
+        ladder = [msgspec.structs.replace(point, sparsity=rung) for rung in range(len(SPARSITY))]
+
+        def good(tried: Point) -> bool:
             cost = self._cost(tried)
-            if cost is not None and fits(cost):
-                found, high = tried, middle
-            else:
-                low = middle + 1
-        return found
+            return cost is not None and fits(cost)
+
+        first = bisect_left(ladder, True, key=good)
+        return ladder[first] if first < len(ladder) else None
 
     def best(self) -> Found | None:
         """Return the best point within the limits."""
@@ -306,20 +305,12 @@ class _Search:
         return quantize(base, self.data, edit)[0]
 
     def _lookup(self, units: int) -> Lookup:
-        threshold = middle(self.data.train.x)
-        return Lookup(units=units, classes=self.data.classes, threshold=threshold)
+        return Lookup(units=units, classes=self.data.classes, threshold=self._threshold)
 
     def _any_tables(self, units: int) -> Checkpoint:
         """Return tables of any content, which cost about as much as those that are learned."""
-        draw = torch.Generator().manual_seed(0)
-        inputs = self.data.example[0].numel()
-        wires = torch.randint(inputs, (units, INPUTS), generator=draw)
-        entries = torch.randint(2, (units, ENTRIES), generator=draw)
-        edit, narrow = self._lookup(units), torch.arange(units) // self.data.classes % NARROW == 0
-        wires[narrow, -1] = inputs
-        found = distinct(wires, entries, inputs)
-        model = LookupNetwork(*found, self.data.classes, edit.threshold)
-        return self.start.then(model.eval(), edit)
+        edit = self._lookup(units)
+        return self.start.then(drawn(edit, self.data.example[0].numel()), edit)
 
     def _learned_tables(self, units: int) -> Checkpoint:
         epochs, batch = _LONGER * self.recipe.epochs, self.recipe.batch

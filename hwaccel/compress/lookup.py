@@ -160,7 +160,7 @@ class _Learner:
         self._images = bits.flatten(1).T.contiguous()
         # Only inputs that are on now and then are worth a wire.
         self._pixels = torch.nonzero(self._images.float().mean(1) > 0.005)[:, 0]
-        self._narrow = torch.arange(units) // classes % NARROW == 0
+        self._narrow = _narrow(units, classes)
         self._scores = torch.rand(units * INPUTS, len(self._pixels)) * 0.02
         self._entries = torch.rand(units * ENTRIES) - 0.5
         self._first = (torch.arange(units, dtype=torch.int32) * ENTRIES)[:, None]
@@ -247,6 +247,22 @@ class _Learner:
         rates = (self._settings.wire_rate, self._settings.rate)
         for optimizer, rate in zip(self._optimizers, rates, strict=True):
             optimizer.param_groups[0]["lr"] = rate * share
+
+
+def drawn(edit: Lookup, inputs: int) -> LookupNetwork:
+    """Return the network of ``edit`` with wires and entries of any kind."""
+    draw = torch.Generator().manual_seed(0)
+    wires = torch.randint(inputs, (edit.units, INPUTS), generator=draw)
+    entries = torch.randint(2, (edit.units, ENTRIES), generator=draw)
+    wires[_narrow(edit.units, edit.classes), -1] = inputs
+    network = LookupNetwork(*distinct(wires, entries, inputs), edit.classes, edit.threshold)
+    network.eval()
+    return network
+
+
+def _narrow(units: int, classes: int) -> torch.Tensor:
+    """Tell of each unit whether it reads five inputs."""
+    return torch.arange(units) // classes % NARROW == 0
 
 
 def _codes(read: torch.Tensor) -> torch.Tensor:

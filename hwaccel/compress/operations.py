@@ -15,6 +15,7 @@ import torch
 
 from hwaccel.cmvm import AdderGraph
 from hwaccel.cmvm.problem import digit_weight
+from hwaccel.compress.cost import CALIBRATION
 from hwaccel.compress.data import Data
 from hwaccel.config import Config
 from hwaccel.errors import ScheduleError
@@ -31,7 +32,6 @@ from hwaccel.passes import PIPELINE, optimize
 from hwaccel.schedule.choices import schedule
 from hwaccel.schedule.plan import Plan, estimate_area
 
-_CALIBRATION = 256
 _FRONT: tuple[tuple[str, Callable[[FloatGraph], FloatGraph], str], ...] = (
     ("recognize", recognize, "Equal calls are made once; normalization spelled out is one op."),
     ("cancel_moves", cancel_moves, "Moves of elements that undo one another vanish."),
@@ -95,7 +95,7 @@ def exact_rewrites(
     """
     config = config or Config()
     traced = trace(model, data.example)
-    found, graph = _front_end(traced), quantize(traced, data.calibration(_CALIBRATION), config)
+    found, graph = _front_end(traced), quantize(traced, data.calibration(CALIBRATION), config)
     found += _passes(graph, config)
     if config.style != "stream":
         found += _sharing(schedule(optimize(graph), config))

@@ -12,6 +12,7 @@ from hwaccel.compress.budget import Budget
 from hwaccel.compress.checkpoint import Checkpoint, restored
 from hwaccel.compress.cost import Cost
 from hwaccel.compress.training import Score
+from hwaccel.emit.project import MANIFEST, replace_file
 from hwaccel.errors import ConfigError
 
 # The rungs of each ladder, from the model as it is downwards.
@@ -131,9 +132,7 @@ class Folder:
 
     def _save(self) -> None:
         text = msgspec.json.encode(_Kept(self._key, list(self.points), self.costs, self.losses))
-        scratch = self._index.with_suffix(".new")
-        scratch.write_bytes(msgspec.json.format(text, indent=2) + b"\n")
-        scratch.replace(self._index)
+        replace_file(self._index, msgspec.json.format(text, indent=2) + b"\n")
 
     def read(self, start: Checkpoint, name: str, example: torch.Tensor) -> Checkpoint:
         """Return a model that was kept."""
@@ -141,7 +140,7 @@ class Folder:
 
     def has(self, name: str) -> bool:
         """Tell whether a model is there."""
-        return (self.root / name / "manifest.json").is_file()
+        return (self.root / name / MANIFEST).is_file()
 
 
 def neighbours(point: Point) -> Iterator[Point]:

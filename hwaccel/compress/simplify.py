@@ -18,6 +18,7 @@ from hwaccel.compress.approximate import (
     pool_kernel,
 )
 from hwaccel.compress.bound import Bound
+from hwaccel.compress.candidates import Candidate
 from hwaccel.compress.checkpoint import Checkpoint
 from hwaccel.compress.cost import Cost, cost_of, hardware
 from hwaccel.compress.data import Data
@@ -66,14 +67,6 @@ class Simplified:
     changes: tuple[Change, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Proposal:
-    """An edit and in a few words what it does."""
-
-    edit: Edit
-    what: str
-
-
 def simplify(
     start: Checkpoint,
     data: Data,
@@ -110,24 +103,24 @@ def simplify(
     )
 
 
-def proposals(model: nn.Module, path: str, data: Data, config: Config) -> Iterator[Proposal]:
+def proposals(model: nn.Module, path: str, data: Data, config: Config) -> Iterator[Candidate]:
     """Yield what could stand in the place of the layer at ``path``, the cheapest first."""
     layer = model.get_submodule(path)
     shape = SIMPLER.get(type(layer))
     if shape is not None:
-        yield Proposal(Simpler(path, shape), f"{path}: {_name(layer)} as {shape}")
+        yield Candidate(Simpler(path, shape), f"{path}: {_name(layer)} as {shape}")
     if isinstance(layer, TABLES):
         whole = config.layer(path).activation_bits or config.activation_bits
         typical = data.train.x[:_TRIED]
         for fewer in _COARSER:
             if whole - fewer >= 2:
                 edit = coarse_table(model, path, whole - fewer, typical)
-                yield Proposal(edit, f"{path}: a table of {whole - fewer} bits")
+                yield Candidate(edit, f"{path}: a table of {whole - fewer} bits")
     if isinstance(layer, nn.AvgPool2d | nn.AdaptiveAvgPool2d):
         yield from _shifted_pools(model, path, data)
 
 
-def _shifted_pools(model: nn.Module, path: str, data: Data) -> Iterator[Proposal]:
+def _shifted_pools(model: nn.Module, path: str, data: Data) -> Iterator[Candidate]:
     """Offer the pool with its weights made up for, where that is the same function."""
     kernel = pool_kernel(model, path, data.example)
     if kernel is None:
@@ -140,7 +133,7 @@ def _shifted_pools(model: nn.Module, path: str, data: Data) -> Iterator[Proposal
         edit = ShiftPool(path, divisor, reader)
         made_up = f", {reader} scaled" if reader else ""
         if reader is None or same(model, edit, data):
-            yield Proposal(edit, f"{path}: divided by {divisor} instead of {count}{made_up}")
+            yield Candidate(edit, f"{path}: divided by {divisor} instead of {count}{made_up}")
             return
 
 
@@ -188,8 +181,10 @@ class _Search:
 
     def __post_init__(self) -> None:
         self.first = self.score = evaluate(self.current.model, self.data.valid)
-        design = hardware(self.current.model, self.data, self.config)
-        self.first_cost = self.cost = cost_of(design)
+        self.first_cost = self.cost = self._cost(self.current.model)
+
+    def _cost(self, model: nn.Module) -> Cost:
+        return cost_of(hardware(model, self.data, self.config))
 
     def run(self) -> None:
         """Look at every layer once; the first proposal that is kept ends the search for it."""
@@ -198,11 +193,11 @@ class _Search:
                 if self._kept(proposal):
                     break
 
-    def _kept(self, proposal: Proposal) -> bool:
+    def _kept(self, proposal: Candidate) -> bool:
         exact = same(self.current.model, proposal.edit, self.data)
         try:
             model = proposal.edit.apply(copied(self.current.model), self.data.example)
-            cost = cost_of(hardware(model, self.data, self.config))
+            cost = self._cost(model)
         except HwaccelError as error:
             return self._say(proposal, exact, False, f"refused, {error}")
         if cost.work >= self.cost.work:
@@ -218,12 +213,13 @@ class _Search:
         self._say(proposal, exact, holds, said, cost, score, trained)
         if holds:
             self.current, self.score = made, score
-            self.cost = cost_of(hardware(made.model, self.data, self.config))
+            # Other weights may make other hardware.
+            self.cost = self._cost(made.model) if trained else cost
         return holds
 
     def _say(
         self,
-        proposal: Proposal,
+        proposal: Candidate,
         exact: bool,
         kept: bool,
         reason: str,

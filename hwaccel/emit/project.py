@@ -74,6 +74,21 @@ def write_project(
         shutil.rmtree(scratch, ignore_errors=True)
 
 
+def replace_file(path: Path, data: bytes) -> None:
+    """Write one file in one step: after a crash or on a full disk the earlier one is whole."""
+    handle, scratch = tempfile.mkstemp(prefix=f".{path.stem}-", suffix=".tmp", dir=path.parent)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(scratch, 0o644)
+        os.replace(scratch, path)
+    except BaseException:
+        Path(scratch).unlink(missing_ok=True)
+        raise
+
+
 def read_project(folder: Path, kind: str = PROJECT) -> tuple[Manifest, dict[str, bytes]]:
     """Read a project folder back and check every file against its hash.
 

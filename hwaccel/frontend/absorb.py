@@ -16,7 +16,6 @@ import numpy as np
 import torch
 
 from hwaccel import ops
-from hwaccel.errors import FrontendError
 from hwaccel.frontend.floatgraph import (
     Add,
     Affine,
@@ -38,12 +37,10 @@ from hwaccel.frontend.floatgraph import (
 from hwaccel.frontend.functions import values
 from hwaccel.frontend.fuse import needed
 from hwaccel.frontend.lower import Lower, Lowering
-from hwaccel.frontend.program import where
 from hwaccel.frontend.quantizers import Quantize, is_power, narrowed
 from hwaccel.frontend.requantize import Rescale
 from hwaccel.fxp import IntArray
 
-_MOST_ENTRIES = 1 << 16
 # Bits beyond activation_bits of what a function reads whose result is quantized.
 _GUARD = 4
 
@@ -61,16 +58,10 @@ class Entries(Function):
 
 def _entries(low: Lowering, node: FloatNode, op: Entries, x: str) -> str:
     """Tabulate; where the function has no value, any will do."""
-    type = low.type(x)
-    if type.hi - type.lo >= _MOST_ENTRIES:
-        raise FrontendError(
-            f"{where(node.path)}: a table for {type.fixed.width} bits is too large; give the "
-            "operand fewer bits, for example with activation_bits=8"
-        )
-    grid = np.ldexp(np.arange(type.lo, type.hi + 1, dtype=np.float64), -type.frac)
+    grid = low.grid(node, x)
     found = np.nan_to_num(np.ldexp(values(op, grid), op.frac), posinf=op.hi, neginf=op.lo)
     table = np.clip(np.rint(found), op.lo, op.hi).astype(np.int64)
-    return low.add(node, ops.Tabulate(IntArray(table), type.lo, op.frac), x)
+    return low.add(node, ops.Tabulate(IntArray(table), low.type(x).lo, op.frac), x)
 
 
 LOWER: dict[type[FloatOp], Lower] = {Entries: _entries}

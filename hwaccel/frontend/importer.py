@@ -40,6 +40,7 @@ from hwaccel.frontend.program import (
     shown,
     where,
 )
+from hwaccel.ir import unique_name
 
 # A result is a value, or one whose batch is not in front; a handler returns it, or several.
 Result = str | Turned
@@ -77,7 +78,7 @@ class Importer:
         self._inputs: list[FloatValue] = []
         self._nodes: list[FloatNode] = []
         for placeholder in program.inputs:
-            unique = self._unique(identifier(placeholder.name))
+            unique = unique_name(identifier(placeholder.name), self._shapes)
             inner = frame_shape(placeholder.name, placeholder.shape, self.batch)
             self._inputs.append(FloatValue(unique, inner))
             self._values[placeholder.name] = unique
@@ -204,7 +205,7 @@ class Importer:
         one ``group`` get one format.
         """
         shape = self.inner(call) if shape is None else shape
-        name = self._unique(identifier(f"{call.path}_{op.kind}"))
+        name = unique_name(identifier(f"{call.path}_{op.kind}"), self._shapes)
         operands = tuple(self._original(value) for value in inputs)
         output = FloatValue(name, shape)
         self._nodes.append(FloatNode(output, op, operands, call.path, guard, group))
@@ -254,7 +255,7 @@ class Importer:
 
     def copy(self, call: Call, value: str) -> str:
         """Return a value equal to ``value`` that in-place calls change apart from it."""
-        name = self._unique(identifier(f"{call.path}_copy"))
+        name = unique_name(identifier(f"{call.path}_copy"), self._shapes)
         self._copies[name] = value
         self._shapes[name] = self._shapes[value]
         return name
@@ -312,13 +313,6 @@ class Importer:
         while value in self._copies:
             value = self._copies[value]
         return value
-
-    def _unique(self, name: str) -> str:
-        candidate, number = name, 1
-        while candidate in self._shapes:
-            number += 1
-            candidate = f"{name}_{number}"
-        return candidate
 
     # --- the walk ---------------------------------------------------------------------------
 

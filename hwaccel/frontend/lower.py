@@ -38,6 +38,7 @@ _BIAS_GUARD = 4
 # The same where the model states how many bits the weights have, so that outputs have them all.
 _STATED_GUARD = 8
 _MAX_INPUT = 32
+_MOST_ENTRIES = 1 << 16
 # Intermediates stay below 2^62; this leaves room for a bias and a sign.
 MAX_PRODUCT = 60
 
@@ -232,6 +233,21 @@ class Lowering:
     def method(self) -> Method:
         """How scales are chosen."""
         return self._config.calibration
+
+    def grid(self, node: FloatNode, x: str) -> Floats:
+        """Return every number that ``x`` can be, for a table.
+
+        Raises:
+            FrontendError: there are too many.
+        """
+        type = self.type(x)
+        if type.hi - type.lo >= _MOST_ENTRIES:
+            raise FrontendError(
+                f"{where(node.path)}: a table for {type.fixed.width} bits is too large; give the "
+                "operand fewer bits, for example with activation_bits=8"
+            )
+        grid: Floats = np.ldexp(np.arange(type.lo, type.hi + 1, dtype=np.float64), -type.frac)
+        return grid
 
     def weight_bits(self, path: str) -> int:
         """Return the bits of the weights of module ``path``."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 
 from hwaccel import ops
-from hwaccel.errors import FrontendError
 from hwaccel.frontend import (
     absorb,
     compare,
@@ -44,12 +43,10 @@ from hwaccel.frontend.floatgraph import (
 from hwaccel.frontend.formats import quantize_weights
 from hwaccel.frontend.functions import values
 from hwaccel.frontend.lower import MAX_PRODUCT, Lower, Lowering, integers, wired
-from hwaccel.frontend.program import where
 from hwaccel.fxp import IntArray
 
 # A batch normalization that cannot be folded has no channel scales, so it gets a finer grid.
 _SCALE_EXTRA = 2
-_MOST_ENTRIES = 1 << 16
 
 
 def _dense(low: Lowering, node: FloatNode, op: Dense, x: str) -> str:
@@ -87,19 +84,13 @@ def _subtract(low: Lowering, node: FloatNode, op: Subtract, a: str, b: str) -> s
 
 def _function(low: Lowering, node: FloatNode, op: Function, x: str) -> str:
     """Tabulate: every entry is the function's value, rounded once to the result's format."""
-    type = low.type(x)
-    if type.hi - type.lo >= _MOST_ENTRIES:
-        raise FrontendError(
-            f"{where(node.path)}: a table for {type.fixed.width} bits is too large; give the "
-            "operand fewer bits, for example with activation_bits=8"
-        )
-    grid = np.ldexp(np.arange(type.lo, type.hi + 1, dtype=np.float64), -type.frac)
+    grid = low.grid(node, x)
     found = values(op, grid)
     fixed = low.result_format(node, signed=bool((found < 0).any()))
     # Where the function has no value, nothing sensible comes in: zero is as good as any.
     scaled = np.nan_to_num(np.rint(np.ldexp(found, fixed.frac)), posinf=fixed.hi, neginf=fixed.lo)
     entries = np.clip(scaled, fixed.lo, fixed.hi).astype(np.int64)
-    return low.add(node, ops.Tabulate(IntArray(entries), type.lo, fixed.frac), x)
+    return low.add(node, ops.Tabulate(IntArray(entries), low.type(x).lo, fixed.frac), x)
 
 
 def _rounded(low: Lowering, node: FloatNode, op: Round, x: str) -> str:

@@ -56,6 +56,7 @@ from hwaccel.frontend.piecewise import Leaky
 from hwaccel.frontend.quantizers import Mode, Quantize, is_power, narrowed
 from hwaccel.frontend.requantize import Rescale
 from hwaccel.frontend.units import bits_of, units
+from hwaccel.ir import unique_name
 
 # Numbers that float32 cannot tell apart are taken as equal.
 _SAME = 2.0**-22
@@ -131,20 +132,13 @@ class _Scales:
         if (ratio == 1).all():
             return self._now[name]
         shape = self._shapes[name]
-        made = self._unique(f"{self._now[name]}_rescale")
+        made = unique_name(f"{self._now[name]}_rescale", self._shapes)
         self._shapes[made] = shape
         inputs = (self._now[name],)
         self._nodes.append(
             FloatNode(FloatValue(made, shape), Rescale(ratio, bits), inputs, path, _GUARD)
         )
         return made
-
-    def _unique(self, name: str) -> str:
-        candidate, number = name, 1
-        while candidate in self._shapes:
-            number += 1
-            candidate = f"{name}_{number}"
-        return candidate
 
     def _named(self, name: str) -> str:
         """Return an output, with its factor multiplied in."""

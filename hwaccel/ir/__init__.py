@@ -1,6 +1,6 @@
 """The intermediate representation: an immutable fixed-point dataflow graph."""
 
-from hwaccel.ir.graph import Graph, GraphBuilder, Node, Value
+from hwaccel.ir.graph import Graph, GraphBuilder, Node, Value, unique_name
 from hwaccel.ir.interpret import Interpreter, interpret
 from hwaccel.ir.op import Example, Op
 from hwaccel.ir.types import TensorType
@@ -16,5 +16,6 @@ __all__ = [
     "TensorType",
     "Value",
     "interpret",
+    "unique_name",
     "verify",
 ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from hwaccel.ir.op import Op
@@ -104,7 +104,7 @@ class GraphBuilder:
 
     def input(self, name: str, type: TensorType) -> str:
         """Add a graph input and return its unique name."""
-        name = self._unique(name)
+        name = unique_name(name, self._types)
         self._types[name] = type
         self._inputs.append(Value(name, type))
         return name
@@ -115,7 +115,7 @@ class GraphBuilder:
         Raises:
             VerifyError: the op does not accept these operands.
         """
-        name = self._unique(name)
+        name = unique_name(name, self._types)
         ins = tuple(self._types[i] for i in inputs)
         op.verify(*ins)
         value = Value(name, op.infer(*ins))
@@ -127,9 +127,11 @@ class GraphBuilder:
         """Return the finished graph."""
         return Graph(self._name, tuple(self._inputs), tuple(self._nodes), outputs)
 
-    def _unique(self, name: str) -> str:
-        candidate, number = name, 1
-        while candidate in self._types:
-            number += 1
-            candidate = f"{name}_{number}"
-        return candidate
+
+def unique_name(name: str, taken: Container[str]) -> str:
+    """Return ``name``, or with the first number behind it that is not ``taken``."""
+    candidate, number = name, 1
+    while candidate in taken:
+        number += 1
+        candidate = f"{name}_{number}"
+    return candidate

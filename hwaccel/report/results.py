@@ -6,9 +6,7 @@ measurement its field says so in its name; nothing else in a record is predicted
 
 from __future__ import annotations
 
-import os
 import re
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +14,7 @@ from typing import Annotated, Literal, NamedTuple, TypeVar
 
 import msgspec
 
+from hwaccel.emit.project import replace_file
 from hwaccel.errors import EmitError
 
 FOLDER = "results"
@@ -172,24 +171,10 @@ def save_result(folder: Path, name: str, record: AnyRecord) -> Path:
         raise EmitError(f"{path}: the record is not legal ({error})") from None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        _replace(path, data)
+        replace_file(path, data)
     except OSError as error:
         raise EmitError(f"{path}: cannot be written ({error.strerror})") from None
     return path
-
-
-def _replace(path: Path, data: bytes) -> None:
-    handle, scratch = tempfile.mkstemp(prefix=f".{path.stem}-", suffix=".tmp", dir=path.parent)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(scratch, 0o644)
-        os.replace(scratch, path)
-    except BaseException:
-        Path(scratch).unlink(missing_ok=True)
-        raise
 
 
 def load_results(folder: Path) -> Results:

@@ -10,7 +10,7 @@ import numpy as np
 from hwaccel.errors import ScheduleError
 from hwaccel.schedule.blocks import Block, Fork, Reorder, Segment
 from hwaccel.schedule.plan import Plan
-from hwaccel.schedule.timing import run_timing
+from hwaccel.schedule.timing import Timing, run_timing
 
 # Each trial runs the timing of the whole design. Above so many blocks there are too many buffers
 # to try one by one, and as many as may change together are looked for by bisection.
@@ -112,11 +112,17 @@ def _smallest(least: int, most: int, good: Callable[[int], bool]) -> int:
     return high
 
 
-def _interval(plan: Plan, frames: int) -> int | None:
+def _timing(plan: Plan, frames: int) -> Timing | None:
+    """Return the timing; nothing where the design deadlocks."""
     try:
-        return plan.timing(frames).interval
+        return plan.timing(frames)
     except ScheduleError:
         return None
+
+
+def _interval(plan: Plan, frames: int) -> int | None:
+    timing = _timing(plan, frames)
+    return timing.interval if timing else None
 
 
 def _keeps(plan: Plan, goal: int | None, frames: int) -> bool:
@@ -310,10 +316,8 @@ def _trimmed_segment(plan: Plan, segment: Segment, frames: int, goal: tuple[int,
 
 
 def _finished(plan: Plan, frames: int) -> tuple[int, ...] | None:
-    try:
-        return plan.timing(frames).finished()
-    except ScheduleError:
-        return None
+    timing = _timing(plan, frames)
+    return timing.finished() if timing else None
 
 
 def _least(least: int, enough: int, good: Callable[[int], bool]) -> int:

@@ -11,9 +11,9 @@ from torch import nn
 
 from hwaccel.api import Design, convert
 from hwaccel.compress.cost import layer_costs
-from hwaccel.compress.profile import profile
 from hwaccel.config import Config
 from hwaccel.ops import OPS
+from hwaccel.report.profile import profile_of
 from hwaccel.schedule.plan import estimate_area
 from tests.cli.tools import MODELS, done, refused
 
@@ -41,7 +41,7 @@ def made(style: str = "stream") -> Design:
 
 
 def test_counts() -> None:
-    parts = {part.path: part for part in profile(made()).parts}
+    parts = {part.path: part for part in profile_of(made().plan).parts}
     conv, pool, fc = parts["conv"], parts["pool"], parts["fc"]
     assert (conv.parameters, conv.weights) == (4 * 9 + 4, 4 * 9)
     assert conv.multiplications == conv.additions == 4 * 9 * 6 * 6
@@ -53,7 +53,7 @@ def test_counts() -> None:
 @pytest.mark.parametrize("style", ["stream", "spatial", "pixel"])
 def test_areas_add_up_and_agree_with_the_cost(style: str) -> None:
     design = made(style)
-    found, costs = profile(design), layer_costs(design)
+    found, costs = profile_of(design.plan), layer_costs(design)
     assert found.area == estimate_area(design.plan)
     assert found.interval == design.plan.timing().interval
     for part in found.parts:
@@ -74,7 +74,7 @@ def test_bits_of_a_linear_layer() -> None:
         calibration=np.random.default_rng(0).random((16, 8)).astype(np.float32),
         config=Config(multipliers=1),
     )
-    (part,) = profile(design).parts
+    (part,) = profile_of(design.plan).parts
     (segment,) = design.plan.segments
     streams = design.plan.streams
     ins, out = streams[segment.inputs[0]], streams[segment.outputs[0]]
@@ -91,13 +91,13 @@ def test_zeros_are_seen() -> None:
         model.weight[:, ::2] = 0
         model.weight[0, 1] = 0
     x = np.random.default_rng(0).random((16, 8)).astype(np.float32)
-    (part,) = profile(convert(model, x[:1], calibration=x)).parts
+    (part,) = profile_of(convert(model, x[:1], calibration=x).plan).parts
     assert (part.weights, part.zeros) == (32, 17)
     assert part.sparsity == 17 / 32
 
 
 def test_bottlenecks_are_the_largest() -> None:
-    found = profile(made())
+    found = profile_of(made().plan)
     said = dict(found.bottlenecks())
     assert list(said) == ["cycles", "area", "work"]
     for by, key in (

@@ -12,30 +12,18 @@ torch = pytest.importorskip("torch")
 from hwaccel import Config, convert  # noqa: E402
 from hwaccel.api import Design  # noqa: E402
 from hwaccel.circuit.cost import breakdown  # noqa: E402
+from hwaccel.compress.lookup import LookupNetwork  # noqa: E402
 
 UNITS, CLASSES, FRAMES = 63, 3, 12
 
 
-class Tables(torch.nn.Module):
+def network() -> LookupNetwork:
     """63 tables of six pixels' top bits, every third of five; one vote each for a class."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        draw = torch.Generator().manual_seed(3)
-        wires = torch.rand(UNITS, 16, generator=draw).argsort(1)[:, :6]
-        wires[::4, 5] = 16
-        self.register_buffer("wires", wires.flatten())
-        self.register_buffer("entries", torch.randint(2, (UNITS * 64,), generator=draw).float())
-        votes = torch.nn.functional.one_hot(torch.arange(UNITS) % CLASSES, CLASSES).T
-        self.register_buffer("votes", votes.float())
-
-    def forward(self, image: torch.Tensor) -> torch.Tensor:
-        bits = torch.nn.functional.pad((image.flatten(1) >= 0.5).float(), (0, 1))
-        read = bits[:, self.wires].view(-1, UNITS, 6)
-        index = torch.nn.functional.linear(read, 2.0 ** torch.arange(6)[None]).view(-1, UNITS)
-        index = index + torch.arange(UNITS) * 64.0
-        whole = torch.fake_quantize_per_tensor_affine(index, 1.0, 0, 0, UNITS * 64 - 1)
-        return torch.nn.functional.linear(self.entries[whole.long()], self.votes)
+    draw = torch.Generator().manual_seed(3)
+    wires = torch.rand(UNITS, 16, generator=draw).argsort(1)[:, :6]
+    wires[::4, 5] = 16
+    entries = torch.randint(2, (UNITS, 64), generator=draw)
+    return LookupNetwork(wires, entries, CLASSES).eval()
 
 
 def images() -> np.ndarray:
@@ -46,7 +34,7 @@ def images() -> np.ndarray:
 def design(style: str = "spatial", target: str = "xcup") -> Design:
     config = Config(name="tables", style=style, target=target, input="u8.8", latency=1)
     x = torch.tensor(images(), dtype=torch.float32)
-    return convert(Tables(), x, calibration=x, config=config)
+    return convert(network(), x, calibration=x, config=config)
 
 
 @pytest.mark.parametrize(
@@ -54,7 +42,7 @@ def design(style: str = "spatial", target: str = "xcup") -> Design:
 )
 def test_golden_is_pytorch(style: str, target: str) -> None:
     with torch.no_grad():
-        expected = Tables()(torch.tensor(images(), dtype=torch.float32)).numpy()
+        expected = network()(torch.tensor(images(), dtype=torch.float32)).numpy()
     np.testing.assert_array_equal(design(style, target).golden(images()), expected)
 
 
