@@ -1,0 +1,1 @@
+"""Figures that a verification engineer can check: one command each, one line each."""
