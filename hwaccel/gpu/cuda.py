@@ -59,15 +59,28 @@ def device_run(
         ToolError: nvcc or a CUDA device is missing, compilation or a kernel failed.
         VerifyError: the batches do not fit the inputs of the graph.
     """
-    nvcc = tools.require("nvcc")
+    tools.require("nvcc")
     tools.require("cuda")
     with tempfile.TemporaryDirectory(prefix="hwaccel-cuda-") as name:
-        folder = source_folder(files, Path(name))
-        library = Path(name) / "device.so"
-        source = one_file(folder, "_cuda.cu")
-        target = (f"-arch={arch}", "-shared", "-Xcompiler", "-fPIC", source, "-o", library)
-        tools.run([*nvcc.argv, *_NVCC_FLAGS, *target], cwd=folder, timeout_s=timeout_s)
-        return _call(library, source.name.removesuffix("_cuda.cu"), graph, xs)
+        library = build_device(files, Path(name), arch=arch, timeout_s=timeout_s)
+        return _call(library, library.stem, graph, xs)
+
+
+def build_device(
+    files: Mapping[str, str] | Path, folder: Path, *, arch: str = "native", timeout_s: float = 600
+) -> Path:
+    """Compile the kernels into ``folder / "NAME.so"``, where NAME is the name of the network.
+
+    Raises:
+        ToolError: nvcc is missing or compilation failed.
+    """
+    nvcc = tools.require("nvcc")
+    sources = source_folder(files, folder)
+    source = one_file(sources, "_cuda.cu")
+    library = folder / f"{source.name.removesuffix('_cuda.cu')}.so"
+    target = (f"-arch={arch}", "-shared", "-Xcompiler", "-fPIC", source, "-o", library)
+    tools.run([*nvcc.argv, *_NVCC_FLAGS, *target], cwd=sources, timeout_s=timeout_s)
+    return library
 
 
 def compile_cubin(
