@@ -53,7 +53,7 @@ def rtl(
     (unit,) = design.netlist.units
     sources = []
     for name, text in design.verilog().items():
-        if name.startswith(unit.name):
+        if name.startswith(unit.name) or name == "hwa_add3.v":
             sources.append(outdir / name)
             sources[-1].write_text(text)
     seconds = time.perf_counter() - started

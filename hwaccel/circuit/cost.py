@@ -20,6 +20,7 @@ from hwaccel.circuit.node import (
     Node,
     Shift,
     Sum,
+    Sum3,
     Table,
     Times,
 )
@@ -53,7 +54,8 @@ class _Device:
     ``merged`` is the share of a multiplexer's LUTs left after its neighbours took some of them in.
     A carry chain takes ``chain`` LUTs more than its bits, and ``registered`` more where a register
     follows; where ``carried``, a place with the same signal in both operands takes none. Chains of
-    at least ``shift_register`` registers become a LUT each; 0 for never.
+    at least ``shift_register`` registers become a LUT each; 0 for never. Where ``ternary``, a chain
+    adds three numbers as well as two (see ``templates/synth/add3_xilinx.v.j2``).
     """
 
     family: str
@@ -64,14 +66,20 @@ class _Device:
     registered: float = 0.0
     shift_register: int = 0
     carried: bool = False
+    ternary: bool = False
 
 
 _DEVICES = (
     _Device("ecp5", 4, 2),
-    _Device("xcup", 6, 1, chain=0.2, registered=0.4, shift_register=3, carried=True),
-    _Device("xc7", 6, 1, chain=0.2, registered=0.4, shift_register=3, carried=True),
+    _Device("xcup", 6, 1, 1.0, 0.2, registered=0.4, shift_register=3, carried=True, ternary=True),
+    _Device("xc7", 6, 1, 1.0, 0.2, registered=0.4, shift_register=3, carried=True, ternary=True),
     _Device("ice40", 4, 1, carried=True),
 )
+
+
+def adds_three(family: str) -> bool:
+    """Tell whether a carry chain of the family adds three numbers."""
+    return _device(family).ternary
 
 
 def estimate(piped: Pipelined, family: str) -> Cost:
@@ -92,7 +100,7 @@ def breakdown(piped: Pipelined, family: str) -> dict[str, Part]:
         bits = node.width - empty[number]
         logic = luts(node, nodes, family, empty)
         ffs = bits * length
-        if isinstance(node, Sum) and logic > 1 and length:
+        if isinstance(node, Sum | Sum3) and logic > 1 and length:
             logic += device.registered
         if device.shift_register:
             long = [d for d in taps[number] if d >= device.shift_register]
@@ -118,6 +126,9 @@ def luts(
     zeros = empty_bits(nodes) if empty is None else empty
     if isinstance(node, Sum):
         return _sum(node, nodes, zeros, device)
+    if isinstance(node, Sum3):
+        bits = node.width - node.first_bit([zeros[i] for i in node.operands])
+        return device.chain + bits if device.ternary else 2 * _chain(bits, device)
     if isinstance(node, Clip):
         return _clip(node, nodes[node.a], device)
     if isinstance(node, Max):
@@ -145,6 +156,9 @@ def empty_bits(nodes: Sequence[Node]) -> list[int]:
         elif isinstance(node, Sum):
             up, down = max(0, -node.shift), max(0, node.shift)
             count = min(found[node.a] + up, found[node.b] + down)
+        elif isinstance(node, Sum3):
+            ends = zip(node.operands, node.ups, strict=True)
+            count = min(found[operand] + up for operand, up in ends)
         elif isinstance(node, Shift):
             count = max(0, found[node.a] + node.amount)
         found.append(min(count, node.width))

@@ -20,6 +20,7 @@ from hwaccel.circuit.node import (
     Node,
     Shift,
     Sum,
+    Sum3,
     Table,
     Times,
     Wrap,
@@ -110,6 +111,11 @@ class DelayModel:
         if isinstance(node, Sum):
             start = self.margin * (route + self.sum_ns)
             top = start + self.margin * self.carry_ns * chain_bits(node, nodes)
+            return Arc(operand, start, NEVER, top, start)
+        if isinstance(node, Sum3):
+            # The LUT before adds three bits into two, of which one goes to the next place.
+            start = self.margin * (route + self.lut_ns + self.route_ns + self.sum_ns)
+            top = start + self.margin * self.carry_ns * node.width
             return Arc(operand, start, NEVER, top, start)
         if isinstance(node, Times):
             return self._product(node, nodes, operand, route)

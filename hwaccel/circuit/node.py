@@ -7,6 +7,7 @@ integers; powers of two are shifts, which are wires. Operands are numbers of ear
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
@@ -120,6 +121,55 @@ class Sum(Binary):
         """Add or subtract."""
         a, b = xs[0] << max(0, -self.shift), xs[1] << max(0, self.shift)
         return a - b if self.subtract else a + b
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sum3(Node):
+    """``(a << ups[0]) + (b << ups[1]) + (c << ups[2])``, the last ``subtract`` of them negated.
+
+    One carry chain, on families whose LUTs add three bits in front of it.
+    """
+
+    kind: ClassVar[str] = "sum3"
+
+    a: int
+    b: int
+    c: int
+    ups: tuple[int, int, int]
+    subtract: int = 0
+
+    @property
+    def operands(self) -> tuple[int, ...]:
+        """The three that are added or subtracted."""
+        return self.a, self.b, self.c
+
+    @property
+    def negative(self) -> tuple[bool, bool, bool]:
+        """Which operands are subtracted."""
+        return False, self.subtract > 1, self.subtract > 0
+
+    def moved(self, new: dict[int, int]) -> Node:
+        """Return the node with its operands renumbered."""
+        return replace(self, a=new[self.a], b=new[self.b], c=new[self.c])
+
+    def evaluate(self, *xs: Ints) -> Ints:
+        """Add and subtract."""
+        a, b, c = (
+            -(x << up) if negative else x << up
+            for x, up, negative in zip(xs, self.ups, self.negative, strict=True)
+        )
+        total: Ints = a + b + c
+        return total
+
+    def first_bit(self, zeros: Sequence[int]) -> int:
+        """Return the lowest bit of the adder; below it one operand passes.
+
+        ``zeros`` are the low bits of each operand known to be zero. What is subtracted does not
+        pass, it has to be negated.
+        """
+        ends = [(low + up, n) for low, up, n in zip(zeros, self.ups, self.negative, strict=True)]
+        (lowest, negated), (second, _), _ = sorted(ends)
+        return min(lowest if negated else second, self.width)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -92,16 +92,35 @@ class Timing:
 
     def longest(self, stages: Sequence[int]) -> tuple[int, float]:
         """Return the node that settles last within its stage, and the time of its stage."""
-        lows, highs = [0.0] * len(stages), [0.0] * len(stages)
         worst, time = 0, 0.0
-        for number, arcs in enumerate(self.arcs):
-            low, high = self._arrival(arcs, stages, lows, highs, stages[number])
-            if not arcs:
-                low, high = self.fresh[number]
-            lows[number], highs[number] = low, high
+        for number, (low, high) in enumerate(zip(*self._arrivals(stages), strict=True)):
             if not self.wire[number] and max(low, high) > time:
                 worst, time = number, max(low, high)
         return worst, max(time + self.model.capture_ns, self.model.around_ns)
+
+    def slacks(self, stages: Sequence[int], period: float) -> list[float]:
+        """Return by how much each node may settle later without its stage exceeding ``period``."""
+        last = period - self.model.capture_ns
+        # Times from a node to the end of its stage; a wire that leads to a register takes none.
+        lows = [NEVER if wire else 0.0 for wire in self.wire]
+        highs = list(lows)
+        for number in range(len(stages) - 1, -1, -1):
+            low, high = lows[number], highs[number]
+            for arc in self.arcs[number]:
+                at = arc.operand
+                if stages[at] == stages[number]:
+                    lows[at] = max(lows[at], low + arc.low_low, high + arc.low_high)
+                    highs[at] = max(highs[at], low + arc.high_low, high + arc.high_high)
+        ends = zip(*self._arrivals(stages), lows, highs, strict=True)
+        return [last - max(low + to, high + top) for low, high, to, top in ends]
+
+    def _arrivals(self, stages: Sequence[int]) -> tuple[list[float], list[float]]:
+        """Return when the lowest and the highest bit of every node settle within its stage."""
+        lows, highs = [0.0] * len(stages), [0.0] * len(stages)
+        for number, arcs in enumerate(self.arcs):
+            low, high = self._arrival(arcs, stages, lows, highs, stages[number])
+            lows[number], highs[number] = (low, high) if arcs else self.fresh[number]
+        return lows, highs
 
     def _arrival(
         self,

@@ -20,6 +20,7 @@ from hwaccel.circuit.node import (
     Node,
     Shift,
     Sum,
+    Sum3,
     Table,
     Times,
     Wrap,
@@ -35,7 +36,7 @@ from hwaccel.emit.circuit_bits import (
     shifted,
 )
 from hwaccel.emit.circuit_names import Named
-from hwaccel.emit.circuit_sums import sum_text
+from hwaccel.emit.circuit_sums import sum3_text, sum_text
 from hwaccel.emit.env import render
 from hwaccel.emit.names import Namer
 
@@ -190,6 +191,8 @@ class _Writer:
         if isinstance(node, Sum):
             up, down = max(0, -node.shift), max(0, node.shift)
             return min(operands[0] + up, operands[1] + down, node.width)
+        if isinstance(node, Sum3):
+            return min(*(x + up for x, up in zip(operands, node.ups, strict=True)), node.width)
         if isinstance(node, Shift):
             return min(max(0, operands[0] + node.amount), node.width)
         return 0
@@ -203,6 +206,11 @@ class _Writer:
     @_expression.register
     def _(self, node: Sum, name: str, *operands: Net | Literal) -> tuple[str, list[str]]:
         return sum_text(node, *operands), []
+
+    @_expression.register
+    def _(self, node: Sum3, name: str, *operands: Net | Literal) -> tuple[str, list[str]]:
+        names = self._namer.name(f"{name}_sum"), self._namer.name(f"{name}_add")
+        return sum3_text(node, names, *operands)
 
     @_expression.register
     def _(self, node: Shift, name: str, *operands: Net | Literal) -> tuple[str, list[str]]:

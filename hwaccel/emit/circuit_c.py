@@ -23,6 +23,7 @@ from hwaccel.circuit.node import (
     Node,
     Shift,
     Sum,
+    Sum3,
     Table,
     Times,
     Wrap,
@@ -125,9 +126,10 @@ class Cuda(Dialect):
     def type(self, node: Node, operands: tuple[Node, ...]) -> str:
         """Return the 32-bit integer where node and operands fit it, shifted ones included."""
         widths = [node.width + (not node.signed)]
-        ups = (max(0, -node.shift), max(0, node.shift)) if isinstance(node, Sum) else (0, 0)
-        for operand, up in zip(operands, ups, strict=False):
+        for operand, up in zip(operands, _ups(node), strict=False):
             widths.append(operand.width + up + (not operand.signed))
+        if isinstance(node, Sum3):  # what two of three add up to may need a bit more than all
+            widths.append(max(widths[1:]) + 1)
         if isinstance(node, Clip | Wrap):  # one more for what is compared and for what is added
             widths = [width + 1 for width in widths]
             widths.append(node.bits + 1 if isinstance(node, Wrap) else _bits(node) + 1)
@@ -259,6 +261,11 @@ class _Writer:
                 if right.startswith("-"):
                     right = f"({right})"
                 return f"{left} {'-' if node.subtract else '+'} {right}"
+            case Sum3(ups=ups):
+                terms = [dialect.up(kind, name, up) for name, up in zip(of, ups, strict=True)]
+                terms = [f"({term})" if term.startswith("-") else term for term in terms]
+                signs = ["-" if negative else "+" for negative in node.negative]
+                return f"{terms[0]} {signs[1]} {terms[1]} {signs[2]} {terms[2]}"
             case Shift(amount=amount):
                 if amount >= 0:
                     return dialect.up(kind, of[0], amount)
@@ -314,6 +321,13 @@ class _Writer:
             label = f"{self.unit.name}_table{len(self.tables)}"
             known = self.tables[node.values] = Values(self.dialect.table(bits), label, node.values)
         return known
+
+
+def _ups(node: Node) -> tuple[int, ...]:
+    """Return by how much each operand is shifted up in front of the adder."""
+    if isinstance(node, Sum3):
+        return node.ups
+    return (max(0, -node.shift), max(0, node.shift)) if isinstance(node, Sum) else (0, 0)
 
 
 def _bits(node: Clip) -> int:

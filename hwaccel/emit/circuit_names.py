@@ -18,6 +18,7 @@ from hwaccel.circuit.node import (
     Node,
     Shift,
     Sum,
+    Sum3,
     Table,
     Times,
     Wrap,
@@ -119,9 +120,10 @@ def _parts(unit: Unit) -> Iterable[Part]:
 def _formula(node: Node, of: list[str]) -> str:
     if isinstance(node, Sum):
         left, right = _times(of[0], -node.shift), _times(of[1], node.shift)
-        if not node.subtract and right.startswith("-"):
-            return f"{left} - {right[1:]}"
-        return f"{left} {'-' if node.subtract else '+'} {right}"
+        return left + _added(right, node.subtract)
+    if isinstance(node, Sum3):
+        terms = [_times(name, up) for name, up in zip(of, node.ups, strict=True)]
+        return terms[0] + "".join(map(_added, terms[1:], node.negative[1:]))
     if isinstance(node, Shift):
         up = node.amount >= 0
         return f"{1 << node.amount}*{of[0]}" if up else f"floor({of[0]} / {1 << -node.amount})"
@@ -139,6 +141,12 @@ def _formula(node: Node, of: list[str]) -> str:
         return f"{of[1]} where {of[0]} < 0, else {of[2]}"
     assert isinstance(node, Table)
     return f"table[{of[0]}]"
+
+
+def _added(term: str, subtract: bool) -> str:
+    if not subtract and term.startswith("-"):
+        return f" - {term[1:]}"
+    return f" {'-' if subtract else '+'} {term}"
 
 
 def _times(name: str, shift: int) -> str:

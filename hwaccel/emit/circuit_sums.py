@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
-from hwaccel.circuit.node import Sum
+from hwaccel.circuit.node import Sum, Sum3
 from hwaccel.emit.circuit_bits import Literal, Net, joined, shifted, zeros
 
 
@@ -28,6 +28,38 @@ def sum_text(node: Sum, *operands: Net | Literal) -> str:
     if empty:
         pieces.append(zeros(empty))
     return joined(pieces)
+
+
+def sum3_text(
+    node: Sum3, names: tuple[str, str], *operands: Net | Literal
+) -> tuple[str, list[str]]:
+    """Return a sum of three, and the instance of its adder; ``names``: of its wire, of itself."""
+    width = node.width
+    cut = node.first_bit([x.zeros for x in operands])
+    lows = [min(x.zeros + up, width) for x, up in zip(operands, node.ups, strict=True)]
+    empty = min(lows)
+    pieces, before = [], []
+    if cut < width:
+        wire, label = names
+        span = width - cut
+        range_ = f"[{span - 1}:0] " if span > 1 else ""
+        before = [
+            f"wire {range_}{wire};",
+            f"hwa_add3 #(.WIDTH({span}), .SUBTRACT({node.subtract})) {label} (",
+            *(
+                f"    .{port} ({shifted(x, up, cut, span)}),"
+                for port, x, up in zip("abc", operands, node.ups, strict=True)
+            ),
+            f"    .y ({wire})",
+            ");",
+        ]
+        pieces.append(wire)
+    if cut > empty:
+        lowest = lows.index(empty)
+        pieces.append(shifted(operands[lowest], node.ups[lowest], empty, cut - empty))
+    if empty:
+        pieces.append(zeros(empty))
+    return joined(pieces), before
 
 
 def _high(

@@ -14,6 +14,7 @@ from hwaccel.circuit.delay import DelayModel, model_for
 from hwaccel.circuit.lay_out import lay_out
 from hwaccel.circuit.pipeline import check, pipeline
 from hwaccel.circuit.tables import with_tables
+from hwaccel.circuit.ternary import with_ternary
 from hwaccel.cmvm import LUT4, LUT6, Adder, AdderGraph, Problem, Settings, Tap, solve_many
 from hwaccel.config import Config
 from hwaccel.errors import HwaccelError, ScheduleError
@@ -99,6 +100,7 @@ class Maker:
     known: Found = field(default_factory=Found)
     say: Say = lambda _: None
     products: dict[str, Product] = field(default_factory=dict)
+    cuts: dict[str, Cut] = field(default_factory=dict)
 
     def make(self, regions: Sequence[Region]) -> dict[str, Spatial]:
         """Return the circuit of every region by its name.
@@ -114,9 +116,7 @@ class Maker:
 
     def found(self, made: Mapping[str, Spatial]) -> Found:
         """Return what would make the same circuits again without a search."""
-        piped = {name: s.unit.piped for name, s in made.items()}
-        cuts = {n: Cut(latency=p.latency, stages=list(p.stages)) for n, p in piped.items()}
-        return Found(products=dict(self.products), cuts=cuts)
+        return Found(products=dict(self.products), cuts={name: self.cuts[name] for name in made})
 
     # --- one region ------------------------------------------------------------------------------
 
@@ -140,7 +140,7 @@ class Maker:
         )
         unit = Unit(
             region.name,
-            self._piped(region, circuit),
+            with_ternary(self._piped(region, circuit), family, self._clock_ns),
             ins,
             out,
             tuple((n.name, n.path) for n in region.nodes),
@@ -255,6 +255,11 @@ class Maker:
         return graph
 
     def _piped(self, region: Region, circuit: Circuit) -> Pipelined:
+        piped = self._cut(region, circuit)
+        self.cuts[region.name] = Cut(latency=piped.latency, stages=list(piped.stages))
+        return piped
+
+    def _cut(self, region: Region, circuit: Circuit) -> Pipelined:
         model: DelayModel = model_for(self.config.family)
         known = self.known.cuts.get(region.name)
         if known is not None:
@@ -263,7 +268,12 @@ class Maker:
             return piped
         if self.config.latency is not None:
             return pipeline(circuit, model, latency=self.config.latency)
-        return pipeline(circuit, model, clock_ns=1000.0 / self.config.clock_mhz)
+        return pipeline(circuit, model, clock_ns=self._clock_ns)
+
+    @property
+    def _clock_ns(self) -> float | None:
+        """The period asked for; none where a latency is given."""
+        return None if self.config.latency is not None else 1000.0 / self.config.clock_mhz
 
 
 def _lane(build: Builder, intervals: list[tuple[int, int]], lo: int, hi: int) -> int:

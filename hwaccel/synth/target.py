@@ -39,7 +39,8 @@ class Family:
 
     ``command`` is its synthesis pass; everything before its label ``first_label`` only reads the
     cell library and checks the hierarchy. ``soft_product_bits`` is the widest product for
-    which the pass would not take a DSP block anyway.
+    which the pass would not take a DSP block anyway. ``add3_map`` is the technology map of
+    ``hwa_add3``, where its text is not what should be synthesized.
     """
 
     name: str
@@ -51,6 +52,7 @@ class Family:
     no_block_ram: str = ""
     soft_product_bits: int = 8
     techmap_defines: str = ""
+    add3_map: str = ""
 
     def rule(self, cell: str) -> CellRule | None:
         """Return what a cell type counts as, or None when it is not a cell of this family."""
@@ -132,6 +134,7 @@ def _xilinx(name: str) -> Family:
         first_label="prepare",
         no_dsp="-nodsp",
         no_block_ram="-nobram",
+        add3_map="add3_xilinx.v",
         cells=_XILINX_CELLS,
     )
 

@@ -33,6 +33,8 @@ _REMEDIES = (
     ("Can not open file", "pass the file or its folder as `data`"),
 )
 _TECHMAPS = ("adders.v", "soft_mul.v")
+# The adder of three numbers is read as a black box where the family has a map of its own for it.
+_ADD3 = "hwa_add3.v"
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +74,8 @@ class SynthJob:
     banner: str
     fatal_warnings: tuple[str, ...]
     sources: tuple[str, ...]
+    boxes: tuple[str, ...]
+    add3_map: str
     parameters: tuple[Parameter, ...]
     top: str
     synth: str
@@ -121,7 +125,7 @@ def synthesize(
     """
     job = plan(stage(sources, data, workdir), top, target, options or Options())
     yosys = tools.require("yosys")
-    for name in _TECHMAPS:
+    for name in (*_TECHMAPS, *([job.add3_map] if job.boxes else [])):
         (workdir / name).write_text(env.render(f"synth/{name}.j2"))
     (workdir / _SCRIPT).write_text(env.render("synth/yosys.ys.j2", job=job))
     tools.warm(yosys)
@@ -154,11 +158,14 @@ def plan(sources: Sequence[str], top: str, target: Target, options: Options) -> 
     checked_identifier(top, "top module")
     flags = [family.use_dsp if options.dsp else family.no_dsp]
     flags.append("" if options.block_ram else family.no_block_ram)
+    boxes = [name for name in sources if name == _ADD3 and family.add3_map and name != f"{top}.v"]
     small = f"t:$mul r:Y_WIDTH<={family.soft_product_bits} %i"
     return SynthJob(
         banner=f"Written by hwaccel {__version__} for {top} on {target.name}; do not edit.",
         fatal_warnings=_FATAL_WARNINGS,
-        sources=tuple(sources),
+        sources=tuple(name for name in sources if name not in boxes),
+        boxes=tuple(boxes),
+        add3_map=family.add3_map,
         parameters=tuple(
             Parameter(checked_identifier(name, "parameter"), int(value))
             for name, value in sorted(options.parameters.items())

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hwaccel import tools
+from hwaccel import resources, tools
 from hwaccel.circuit import Builder, Circuit, Lanes, Pipelined, Unit
 from hwaccel.circuit.lay_out import pruned
-from hwaccel.circuit.node import Node
+from hwaccel.circuit.node import Node, Sum3
 from hwaccel.emit.circuit import emit_unit
 
 Ints = NDArray[np.int64]
@@ -137,6 +138,30 @@ def sums() -> Circuit:
     return pruned(b, intervals, list(dict.fromkeys(outputs)))
 
 
+def sums3(count: int = 400) -> Circuit:
+    """Return sums of three of some inputs, at random: shifts, signs, low zeros, constants."""
+    rng = random.Random(3)
+    b = Builder()
+    b.origin = "sum"
+    intervals = [(0, 1), (-1, 0), (0, 5), (-3, 2), (-6, -5), (0, 200)]
+    xs = [b.input(i, lo, hi) for i, (lo, hi) in enumerate(intervals)]
+    xs += [b.shift(xs[3], 2), b.shift(xs[5], 5), *(b.constant(value) for value in (-4, 0, 3))]
+    outputs = []
+    for _ in range(count):
+        a, c, d = (rng.choice(xs) for _ in range(3))
+        ups = (rng.choice((0, 0, 1, 4)), rng.choice((0, 0, 2, 3)), rng.choice((0, 0, 1, 9)))
+        node = Sum3(a=a, b=c, c=d, ups=ups, subtract=rng.randint(0, 2), lo=0, hi=0)
+        ends = [
+            [v << up for v in (b.nodes[i].lo, b.nodes[i].hi)]
+            for i, up in zip(node.operands, ups, strict=True)
+        ]
+        ends = [[-h, -lo] if n else [lo, h] for (lo, h), n in zip(ends, node.negative, strict=True)]
+        lo, hi = (sum(end[side] for end in ends) for side in (0, 1))
+        if lo < hi:
+            outputs.append(b.add(replace(node, lo=lo, hi=hi)))
+    return pruned(b, intervals, list(dict.fromkeys(outputs)))
+
+
 def lanes(name: str, intervals: Sequence[tuple[int, int]], spare: int = 0) -> Lanes:
     """Return lanes that hold the intervals, with ``spare`` bits more than they need."""
     nodes = [_Interval(lo=lo, hi=hi) for lo, hi in intervals]
@@ -253,6 +278,8 @@ def bench(units: Sequence[Unit], folder: Path, count: int = 30) -> list[str]:
                 ports=", ".join(ports),
             )
         )
+    adder = resources.rtl_file("hwa_add3")
+    (folder / adder.name).write_text(adder.read_text(encoding="ascii"), encoding="ascii")
     instances = "".join(f"    bench_{u.name} b_{u.name} ();\n" for u in units)
     text.append(f"module bench;\n{instances}endmodule\n")
     (folder / "bench.v").write_text("\n".join(text))

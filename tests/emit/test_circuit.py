@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import re
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from hwaccel import tools
+from hwaccel import resources, tools
 from hwaccel.circuit import Builder, Circuit, Lanes, Pipelined, Unit
 from hwaccel.circuit.lay_out import pruned
 from hwaccel.emit.circuit import emit_unit
-from tests.emit.circuits import bench, clips, icarus, random_circuit, sums, unit, verilator
+from tests.emit.circuits import bench, clips, icarus, random_circuit, sums, sums3, unit, verilator
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "circuit.v"
 BANNER = ("Golden file of tests/emit/test_circuit.py; rewrite it with pytest --update-golden.",)
@@ -76,32 +77,41 @@ def test_random_circuits_in_icarus(tmp_path):
 @pytest.mark.rtl
 @_needs("iverilog")
 def test_every_sum_and_clip_in_icarus(tmp_path):
-    due = bench([unit(sums(), "sums"), unit(clips(), "clips"), small()], tmp_path, 80)
+    made = [unit(sums(), "sums"), unit(sums3(), "sums3", 1), unit(clips(), "clips"), small()]
+    due = bench(made, tmp_path, 80)
     assert icarus(tmp_path) == due
 
 
 @pytest.mark.rtl
 @_needs("verilator", "make", "g++")
 def test_random_circuits_in_verilator(tmp_path):
-    due = bench([*random_units(range(100, 104)), small()], tmp_path)
+    due = bench([*random_units(range(100, 104)), unit(sums3(), "sums3"), small()], tmp_path)
     assert verilator(tmp_path) == due
 
 
 # --- tools -------------------------------------------------------------------------------------
 
 
-@pytest.fixture(params=["small", "sums", "random", "piped"])
+@pytest.fixture(params=["small", "sums", "sums3", "random", "piped"])
 def source(request, tmp_path: Path) -> Path:
     made = {
         "small": small,
         "sums": lambda: unit(sums(), "sums", 1),
+        "sums3": lambda: unit(sums3(), "sums3", 1),
         "random": lambda: unit(random_circuit(7), "random", 0),
         "piped": lambda: unit(random_circuit(8), "piped", 3),
     }
     u = made[request.param]()
     path = tmp_path / f"{u.name}.v"
     path.write_text(text(u), encoding="ascii")
+    if u.piped.circuit.counts()["sum3"]:
+        shutil.copy(resources.rtl_file("hwa_add3"), tmp_path)
     return path
+
+
+def _files(source: Path) -> list[str]:
+    """Return the names of the file and of the library modules beside it."""
+    return [source.name, *(path.name for path in source.parent.glob("hwa_*.v"))]
 
 
 def _said(argv: list[str], folder: Path, env: dict[str, str] | None = None) -> str:
@@ -113,7 +123,7 @@ def _said(argv: list[str], folder: Path, env: dict[str, str] | None = None) -> s
 @_needs("iverilog")
 def test_icarus_is_silent(source):
     argv = [*tools.require("iverilog").argv, "-g2005", "-Wall", "-s", source.stem, "-o", "x.vvp"]
-    assert _said([*argv, source.name], source.parent) == ""
+    assert _said([*argv, *_files(source)], source.parent) == ""
 
 
 @pytest.mark.rtl
@@ -121,14 +131,15 @@ def test_icarus_is_silent(source):
 def test_verilator_is_silent(source):
     argv = [*tools.require("verilator").argv, "--lint-only", "-Wall", "--language", "1364-2005"]
     env = dict(tools.verilator_env())
-    assert _said([*argv, "--top-module", source.stem, source.name], source.parent, env) == ""
+    assert _said([*argv, "--top-module", source.stem, *_files(source)], source.parent, env) == ""
 
 
 @pytest.mark.synth
 @_needs("yosys")
 def test_yosys_is_silent(source):
     yosys = tools.require("yosys")
-    script = f"read_verilog {source.name}; hierarchy -check -top {source.stem}; proc; check -assert"
+    files, top = " ".join(_files(source)), source.stem
+    script = f"read_verilog {files}; hierarchy -check -top {top}; proc; check -assert"
     argv = [*yosys.argv, "-q", "-p", script]
     assert _said(argv, source.parent, dict(yosys.environ())) == ""
 

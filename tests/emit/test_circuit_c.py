@@ -13,8 +13,9 @@ import pytest
 from hwaccel import resources, tools
 from hwaccel.circuit import Builder, Lanes, Unit
 from hwaccel.circuit.lay_out import pruned
+from hwaccel.circuit.node import Sum3
 from hwaccel.emit.circuit_c import DIALECTS, emit_circuit_c
-from tests.emit.circuits import batch, random_circuit, sums, unit
+from tests.emit.circuits import batch, random_circuit, sums, sums3, unit
 from tests.emit.test_circuit import EVIL, hostile, small
 
 FLAGS = ("-std=c++14", "-O1", "-Wall", "-Wextra", "-Werror", "-Wno-unknown-pragmas")
@@ -98,6 +99,8 @@ def edges() -> Unit:
         b.sum(x, y, 0, subtract=True),
         b.sum(y, x, 1),
         b.table(z, (5, -1, 0, 7, 2)),
+        # Fits 32 bits, but what the first two add up to does not.
+        b.add(Sum3(a=x, b=y, c=x, ups=(0, 0, 0), subtract=1, lo=-(1 << 31), hi=(1 << 31) - 1)),
     ]
     return unit(pruned(b, intervals, made), "edges")
 
@@ -106,14 +109,18 @@ def edges() -> Unit:
 @compiles
 def test_cuda_equals_evaluate(tmp_path):
     units = [unit(random_circuit(seed), f"u{seed}", 0, seed) for seed in range(30)]
-    _assert_runs("cuda", [*units, unit(sums(), "sums"), small(), hostile(), edges()], tmp_path)
+    _assert_runs(
+        "cuda",
+        [*units, unit(sums(), "sums"), unit(sums3(), "sums3"), small(), hostile(), edges()],
+        tmp_path,
+    )
 
 
 @pytest.mark.hls
 @compiles
 def test_hls_equals_evaluate(tmp_path):
     units = [unit(random_circuit(seed, 40), f"u{seed}", 0, seed) for seed in range(40, 43)]
-    _assert_runs("hls", [*units, small(), edges()], tmp_path)
+    _assert_runs("hls", [*units, unit(sums3(60), "sums3"), small(), edges()], tmp_path)
 
 
 @pytest.mark.parametrize("target", DIALECTS)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
 
-from hwaccel import tools
+from hwaccel import resources, tools
 from hwaccel.emit import env
 from hwaccel.errors import ToolError
 from hwaccel.synth.target import target
@@ -44,6 +45,68 @@ def test_sat_finds_no_difference(tmp_path: Path, name: str) -> None:
     said = _yosys(tmp_path, f"test_cell -n 25 -s 11 -noeval -script map.ys {cells}")
     assert said.count("no model found: SUCCESS") == 25 * len(cells.split())
     assert "FAIL" not in said
+
+
+ADD3 = """
+read_verilog -lib hwa_add3.v
+read_verilog top.v
+hierarchy -check -top top
+techmap -map add3.v
+read_verilog -lib +/xilinx/cells_sim.v
+techmap -autoproc -map +/xilinx/cells_sim.v
+hierarchy -check -top top
+flatten
+proc
+opt_clean
+rename top gate
+select -assert-none gate/t:LUT* gate/t:CARRY*
+design -stash gate
+read_verilog hwa_add3.v top.v
+hierarchy -check -top top
+flatten
+proc
+rename top gold
+design -copy-from gate gate
+miter -equiv -flatten -make_outputs gold gate miter
+sat -verify -prove trigger 0 -show-inputs -show-outputs miter
+"""
+
+
+def _prove_add3(folder: Path, width: int, subtract: int, map_: str) -> None:
+    """Prove that the map of ``hwa_add3`` computes what its text says."""
+    (folder / "add3.v").write_text(map_)
+    shutil.copy(resources.rtl_file("hwa_add3"), folder)
+    (folder / "top.v").write_text(
+        f"module top(input [{width - 1}:0] a, b, c, output [{width - 1}:0] y);\n"
+        f"hwa_add3 #(.WIDTH({width}), .SUBTRACT({subtract})) dut (.a(a), .b(b), .c(c), .y(y));\n"
+        "endmodule\n"
+    )
+    _yosys(folder, "; ".join(ADD3.strip().splitlines()))
+
+
+@pytest.mark.parametrize("width", [1, 2, 3, 4, 5, 8, 9, 13, 24])
+@pytest.mark.parametrize("subtract", [0, 1, 2])
+def test_sat_finds_no_difference_of_sums_of_three(
+    tmp_path: Path, width: int, subtract: int
+) -> None:
+    _prove_add3(tmp_path, width, subtract, env.render("synth/add3_xilinx.v.j2"))
+
+
+@pytest.mark.parametrize(
+    ("subtract", "old", "new"),
+    [
+        (0, "8'he8", "8'hec"),
+        (1, "16'h9669", "16'h6996"),
+        (1, "(SUBTRACT > 0) ? 1'b1", "(SUBTRACT > 1) ? 1'b1"),
+        (2, ".CYINIT((SUBTRACT > 1) ? 1'b1 : 1'b0)", ".CYINIT(1'b0)"),
+        (0, ".CI(chain[4*i-1])", ".CI(chain[4*i-2])"),
+    ],
+)
+def test_a_broken_sum_of_three_is_caught(tmp_path: Path, subtract: int, old: str, new: str) -> None:
+    good = env.render("synth/add3_xilinx.v.j2")
+    assert good.count(old) == 1
+    with pytest.raises(ToolError, match="proof did fail"):
+        _prove_add3(tmp_path, 6, subtract, good.replace(old, new))
 
 
 def test_a_broken_map_is_caught(tmp_path: Path) -> None:
