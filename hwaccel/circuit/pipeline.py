@@ -128,6 +128,13 @@ def earliest(circuit: Circuit, model: DelayModel, clock_ns: float) -> Pipelined:
     return Pipelined(circuit, tuple(stages), timing.latency(stages))
 
 
+def least_latency(circuit: Circuit, model: DelayModel, clock_ns: float) -> float:
+    """Return the fewest layers of registers at a clock; infinite where one node is too slow."""
+    timing = Timing(circuit, model)
+    stages = timing.early(clock_ns)
+    return float("inf") if stages is None else timing.latency(stages)
+
+
 def _fewest_registers(
     timing: Timing, early: Sequence[int], latency: int, period: float
 ) -> tuple[int, ...]:

@@ -26,6 +26,8 @@ _Term = tuple[int, int, bool]
 # Branches of the search; what has been found by then is close to the best. No clock decides.
 _NODES = 2000
 _GAP = 1e-3
+# How often is chosen anew among what did not make a stage too long.
+_ROUNDS = 8
 
 
 def with_ternary(piped: Pipelined, family: str, clock_ns: float | None = None) -> Pipelined:
@@ -37,12 +39,39 @@ def with_ternary(piped: Pipelined, family: str, clock_ns: float | None = None) -
     if not adds_three(family):
         return piped
     gains = _gains(piped, family)
-    gone = _chosen(piped.circuit.nodes, gains)
-    model = model_for(family)
-    if piped.latency and gone:
+    if piped.latency:
+        model = model_for(family)
         limit = max(clock_ns or 0.0, Timing(piped.circuit, model).longest(piped.stages)[1])
-        gone = _in_time(piped, gone, model, limit)
+        gone = _in_time_and_best(piped, gains, model, limit)
+    else:
+        gone = _chosen(piped.circuit.nodes, gains)
     return _without(piped, gone) if gone else piped
+
+
+def fused(circuit: Circuit, family: str) -> Circuit:
+    """Return a circuit that has no registers yet with sums of three numbers."""
+    return with_ternary(Pipelined(circuit, (0,) * len(circuit.nodes), 0), family).circuit
+
+
+def _in_time_and_best(
+    piped: Pipelined, gains: dict[int, float], model: DelayModel, limit: float
+) -> set[int]:
+    """Return the nodes that go without any stage longer than ``limit``, after some rounds.
+
+    What had to stay in one round is no choice in the next, so that others may go in its place.
+    """
+    best: set[int] = set()
+    saved = 0.0
+    for _ in range(_ROUNDS):
+        wanted = _chosen(piped.circuit.nodes, gains)
+        gone = _in_time(piped, wanted, model, limit)
+        total = sum(gains[number] for number in gone)
+        if total > saved:
+            best, saved = gone, total
+        if gone == wanted:
+            break
+        gains = {i: gain for i, gain in gains.items() if i not in wanted - gone}
+    return best
 
 
 def _in_time(piped: Pipelined, gone: set[int], model: DelayModel, limit: float) -> set[int]:

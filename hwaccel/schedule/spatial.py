@@ -10,11 +10,11 @@ import numpy as np
 
 from hwaccel.circuit import Builder, Circuit, Lanes, Pipelined, Unit
 from hwaccel.circuit.cost import estimate
-from hwaccel.circuit.delay import DelayModel, model_for
+from hwaccel.circuit.delay import model_for
 from hwaccel.circuit.lay_out import lay_out
-from hwaccel.circuit.pipeline import check, pipeline
+from hwaccel.circuit.pipeline import check, least_latency, pipeline
 from hwaccel.circuit.tables import with_tables
-from hwaccel.circuit.ternary import with_ternary
+from hwaccel.circuit.ternary import fused, with_ternary
 from hwaccel.cmvm import LUT4, LUT6, Adder, AdderGraph, Problem, Settings, Tap, solve_many
 from hwaccel.config import Config
 from hwaccel.errors import HwaccelError, ScheduleError
@@ -64,10 +64,14 @@ class Product(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
 
 
 class Cut(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Where the registers of a circuit are: the stage of every node."""
+    """Where the registers of a circuit are: the stage of every node.
+
+    ``ternary`` where sums of three numbers were made before.
+    """
 
     latency: int
     stages: list[int]
+    ternary: bool = False
 
 
 class Found(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -140,7 +144,7 @@ class Maker:
         )
         unit = Unit(
             region.name,
-            with_ternary(self._piped(region, circuit), family, self._clock_ns),
+            self._piped(region, circuit),
             ins,
             out,
             tuple((n.name, n.path) for n in region.nodes),
@@ -255,20 +259,24 @@ class Maker:
         return graph
 
     def _piped(self, region: Region, circuit: Circuit) -> Pipelined:
-        piped = self._cut(region, circuit)
-        self.cuts[region.name] = Cut(latency=piped.latency, stages=list(piped.stages))
-        return piped
+        cut = self.cuts[region.name] = self.known.cuts.get(region.name) or self._cut(circuit)
+        family = self.config.family
+        cut_circuit = fused(circuit, family) if cut.ternary else circuit
+        piped = Pipelined(cut_circuit, tuple(cut.stages), cut.latency)
+        check(piped)
+        return piped if cut.ternary else with_ternary(piped, family, self._clock_ns)
 
-    def _cut(self, region: Region, circuit: Circuit) -> Pipelined:
-        model: DelayModel = model_for(self.config.family)
-        known = self.known.cuts.get(region.name)
-        if known is not None:
-            piped = Pipelined(circuit, tuple(known.stages), known.latency)
-            check(piped)
-            return piped
-        if self.config.latency is not None:
-            return pipeline(circuit, model, latency=self.config.latency)
-        return pipeline(circuit, model, clock_ns=self._clock_ns)
+    def _cut(self, circuit: Circuit) -> Cut:
+        """Place the registers; after sums of three are made if that takes no cycle more."""
+        model, clock, ternary = model_for(self.config.family), self._clock_ns, False
+        if clock is not None:
+            merged = fused(circuit, self.config.family)
+            ternary = bool(merged.counts()["sum3"]) and (
+                least_latency(merged, model, clock) <= least_latency(circuit, model, clock)
+            )
+            circuit = merged if ternary else circuit
+        piped = pipeline(circuit, model, clock_ns=clock, latency=self.config.latency)
+        return Cut(latency=piped.latency, stages=list(piped.stages), ternary=ternary)
 
     @property
     def _clock_ns(self) -> float | None:

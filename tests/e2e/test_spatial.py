@@ -16,6 +16,8 @@ from hwaccel.fxp import IntArray
 from hwaccel.ir import Graph, GraphBuilder, TensorType
 from hwaccel.ops import Add, Conv2d, Dense, MaxPool2d, Relu, Requant, Reshape
 from hwaccel.schedule.spatial import MOST_WEIGHTS
+from hwaccel.synth.netlist import netlist_verilog
+from hwaccel.verify.rtl import simulate
 from tests.emit.networks import branches
 
 FRAMES = 6
@@ -87,6 +89,13 @@ CASES = {
     "mlp-spatial": (mlp(), Config(style="spatial", **FAST)),
     "mlp-latency-7": (mlp(), Config(style="spatial", latency=7, effort="fast")),
     "mlp-mixed": (mlp(), Config(layers=layers(fc0="spatial"), **FAST)),
+    # Sums of three numbers, made before the registers and between them.
+    "mlp-ternary": (mlp(), Config(style="spatial", target="xcup", **FAST)),
+    "mlp-ternary-latency-4": (
+        mlp(),
+        Config(style="spatial", target="xc7", latency=4, effort="fast"),
+    ),
+    "cnn-ternary": (cnn(), Config(style="pixel", target="xc7", **FAST)),
     "cnn-pixel": (cnn(), Config(style="pixel", **FAST)),
     "cnn-mixed": (cnn(), Config(layers=layers(c1="pixel", c2="spatial"), **FAST)),
     "cnn-auto": (cnn(), Config(style="auto", target_interval=64, **FAST)),
@@ -187,6 +196,27 @@ def test_a_latency_is_met() -> None:
     assert unit.piped.latency == 7
     # One cycle more: the FIFO behind the circuit.
     assert design.plan.timing().latency == 8
+
+
+@pytest.mark.parametrize("case", [name for name in CASES if "ternary" in name])
+def test_sums_of_three_are_made_and_kept(case: str) -> None:
+    graph, config = CASES[case]
+    design = hwaccel.design_from(graph, config)
+    assert sum(unit.piped.circuit.counts()["sum3"] for unit in design.netlist.units) > 5
+    assert "hwa_add3.v" in design.verilog()
+
+
+@pytest.mark.synth
+@pytest.mark.parametrize("case", ["mlp-ternary", "mlp-ternary-latency-4"])
+def test_the_netlist_of_sums_of_three_equals_golden(case: str, tmp_path: Path) -> None:
+    graph, config = CASES[case]
+    design = hwaccel.design_from(graph, config)
+    made = design.synthesize(config.target, pnr=False, workdir=tmp_path)
+    assert dict(made.synth.utilization.cells)["LUT6_2"] > 20
+    files = {p.name: p.read_text(encoding="utf-8") for p in netlist_verilog(made.synth).files}
+    xs = frames(graph)
+    result = simulate(files, design.netlist, xs, simulator="icarus", backpressure="some")
+    np.testing.assert_array_equal(result.outputs[0], design.golden.raw(*xs)[0])
 
 
 def test_too_large_to_unroll_says_what_to_do() -> None:
