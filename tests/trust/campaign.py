@@ -1,0 +1,96 @@
+"""Draw networks, send them through all executors, shrink and keep what fails."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from hwaccel.errors import HwaccelError
+from tests.trust.executors import EXECUTORS, Built, Case, Executor, build, problems
+from tests.trust.graphs import FRAMES, random_graph, vectors
+from tests.trust.shrink import REPRODUCERS, reduced
+
+# Every network, and every fourth one a third time.
+STYLES, RARE_STYLE, RARE = ("stream", "spatial"), "pixel", 4
+# Networks whose designs share a program.
+TOGETHER = 40
+
+Say = Callable[[str], None]
+
+
+@dataclass
+class Tally:
+    """What a campaign did and found."""
+
+    networks: int = 0
+    designs: Counter[str] = field(default_factory=Counter)
+    # Comparisons of all outputs for all frames, by executor.
+    compared: Counter[str] = field(default_factory=Counter)
+    refused: Counter[str] = field(default_factory=Counter)
+    undrawn: Counter[str] = field(default_factory=Counter)
+    failed: dict[int, str] = field(default_factory=dict)
+
+
+def styles(seed: int) -> tuple[str, ...]:
+    """Return the styles in which the network of ``seed`` is made into hardware."""
+    return (*STYLES, RARE_STYLE) if seed % RARE == 0 else STYLES
+
+
+def case_of(seed: int, tally: Tally | None = None, frames: int = FRAMES) -> Case:
+    """Return the network of ``seed`` with its frames."""
+    graph = random_graph(seed, tally.undrawn if tally else None)
+    return Case(graph, vectors(graph, seed, frames))
+
+
+@dataclass
+class Campaign:
+    """Runs batches of seeds; ``keep`` is where reproducers go, ``None`` leaves them out."""
+
+    executors: Mapping[str, Executor] = field(default_factory=lambda: EXECUTORS)
+    keep: Path | None = REPRODUCERS
+    frames: int = FRAMES
+    say: Say = lambda _: None
+    tally: Tally = field(default_factory=Tally)
+
+    def run(self, seeds: Sequence[int]) -> None:
+        """Do one batch."""
+        builts: list[tuple[int, Built]] = []
+        for seed in seeds:
+            case = case_of(seed, self.tally, self.frames)
+            builts += [(seed, built) for style in styles(seed) for built in self._built(case, style, seed)]
+        for name, executor in self.executors.items():
+            said = problems(executor, [built for _, built in builts])
+            for (seed, built), line in zip(builts, said, strict=True):
+                self.tally.compared[name] += 1
+                if line:
+                    self._found(seed, built.style, name, line)
+        self.tally.networks += len(seeds)
+
+    def _built(self, case: Case, style: str, seed: int) -> list[Built]:
+        """Return the design; none where the style is refused or the code breaks."""
+        try:
+            made = build(case, style, seed)
+        except HwaccelError as error:
+            reason = re.sub(r"[0-9]+", "N", str(error).partition(": ")[2])[:60]
+            self.tally.refused[f"{style}: {type(error).__name__}: {reason}"] += 1
+            return []
+        except Exception as error:
+            self._found(seed, style, "build", f"{type(error).__name__}: {error}")
+            return []
+        self.tally.designs[style] += 1
+        return [made]
+
+    def _found(self, seed: int, style: str, executor: str, line: str) -> None:
+        self.say(f"seed {seed}, {style}, {executor}: {line}")
+        known = seed in self.tally.failed
+        self.tally.failed[seed] = f"{style}, {executor}: {line}"
+        if self.keep is None or known:
+            return
+        made = reduced(case_of(seed, frames=self.frames), executor, style, seed)
+        if not made.said:
+            self.say(f"seed {seed}: alone it does not fail")
+            return
+        self.say(f"seed {seed}: {made.save(self.keep)} has {len(made.case.graph.nodes)} nodes")
