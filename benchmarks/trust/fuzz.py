@@ -44,18 +44,25 @@ def main() -> int:
         last = min(first + options.together, end)
         campaign.run(range(first, last))
         each = cpu_seconds() / campaign.tally.networks
-        campaign.say(f"seeds up to {last - 1}: {len(campaign.tally.failed)} failed, {each:.1f} s each")
+        campaign.say(
+            f"seeds up to {last - 1}: {len(campaign.tally.failed)} failed, {each:.1f} s each"
+        )
     report(campaign.tally, options.first_seed)
     return 1 if campaign.tally.failed else 0
 
 
-def report(tally: Tally, first: int) -> None:
-    """Print what was refused, by kind, and the figure."""
+def refusals(tally: Tally) -> None:
+    """Print what was refused, by kind, and what failed."""
     for title, counts in (("refused", tally.refused), ("drawn again", tally.undrawn)):
         for reason, count in counts.most_common():
             print(f"{title} {count} x {reason}")
     for seed, line in sorted(tally.failed.items()):
         print(f"FAILED seed {seed}: {line}")
+
+
+def report(tally: Tally, first: int) -> None:
+    """Print the figure, and above it what was refused or failed."""
+    refusals(tally)
     designs = ", ".join(f"{count} {style}" for style, count in sorted(tally.designs.items()))
     print_line(
         "fuzz",

@@ -53,6 +53,7 @@ class Campaign:
     keep: Path | None = REPRODUCERS
     frames: int = FRAMES
     say: Say = lambda _: None
+    styles: Callable[[int], tuple[str, ...]] = styles
     tally: Tally = field(default_factory=Tally)
 
     def run(self, seeds: Sequence[int]) -> None:
@@ -60,7 +61,8 @@ class Campaign:
         builts: list[tuple[int, Built]] = []
         for seed in seeds:
             case = case_of(seed, self.tally, self.frames)
-            builts += [(seed, built) for style in styles(seed) for built in self._built(case, style, seed)]
+            for style in self.styles(seed):
+                builts += [(seed, built) for built in self._built(case, style, seed)]
         for name, executor in self.executors.items():
             said = problems(executor, [built for _, built in builts])
             for (seed, built), line in zip(builts, said, strict=True):

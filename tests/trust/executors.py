@@ -24,7 +24,7 @@ from hwaccel.ir.file import save_graph
 from hwaccel.schedule.buffers import size_buffers
 from hwaccel.schedule.plan import build_plan
 from hwaccel.verify.csim import csim
-from hwaccel.verify.jobs import Stalls
+from hwaccel.verify.jobs import Outcome, Stalls
 from hwaccel.verify.rtl import Simulator
 from tests.graphs import Ints
 from tests.trust.reference import evaluate
@@ -191,11 +191,7 @@ def simulation(simulator: Simulator, stalls: Sequence[Stalls]) -> Executor:
     def run(builts: Sequence[Built]) -> list[str]:
         designs = [packed(built) for built in builts]
         every = packing.run_packed(designs, stalls, simulator)
-        lines = []
-        for design, outcomes in zip(designs, every, strict=True):
-            errors = [str(o.error) for o in outcomes if o.error is not None]
-            lines.append(errors[0] if errors else _late(design, stalls, outcomes))
-        return lines
+        return [outcome_line(d, stalls, o) for d, o in zip(designs, every, strict=True)]
 
     return run
 
@@ -206,9 +202,13 @@ def packed(built: Built) -> packing.Design:
     return packing.Design(design.plan, design.netlist, case.xs, case.expected, design.verilog())
 
 
-def _late(
-    design: packing.Design, stalls: Sequence[Stalls], outcomes: Sequence[packing.Outcome]
+def outcome_line(
+    design: packing.Design, stalls: Sequence[Stalls], outcomes: Sequence[Outcome]
 ) -> str:
+    """Return what a simulation says of a design: a wrong bit, a broken rule, a wrong cycle."""
+    errors = [str(outcome.error) for outcome in outcomes if outcome.error is not None]
+    if errors:
+        return errors[0]
     for stall, outcome in zip(stalls, outcomes, strict=True):
         if stall.backpressure != "none":
             continue

@@ -1,9 +1,9 @@
 """Random graphs of every op and mode, drawn towards the edges of what is legal, and their inputs.
 
 The front end reaches only some of the modes; these graphs come straight from the builder: widths
-of 1 to 16 bits at every place that is narrowed, accumulators as wide as they get, every rounding and
-overflow, points far outside the word, constants that are all zero, forks, joins, several inputs
-and outputs. ``random_graph(seed)`` is the same graph wherever it runs.
+of 1 to 16 bits at every place that is narrowed, accumulators as wide as they get, every rounding
+and overflow, points far outside the word, constants that are all zero, forks, joins, several
+inputs and outputs. ``random_graph(seed)`` is the same graph wherever it runs.
 """
 
 from __future__ import annotations

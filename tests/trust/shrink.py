@@ -256,7 +256,9 @@ class Reproducer:
         case = Case(graph, xs)
         found = [y.reshape(len(y), -1).tolist() for y in case.expected]
         assert found == document["expected"], f"{file.name}: the reference changed its mind"
-        return cls(document["executor"], document["style"], document["seed"], document["said"], case)
+        return cls(
+            document["executor"], document["style"], document["seed"], document["said"], case
+        )
 
 
 def problem(case: Case, executor: str, style: str, seed: int) -> str:
