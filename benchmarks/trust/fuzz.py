@@ -8,22 +8,16 @@ was interrupted is continued with ``--first-seed``; ``--minutes`` ends it with t
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 import time
+from collections import Counter
 
 from benchmarks.trust.line import print_line
-from tests.trust.campaign import TOGETHER, Campaign, Tally
+from tests.trust.campaign import TOGETHER, Campaign, Tally, cpu_seconds
 from tests.trust.executors import EXECUTORS
 from tests.trust.graphs import FRAMES
 
 TOOLS = ("g++", "iverilog", "verilator")
-
-
-def cpu_seconds() -> float:
-    """Return the CPU time of this process and of those it has waited for."""
-    t = os.times()
-    return t.user + t.system + t.children_user + t.children_system
 
 
 def main() -> int:
@@ -63,12 +57,17 @@ def refusals(tally: Tally) -> None:
 def report(tally: Tally, first: int) -> None:
     """Print the figure, and above it what was refused or failed."""
     refusals(tally)
-    designs = ", ".join(f"{count} {style}" for style, count in sorted(tally.designs.items()))
+    each = Counter(executor for executor, _ in tally.compared.elements())
+    for executor, count in each.items():
+        seconds = tally.seconds[executor] / max(1, tally.networks)
+        by_style = sorted((s, n) for (e, s), n in tally.compared.items() if e == executor)
+        designs = ", ".join(f"{n} {style}" for style, n in by_style)
+        print(f"{executor}: {count} designs ({designs}), {seconds:.2f} s of CPU per network")
     print_line(
         "fuzz",
         f"{tally.networks} networks x {FRAMES} vectors, {len(tally.failed)} with mismatches; "
-        f"{designs}; {sum(tally.refused.values())} refused; "
-        f"through reference and {', '.join(sorted(tally.compared))}; "
+        f"{sum(tally.designs.values())} designs, {sum(tally.refused.values())} refused; "
+        f"reference against {', '.join(each)}; "
         f"{cpu_seconds() / max(1, tally.networks):.2f} s of CPU each",
         seed=first,
         using=TOOLS,

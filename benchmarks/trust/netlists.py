@@ -10,9 +10,9 @@ import argparse
 import sys
 import time
 
-from benchmarks.trust.fuzz import cpu_seconds, refusals
+from benchmarks.trust.fuzz import refusals
 from benchmarks.trust.line import print_line
-from tests.trust.campaign import Campaign
+from tests.trust.campaign import Campaign, cpu_seconds
 from tests.trust.graphs import FRAMES
 from tests.trust.netlists import TARGETS, netlist
 
