@@ -57,6 +57,7 @@ def refusals(tally: Tally) -> None:
 def report(tally: Tally, first: int) -> None:
     """Print the figure, and above it what was refused or failed."""
     refusals(tally)
+    print(f"{tally.constant} of {tally.outputs} outputs never change")
     each = Counter(executor for executor, _ in tally.compared.elements())
     for executor, count in each.items():
         seconds = tally.seconds[executor] / max(1, tally.networks)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from hwaccel.errors import HwaccelError
-from tests.trust.executors import EXECUTORS, Built, Case, Executor, build, problems
+from tests.trust.executors import BUG, EXECUTORS, Built, Case, Executor, build, problems
 from tests.trust.graphs import FRAMES, random_graph, vectors
 from tests.trust.shrink import REPRODUCERS, reduced
 
@@ -34,6 +34,9 @@ class Tally:
     compared: Counter[tuple[str, str]] = field(default_factory=Counter)
     # CPU time, by executor.
     seconds: dict[str, float] = field(default_factory=lambda: defaultdict(float))
+    # Outputs of networks, and those that are the same in all frames.
+    outputs: int = 0
+    constant: int = 0
     refused: Counter[str] = field(default_factory=Counter)
     undrawn: Counter[str] = field(default_factory=Counter)
     failed: dict[int, str] = field(default_factory=dict)
@@ -78,6 +81,8 @@ class Campaign:
         builts: list[tuple[int, Built]] = []
         for seed in seeds:
             case = case_of(seed, self.tally, self.frames)
+            self.tally.outputs += len(case.expected)
+            self.tally.constant += sum(bool((y == y.flat[0]).all()) for y in case.expected)
             for style in self.styles(seed):
                 builts += [(seed, built) for built in self._built(case, style, seed)]
         for name, executor in self.executors.items():
@@ -96,6 +101,9 @@ class Campaign:
         try:
             made = build(case, style, seed)
         except HwaccelError as error:
+            if BUG in str(error):
+                self._found(seed, style, "build", str(error))
+                return []
             reason = re.sub(r"[0-9]+", "N", str(error).partition(": ")[2])[:60]
             self.tally.refused[f"{style}: {type(error).__name__}: {reason}"] += 1
             return []

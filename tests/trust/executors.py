@@ -30,7 +30,8 @@ from tests.graphs import Ints
 from tests.trust.reference import evaluate
 from tests.verify import packing
 
-STYLES = ("stream", "spatial", "pixel")
+# Messages that end so are no refusals.
+BUG = "report this"
 # Cycles between two frames, for a design that is simulated.
 MOST_CYCLES = 64
 FREE, STALLED = Stalls(), Stalls("bursts", "some", 2)

@@ -18,7 +18,7 @@ from hwaccel.ir import Graph, Interpreter, Node, Op, TensorType, Value, verify
 from hwaccel.ir.file import load_graph, save_graph
 from hwaccel.ops import OP_BY_NAME, Conv2d, Dense, Gather, Reshape, Scale, Tabulate
 from tests.graphs import Ints
-from tests.trust.executors import EXECUTORS, Case, build, problems
+from tests.trust.executors import BUG, EXECUTORS, Case, build, problems
 
 Fails = Callable[[Case], bool]
 REPRODUCERS = Path(__file__).with_name("reproducers")
@@ -66,7 +66,7 @@ def _legal(graph: Graph, xs: Sequence[Ints]) -> Case | None:
         made = replace(graph, inputs=tuple(v for v, _ in kept), nodes=tuple(nodes))
         verify(made)
         return Case(made, tuple(x for _, x in kept)) if nodes else None
-    except (HwaccelError, ValueError, IndexError):
+    except (HwaccelError, ArithmeticError, ValueError, IndexError):
         return None
 
 
@@ -268,8 +268,8 @@ def problem(case: Case, executor: str, style: str, seed: int) -> str:
     """
     try:
         built = build(case, style, seed)
-    except HwaccelError:
-        return ""
+    except HwaccelError as error:
+        return str(error) if BUG in str(error) else ""
     except Exception as error:
         return f"{type(error).__name__}: {error}"
     (said,) = problems(EXECUTORS[executor], [built]) if executor in EXECUTORS else [""]
