@@ -14,8 +14,8 @@ from tests.trust.executors import BUG, EXECUTORS, Built, Case, Executor, build, 
 from tests.trust.graphs import FRAMES, random_graph, vectors
 from tests.trust.shrink import REPRODUCERS, reduced
 
-# Every network in both, and every eighth one in a third style.
-STYLES, RARE_STYLE, RARE = ("stream", "spatial"), "pixel", 8
+# Every network in both, and every eighth one in each of the others, too.
+STYLES, RARE = ("stream", "spatial"), {0: "pixel", 4: "mixed"}
 # What compiles longest takes every network in one of the two styles, by turns.
 DEAR = ("hls", "verilator")
 # Networks whose designs share a program.
@@ -50,7 +50,7 @@ def cpu_seconds() -> float:
 
 def styles(seed: int) -> tuple[str, ...]:
     """Return the styles in which the network of ``seed`` is made into hardware."""
-    return (*STYLES, RARE_STYLE) if seed % RARE == 0 else STYLES
+    return (*STYLES, RARE[seed % 8]) if seed % 8 in RARE else STYLES
 
 
 def case_of(seed: int, tally: Tally | None = None, frames: int = FRAMES) -> Case:
@@ -61,7 +61,7 @@ def case_of(seed: int, tally: Tally | None = None, frames: int = FRAMES) -> Case
 
 def takes(executor: str, seed: int, style: str) -> bool:
     """Tell whether ``executor`` is given the network of ``seed`` in this style."""
-    return executor not in DEAR or style in (STYLES[seed % 2], RARE_STYLE)
+    return executor not in DEAR or style == STYLES[seed % 2] or style not in STYLES
 
 
 @dataclass

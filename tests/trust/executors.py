@@ -13,7 +13,7 @@ from functools import cached_property
 import numpy as np
 
 from hwaccel.api import Design, design_from
-from hwaccel.config import Config
+from hwaccel.config import Config, LayerConfig
 from hwaccel.emit.cuda import emit_cuda
 from hwaccel.emit.hls import emit_hls
 from hwaccel.errors import HwaccelError
@@ -30,6 +30,7 @@ from tests.graphs import Ints
 from tests.trust.reference import evaluate
 from tests.verify import packing
 
+STYLES = ("stream", "spatial", "pixel")
 # Messages that end so are no refusals.
 BUG = "report this"
 # Cycles between two frames, for a design that is simulated.
@@ -96,13 +97,20 @@ class Built:
 def build(case: Case, style: str, seed: int) -> Built:
     """Schedule the case in a style; half of the streaming designs get folds at random.
 
+    ``mixed`` draws the style of every layer.
+
     Raises:
         ScheduleError: the style is not legal for the graph.
     """
     case = case.renamed(f"{style[:2]}{seed}_")
     rng = np.random.default_rng([seed, 0xF01D])
     if style != "stream":
-        config = Config(style=style, effort="fast", clock_mhz=20.0)  # type: ignore[arg-type]
+        layers = {}
+        if style == "mixed":
+            paths = [node.path for node in case.graph.nodes]
+            layers = {p: LayerConfig(style=str(rng.choice(STYLES))) for p in paths}
+        whole = "stream" if style == "mixed" else style
+        config = Config(style=whole, layers=layers, effort="fast", clock_mhz=20.0)
         return Built(case, style, design_from(case.graph, config))
     design = design_from(case.graph, Config(multipliers=int(rng.choice([16, 64, 256]))))
     if rng.random() < 0.5:

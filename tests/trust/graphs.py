@@ -120,7 +120,7 @@ class Edges(Drawing):
             x = self.source(values, [i for i in inputs if i not in read], made >= nodes)
             op, operands = self.drawn_step(builder, values, x)
             try:
-                name = builder.add(op.name, op, *operands)
+                name = builder.add(op.name, op, *operands, path=f"layer.{made}")
                 builder.type(name).fixed  # noqa: B018 - raises when it needs too many bits
             except HwaccelError as error:
                 self.refused[f"{op.name}: {str(error)[:40]}"] += 1
