@@ -36,7 +36,14 @@ out where it is the whole range of the format. It is exact in the sense that it 
 operands' intervals and the op's constants; widths follow from it.
 
 Every op is a function on integers; its formula below is all it means. `x << n` is `x * 2^n`.
-All executors (NumPy, Verilog, HLS C++, CUDA) agree with it in every bit.
+All executors (NumPy, Verilog, HLS C++, CUDA) agree with it in every bit. Where nothing is said of
+shape or `frac` of the result, they are those of the operand. Roundings are those of [the page on
+numbers](numbers.md#where-precision-is-lost).
+
+A window of an op with a kernel has `KH * KW` taps. Tap `(ky, kx)` of the window at `(i, j)` reads
+pixel `(i * stride[0] + ky * dilation[0] - top, j * stride[1] + kx * dilation[1] - left)`; `padding`
+is top, left, bottom, right. There is a window for every `i, j >= 0` whose taps all lie in
+the padded image, and one pixel of the result for each. Without a field, `dilation` is 1.
 
 ## Text
 

@@ -62,7 +62,7 @@ def graphs(max_nodes: int = 12) -> st.SearchStrategy[Graph]:
 
 def random_graph(seed: int, nodes: int) -> Graph:
     rng = np.random.default_rng(seed)
-    return _Random(rng).graph(nodes)
+    return Drawing(rng).graph(nodes)
 
 
 def batches(graph: Graph, seed: int, count: int = 12) -> tuple[Ints, ...]:
@@ -79,7 +79,7 @@ def batches(graph: Graph, seed: int, count: int = 12) -> tuple[Ints, ...]:
 
 
 @dataclass
-class _Random:
+class Drawing:
     rng: Generator
 
     def pick(self, items: Sequence[T]) -> T:

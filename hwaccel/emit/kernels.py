@@ -12,7 +12,7 @@ from hwaccel.emit.circuit_c import DIALECTS, emit_circuit_c
 from hwaccel.emit.literals import comment
 from hwaccel.emit.names import Namer
 from hwaccel.errors import EmitError
-from hwaccel.fxp import FixedType, IntArray
+from hwaccel.fxp import IntArray
 from hwaccel.ir import Graph, Node, TensorType, Value
 from hwaccel.ir.hardware import Kernel
 from hwaccel.ir.lines import Lines
@@ -232,8 +232,9 @@ def tables(name: str, kernel: Kernel) -> tuple[Table, ...]:
 
 
 def _signed_bits(array: IntArray) -> int:
+    # One more than any format has: a table may hold unsigned numbers of 62 bits.
     lo, hi = array.range()
-    return FixedType.of_range(min(lo, -1), hi, 0).width
+    return max(hi, -lo - 1).bit_length() + 1
 
 
 def title(node: Node) -> str:

@@ -54,6 +54,13 @@ class Op(ABC):
         if len(ins) != self.arity:
             raise VerifyError(f"{self.name} takes {self.arity} operands, found {len(ins)}")
 
+    def holds(self, *ins: TensorType) -> bool:
+        """Tell whether the operands' formats hold the constants that stand between elements.
+
+        This is the one rule that narrower operands may break; passes see to it that they do not.
+        """
+        return True
+
     @abstractmethod
     def infer(self, *ins: TensorType) -> TensorType:
         """Return the exact type of the result."""

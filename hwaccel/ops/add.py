@@ -21,11 +21,10 @@ _Ends = TypeVar("_Ends", int, Ints)
 
 @dataclass(frozen=True, slots=True)
 class Add(Op):
-    """``y = (a << (f - a.frac)) + (b << (f - b.frac))`` with ``f = max(a.frac, b.frac)``.
+    """``y = (a << a_shift) + (b << b_shift)``; with ``subtract``, minus.
 
-    ``a_shift`` and ``b_shift`` are these shifts; they follow from the operands' formats and
-    are fields so that the meaning does not depend on anything but the op. With ``subtract`` the
-    sign between them is minus.
+    The shifts line up the binary points: ``a.frac + a_shift = b.frac + b_shift``, and that is
+    the ``frac`` of the result. The smallest such shifts lose nothing; larger ones are legal.
     """
 
     name: ClassVar[str] = "add"

@@ -19,11 +19,10 @@ from hwaccel.ops.family import Ints, alignment, check_alignment
 
 @dataclass(frozen=True, slots=True)
 class Concat(Op):
-    """The channels of ``a << (f - a.frac)``, then those of ``b << (f - b.frac)``.
+    """The channels of ``a << a_shift``, then those of ``b << b_shift``.
 
-    Here ``f = max(a.frac, b.frac)``. ``a_shift`` and ``b_shift`` are these shifts; they follow
-    from the operands' formats and are fields so that the meaning does not depend on anything but
-    the op. Features of vectors are channels, too.
+    The shifts line up the binary points, as those of ``add`` do. Features of vectors are
+    channels, too.
     """
 
     name: ClassVar[str] = "concat"

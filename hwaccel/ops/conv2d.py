@@ -51,10 +51,11 @@ def _carried_weights(op: Conv2d, dtype: str) -> tuple[NDArray[Any], NDArray[Any]
 
 @dataclass(frozen=True, slots=True)
 class Conv2d(Op):
-    """``y[o] = ((sum_{i,ky,kx} weight[o, i, ky, kx] * x[i, ...]) << shift[o]) + bias[o]``.
+    """``y[o] = ((sum_{i,ky,kx} weight[o, i, ky, kx] * x[g + i, tap]) << shift[o]) + bias[o]``.
 
-    ``weight`` is ``(outputs, inputs / groups, KH, KW)``; ``padding`` is top, left, bottom,
-    right, filled with zeros.
+    ``weight`` is ``(outputs, inputs / groups, KH, KW)``; ``g`` is the first input channel of the
+    group of ``o``, groups being runs of neighbours. Taps outside the image are zero. The
+    ``frac`` of the result is ``x.frac + weight_frac``.
     """
 
     name: ClassVar[str] = "conv2d"

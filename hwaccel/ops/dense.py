@@ -35,7 +35,7 @@ class Dense(Op):
     """``y[o] = ((sum_i weight[o, i] * x[i]) << shift[o]) + bias[o]``.
 
     ``weight`` is ``(outputs, inputs)``. ``shift`` aligns per-channel power-of-two weight scales
-    to the common ``weight_frac``.
+    to the common ``weight_frac``; the ``frac`` of the result is ``x.frac + weight_frac``.
     """
 
     name: ClassVar[str] = "dense"

@@ -51,13 +51,18 @@ class Gather(Op):
                 f"of shape {ins[0].shape}"
             )
         fixed = ins[0].fixed
-        if self.fills and not fixed.lo <= self.fill <= fixed.hi:
+        if not self.holds(*ins):
             raise VerifyError(
                 f"fill is {self.fill}, expected {fixed.lo} to {fixed.hi}, what the operand's "
                 f"format {fixed} holds; pad with another value or widen the operand"
             )
         if hi < 0:
             raise VerifyError("the result is nothing but padding; use a constant instead")
+
+    def holds(self, *ins: TensorType) -> bool:
+        """Tell whether the operand's format, which is that of the result, holds ``fill``."""
+        fixed = ins[0].fixed
+        return not self.fills or fixed.lo <= self.fill <= fixed.hi
 
     @property
     def fills(self) -> bool:

@@ -31,7 +31,7 @@ from hwaccel.ops.family import (
 class MaxPool2d(Op):
     """``y = max`` over the taps of each window that lie inside the image.
 
-    ``padding`` is top, left, bottom, right and never wins.
+    Every channel by itself; padding never wins, and no window is without a tap in the image.
     """
 
     name: ClassVar[str] = "maxpool2d"

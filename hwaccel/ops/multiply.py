@@ -19,7 +19,7 @@ from hwaccel.ops.family import Ints, divisors
 
 @dataclass(frozen=True, slots=True)
 class Multiply(Op):
-    """``y = a * b``; the fractions add up."""
+    """``y = a * b``; the ``frac`` of the result is ``a.frac + b.frac``."""
 
     name: ClassVar[str] = "multiply"
     arity: ClassVar[int] = 2

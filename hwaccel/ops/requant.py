@@ -23,8 +23,9 @@ _ROUNDING_CODE = {Rounding.FLOOR: 0, Rounding.HALF_UP: 1, Rounding.HALF_EVEN: 2}
 class Requant(Op):
     """``y = clip(round(x * 2^-shift), lo, hi)``.
 
-    With ``Overflow.WRAP`` the rounded integer is reduced modulo ``hi - lo + 1`` instead of
-    clipped. An integer multiplier per channel is a ``scale`` in front.
+    With ``Overflow.WRAP`` the rounded integer is reduced modulo ``hi - lo + 1`` into ``[lo, hi]``
+    instead of clipped. The ``frac`` of the result is ``x.frac - shift``; a negative ``shift``
+    rounds nothing. An integer multiplier per channel is a ``scale`` in front.
     """
 
     name: ClassVar[str] = "requant"

@@ -26,8 +26,9 @@ def stream_order(shape: tuple[int, ...]) -> NDArray[np.int64]:
 
 @dataclass(frozen=True, slots=True)
 class Reshape(Op):
-    """``y.flat[i] = x.flat[i]``, where ``channels_last`` counts ``x`` pixel by pixel.
+    """``y.flat[i] = x.flat[i]`` in C order, where ``channels_last`` counts ``x`` pixel by pixel.
 
+    Pixel by pixel is the C order of ``(H, W, C)``: all channels of the first pixel come first.
     A flatten that counts channels last is the order in which the hardware streams an image, and
     so costs nothing there; the ``stream_flatten`` pass turns the one into the other.
     """

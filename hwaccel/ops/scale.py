@@ -26,7 +26,11 @@ from hwaccel.ops.family import (
 
 @dataclass(frozen=True, slots=True)
 class Scale(Op):
-    """``y[c] = x[c] * mult[c] + add[c]``; ``mult`` counts in units of ``2^-mult_frac``."""
+    """``y[c] = x[c] * mult[c] + add[c]`` for every channel ``c``.
+
+    ``mult`` counts in units of ``2^-mult_frac``: the ``frac`` of the result is
+    ``x.frac + mult_frac``.
+    """
 
     name: ClassVar[str] = "scale"
     elementwise: ClassVar[bool] = True

@@ -29,10 +29,10 @@ from hwaccel.ops.family import (
 
 @dataclass(frozen=True, slots=True)
 class SumPool2d(Op):
-    """``y = sum`` over each window, read in units of ``2^-(x.frac + gain)``.
+    """``y = sum`` over the taps of each window that lie inside the image.
 
-    A window of ``2^gain`` taps is thus an exact average without any arithmetic. ``padding`` is
-    top, left, bottom, right and adds zeros.
+    Every channel by itself. The ``frac`` of the result is ``x.frac + gain``: a window of
+    ``2^gain`` taps is thus an exact average without any arithmetic.
     """
 
     name: ClassVar[str] = "sumpool2d"

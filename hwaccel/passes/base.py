@@ -8,7 +8,8 @@ How to write a pass:
 - Every output of the graph keeps its name, its shape, its fraction, and for every input every
   bit. Its interval may become tighter, never wider. Graph inputs stay.
 - Say in ``requires`` what must hold before, in ``ensures`` what holds after; both are checked.
-- The graph is verified after every pass that changed it.
+- The graph is verified after every pass that changed it. A change that leaves an operand too
+  narrow for the constants of its reader (``Op.holds``) is taken back.
 """
 
 from __future__ import annotations
@@ -114,6 +115,8 @@ class _Runner:
         for item in passes:
             _check(item.name, "requires", item.requires, graph)
             after = item.run(graph)
+            if after is not graph and not _holds(after):
+                after = graph
             if after is not graph:
                 _verify(item.name, after)
                 self._changes += 1
@@ -125,6 +128,15 @@ class _Runner:
     def _observe(self, name: str, graph: Graph) -> None:
         if self._observer is not None:
             self._observer(self._changes, name, graph)
+
+
+def _holds(graph: Graph) -> bool:
+    """Tell whether every format still holds the constants that are put between its numbers.
+
+    A pass that made one too narrow takes its change back: that is exact, and it is rare.
+    """
+    types = graph.types()
+    return all(node.op.holds(*(types[name] for name in node.inputs)) for node in graph.nodes)
 
 
 def _verify(name: str, graph: Graph) -> None:

@@ -89,6 +89,8 @@ def choose_folds(graph: Graph, config: Config) -> dict[str, Fold]:
         ScheduleError: a target is out of reach, or a fold asked for is not legal; the message
             names the node and the nearest legal value.
     """
+    if not graph.nodes:
+        raise ScheduleError(f"{graph.name}: computes nothing; a design needs at least one node")
     types = graph.types()
     options = _options(graph, types, config)
     if config.target_interval is not None:

@@ -17,7 +17,7 @@ from hwaccel.circuit.tables import with_tables
 from hwaccel.circuit.ternary import fused, with_ternary
 from hwaccel.cmvm import LUT4, LUT6, Adder, AdderGraph, Problem, Settings, Tap, solve_many
 from hwaccel.config import Config
-from hwaccel.errors import HwaccelError, ScheduleError
+from hwaccel.errors import ConfigError, HwaccelError, ScheduleError
 from hwaccel.ir import Graph, Node, Op, TensorType
 from hwaccel.ir.hardware import Area, Style
 from hwaccel.ir.lines import Lines
@@ -135,8 +135,7 @@ class Maker:
             self._learn(name, build, end)
         flat = [int(i) for end in ends for i in end]
         self.say(f"{region.name}: laying out {len(build.nodes)} nodes of {len(region.nodes)} ops")
-        family = self.config.family
-        circuit = lay_out(build, intervals, flat, self._solve, self.config.extra_depth, family)
+        circuit = self._laid_out(region, build, intervals, flat)
         circuit = with_tables(circuit, 6 if _wide_luts(self.config) else 4)
         out = tuple(
             Lanes(n, len(e), t.fixed.width, t.fixed.signed)
@@ -153,6 +152,17 @@ class Maker:
         cost = estimate(unit.piped, self.config.family)
         area = Area(luts=round(cost.luts), ffs=cost.ffs, dsps=cost.dsps)
         return Spatial(region, unit, lines, area)
+
+    def _laid_out(
+        self, region: Region, build: Builder, intervals: list[tuple[int, int]], ends: list[int]
+    ) -> Circuit:
+        config = self.config
+        try:
+            return lay_out(build, intervals, ends, self._solve, config.extra_depth, config.family)
+        except ConfigError as error:
+            raise ScheduleError(
+                f"{region.nodes[0].where}: {error}; use fewer bits, or style stream for it"
+            ) from None
 
     def _check_size(self, region: Region) -> None:
         weights = 0

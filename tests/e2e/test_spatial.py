@@ -230,6 +230,16 @@ def test_too_large_to_unroll_says_what_to_do() -> None:
         hwaccel.design_from(graph, Config(style="spatial"))
 
 
+def test_weights_too_wide_to_unroll_say_where_and_what_to_do() -> None:
+    b = GraphBuilder("wide")
+    x = b.input("x", TensorType.full((2,), FixedType.parse("s2.0")))
+    fc = Dense(IntArray([[1 << 15, 5]]), IntArray([20]), IntArray([0]))
+    graph = b.build(b.add("fc", fc, x, path="head.fc"))
+    with pytest.raises(ScheduleError, match=r"head\.fc.*entries of up to 32 bits.*style stream"):
+        hwaccel.design_from(graph, Config(style="spatial"))
+    assert hwaccel.design_from(graph, Config()).netlist
+
+
 def test_an_unreachable_clock_names_the_nearest() -> None:
     with pytest.raises(ScheduleError, match="MHz"):
         hwaccel.design_from(mlp(), Config(style="spatial", effort="fast", clock_mhz=2000.0))

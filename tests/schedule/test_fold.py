@@ -180,3 +180,12 @@ def test_auto_takes_a_pixel_per_clock_where_padding_costs_a_cycle():
     assert choose_folds(graph, Config(style="auto"))["conv"].style is Style.PIXEL
     exact = Config(style="auto", target_interval=64)
     assert choose_folds(graph, exact)["conv"].style is Style.SPATIAL
+
+
+def test_a_graph_without_nodes_is_refused_in_words() -> None:
+    b = GraphBuilder("wire")
+    graph = b.build(b.input("x", TensorType.full((2,), FixedType.parse("s4.0"))))
+    for config in (Config(), Config(target_interval=4), Config(style="spatial")):
+        assert refusal(graph, config) == (
+            "wire: computes nothing; a design needs at least one node"
+        )
