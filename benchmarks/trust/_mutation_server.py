@@ -1,0 +1,92 @@
+"""Runs tests on broken copies, each in a fork of a process that has imported the slow parts.
+
+Started by ``python_mutants`` in the folder of a copy of the tree. Reads one JSON object a line:
+``{"file", "source", "tests", "seconds"}``; answers with ``{"killed", "how", "seconds"}``.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+
+def main() -> None:
+    """Serve until the input ends."""
+    sys.dont_write_bytecode = True
+    import hypothesis
+    import jinja2
+    import msgspec
+    import numpy
+    import pytest
+    import scipy.optimize
+
+    assert hypothesis and jinja2 and msgspec and numpy and pytest and scipy
+    assert not any(name.split(".")[0] in ("hwaccel", "tests") for name in sys.modules)
+    for line in sys.stdin:
+        job = json.loads(line)
+        file = Path(job["file"]) if job["file"] else None
+        whole = file.read_bytes() if file else b""
+        if file:
+            for kept in (file.parent / "__pycache__").glob(f"{file.stem}.*.pyc"):
+                kept.unlink()
+            file.write_text(job["source"], encoding="utf-8")
+        try:
+            answer = _forked(job["tests"], job["seconds"])
+        finally:
+            if file:
+                file.write_bytes(whole)
+        print(json.dumps(answer), flush=True)
+
+
+def _forked(tests: list[list[str]], seconds: float) -> dict[str, object]:
+    started = time.monotonic()
+    child = os.fork()
+    if child == 0:
+        _test(tests)
+    how, done = "", 0
+    while not done:
+        done, status = os.waitpid(child, os.WNOHANG)
+        if done:
+            code = os.waitstatus_to_exitcode(status)
+            how = {0: "", 1: "a test failed"}.get(code, f"pytest ended with {code}")
+        elif time.monotonic() - started > seconds:
+            os.killpg(child, signal.SIGKILL)
+            os.waitpid(child, 0)
+            how, done = "out of time", child
+        else:
+            time.sleep(0.01)
+    return {"killed": bool(how), "how": how, "seconds": time.monotonic() - started}
+
+
+def _test(stages: list[list[str]]) -> None:
+    """Run the stages in this process and end it; the first failure ends the run."""
+    os.setpgid(0, 0)
+    import pytest
+
+    sink = os.open(os.devnull, os.O_RDWR)
+    for stream in (0, 1, 2):
+        os.dup2(sink, stream)
+    # Nothing that another mutant has left behind may answer.
+    cache = tempfile.mkdtemp(prefix="hwaccel-mutant-")
+    os.environ["XDG_CACHE_HOME"] = cache
+    sys.path.insert(0, os.getcwd())
+    options = ["-x", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", "-m", "not slow and not gpu"]
+    code = 70
+    try:
+        for tests in stages:
+            code = int(pytest.main([*options, f"--basetemp={cache}/tmp", *tests]))
+            if code:
+                break
+    finally:
+        shutil.rmtree(cache, ignore_errors=True)
+        os._exit(code)
+
+
+if __name__ == "__main__":
+    main()
