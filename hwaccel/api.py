@@ -270,15 +270,22 @@ class Design:
         )
 
     def check_structure(self) -> None:
-        """Parse top and wrapper with an independent parser and compare them with the plan.
+        """Parse what was printed with an independent parser and compare it with the plan.
+
+        Top and wrapper: every port, wire, instance, parameter and connection. What is laid out in
+        logic: every node of every circuit, and every register.
 
         Raises:
-            MismatchError: a port, wire, instance, parameter or connection differs.
+            MismatchError: something differs; the line names the first difference.
             ToolError: pyverilog or iverilog is missing.
         """
+        from hwaccel.verify.circuit import check_circuit
         from hwaccel.verify.structure import check_structure
 
-        check_structure(self.verilog()[f"{self.name}.v"], self.netlist)
+        files = self.verilog()
+        for unit in self.netlist.units:
+            check_circuit(files[f"{unit.name}.v"], unit)
+        check_structure(files[f"{self.name}.v"], self.netlist)
         check_structure(self.system.wrapper(self.banner), self.system.netlist)
 
     def execute(self, what: str, xs: Sequence[Ints]) -> tuple[Ints, ...]:

@@ -33,6 +33,8 @@ _OPERATORS: dict[type[ast.operator], type[ast.operator]] = {
     ast.BitXor: ast.BitAnd,
     ast.Pow: ast.Mult,
 }
+# Functions to which the order of their first two arguments does not matter.
+_COMMUTE = ("max", "min", "np.maximum", "np.minimum", "xp.maximum", "xp.minimum")
 # Statements that can be left out: what they do shows, and nothing else is syntax around them.
 _REMOVED = (ast.Expr, ast.Assign, ast.AugAssign, ast.Raise, ast.Continue, ast.Break)
 
@@ -113,7 +115,8 @@ def _faults(node: ast.AST) -> Iterator[tuple[str, int, ast.AST]]:
             yield "boolean" if isinstance(node.op, ast.Not) else "operator", 0, node.operand
     elif isinstance(node, ast.Call) and len(node.args) >= 2:
         first, second, *rest = node.args
-        if not any(isinstance(arg, ast.Starred) for arg in (first, second)):
+        starred = any(isinstance(arg, ast.Starred) for arg in (first, second))
+        if not starred and ast.unparse(node.func) not in _COMMUTE:
             yield "swap", 0, _with(node, args=[second, first, *rest])
     if isinstance(node, ast.If | ast.IfExp | ast.While):
         yield "negation", 0, _with(node, test=ast.UnaryOp(ast.Not(), node.test))
