@@ -33,6 +33,7 @@ PACKAGES = ("fxp", "golden.py", "ops", "cmvm", "circuit", "emit", "schedule")
 
 CONTRACT, UNROLL = "tests/ops/test_contract.py", "tests/circuit/test_unroll.py"
 RTL, KERNELS = "tests/ops/test_contract_rtl.py", "tests/ops/test_kernels.py"
+MATRICES = "tests/trust/test_matrices.py"
 EMITTED = ["tests/emit/test_circuit.py", "-k", "not verilator"]
 # No contract fixes what these constants are: they estimate area and delay.
 ESTIMATES = ("circuit/cost.py", "circuit/delay.py")
@@ -43,10 +44,10 @@ STAGES: dict[str, list[list[str]]] = {
     "ops": [[CONTRACT], [UNROLL], [RTL, "-k", "icarus and {name}"], [KERNELS, "-k", "hls and {name}"]],
     "ops/family.py": [[CONTRACT], ["tests/schedule"], [RTL, "-k", "icarus and dense"]],
     "ops/mac.py": [[CONTRACT], [RTL, "-k", "icarus and dense"], ["tests/schedule"]],
-    "cmvm": [["tests/cmvm"], ["tests/circuit"]],
-    "circuit": [["tests/circuit"], EMITTED],
+    "cmvm": [["tests/cmvm"], ["tests/circuit"], [MATRICES]],
+    "circuit": [["tests/circuit"], [MATRICES], EMITTED],
     "emit": [["tests/emit/test_verilog.py", "tests/verify/test_structure.py"]],
-    "emit/circuit": [EMITTED],
+    "emit/circuit": [["tests/verify/test_circuit.py"], [MATRICES], EMITTED],
     "emit/circuit_c.py": [["tests/emit/test_circuit_c.py"]],
     "emit/cuda.py": [["tests/emit/test_cuda.py"]],
     "emit/hls": [["tests/emit/test_hls.py"]],
