@@ -192,13 +192,18 @@ class Design:
         nested = {f"{d}/{name}": text for d, files in parts.items() for name, text in files.items()}
         return {**root, **nested, **self.system.files(self.banner)}
 
-    def testbench(self, frames: int = 4, seed: int = 1) -> dict[str, str | bytes]:
-        """Return a cocotb bench with random frames and expected results, run by ``make``."""
-        from hwaccel.verify.bench import bench_files
+    def testbench(self, frames: int | None = None, seed: int = 1) -> dict[str, str | bytes]:
+        """Return a cocotb bench with frames and expected results, run by ``make``.
 
-        rng = np.random.default_rng(seed)
+        ``frames`` is chosen by their length: 256 short ones, at least 5.
+        """
+        from hwaccel.verify.bench import bench_files
+        from hwaccel.verify.stimulus import bench_frames
+        from hwaccel.verify.stimulus import frames as drawn
+
         types = [value.type for value in self.graph.inputs]
-        xs = [rng.integers(t.lo, t.hi + 1, (frames, *t.shape)) for t in types]
+        count = frames or bench_frames(types, self.plan.timing().interval)
+        xs = drawn(types, count, np.random.default_rng(seed))
         return bench_files(self.netlist, xs, self.golden.raw(*xs), self.banner)
 
     def write(self, folder: str | Path) -> Path:
