@@ -192,13 +192,18 @@ class Design:
         nested = {f"{d}/{name}": text for d, files in parts.items() for name, text in files.items()}
         return {**root, **nested, **self.system.files(self.banner)}
 
-    def testbench(self, frames: int = 4, seed: int = 1) -> dict[str, str | bytes]:
-        """Return a cocotb bench with random frames and expected results, run by ``make``."""
-        from hwaccel.verify.bench import bench_files
+    def testbench(self, frames: int | None = None, seed: int = 1) -> dict[str, str | bytes]:
+        """Return a cocotb bench with frames and expected results, run by ``make``.
 
-        rng = np.random.default_rng(seed)
+        ``frames`` is chosen by their length: 256 short ones, at least 5.
+        """
+        from hwaccel.verify.bench import bench_files
+        from hwaccel.verify.stimulus import bench_frames
+        from hwaccel.verify.stimulus import frames as drawn
+
         types = [value.type for value in self.graph.inputs]
-        xs = [rng.integers(t.lo, t.hi + 1, (frames, *t.shape)) for t in types]
+        count = frames or bench_frames(types, self.plan.timing().interval)
+        xs = drawn(types, count, np.random.default_rng(seed))
         return bench_files(self.netlist, xs, self.golden.raw(*xs), self.banner)
 
     def write(self, folder: str | Path) -> Path:
@@ -270,15 +275,22 @@ class Design:
         )
 
     def check_structure(self) -> None:
-        """Parse top and wrapper with an independent parser and compare them with the plan.
+        """Parse what was printed with an independent parser and compare it with the plan.
+
+        Top and wrapper: every port, wire, instance, parameter and connection. What is laid out in
+        logic: every node of every circuit, and every register.
 
         Raises:
-            MismatchError: a port, wire, instance, parameter or connection differs.
+            MismatchError: something differs; the line names the first difference.
             ToolError: pyverilog or iverilog is missing.
         """
+        from hwaccel.verify.circuit import check_circuit
         from hwaccel.verify.structure import check_structure
 
-        check_structure(self.verilog()[f"{self.name}.v"], self.netlist)
+        files = self.verilog()
+        for unit in self.netlist.units:
+            check_circuit(files[f"{unit.name}.v"], unit)
+        check_structure(files[f"{self.name}.v"], self.netlist)
         check_structure(self.system.wrapper(self.banner), self.system.netlist)
 
     def execute(self, what: str, xs: Sequence[Ints]) -> tuple[Ints, ...]:

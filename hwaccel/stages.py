@@ -25,13 +25,14 @@ from hwaccel.report.results import (
     save_result,
 )
 from hwaccel.synth.constraints import Clock
+from hwaccel.verify import stimulus
 
 Ints = NDArray[np.int64]
 Progress = Callable[[str], None]
 
 
 def frames(design: Design, count: int, seed: int, data: Sequence[Path]) -> tuple[Ints, ...]:
-    """Return input integers: quantized from ``data``, or random over the whole input range.
+    """Return input integers: quantized from ``data``, or drawn by ``verify.stimulus``.
 
     Raises:
         ConfigError: the arrays do not fit the inputs, or hold no frames.
@@ -39,8 +40,7 @@ def frames(design: Design, count: int, seed: int, data: Sequence[Path]) -> tuple
     inputs = design.graph.inputs
     types = [value.type for value in inputs]
     if not data:
-        rng = np.random.default_rng(seed)
-        return tuple(rng.integers(t.lo, t.hi + 1, (count, *t.shape)) for t in types)
+        return stimulus.frames(types, count, np.random.default_rng(seed))
     arrays = read_arrays(data)
     if len(arrays) != len(types):
         names = ", ".join(value.name for value in inputs)

@@ -12,6 +12,7 @@ from hwaccel.circuit.builder import Builder, Product
 from hwaccel.circuit.circuit import Circuit
 from hwaccel.circuit.cost import total_luts
 from hwaccel.circuit.counting import countable, counts
+from hwaccel.circuit.forms import check_rows
 from hwaccel.circuit.node import Dot, Node
 from hwaccel.cmvm import AdderGraph, Problem, minimum_depth
 from hwaccel.fxp import IntArray
@@ -43,6 +44,9 @@ def lay_out(
     ``extra_depth`` limits each product to that many adders more than the shortest possible
     chain; ``None`` sets no limit. Products that are counts of bits are laid out as such where
     that is smaller on ``family``.
+
+    Raises:
+        VerifyError: a solver's answer computes another matrix than it was asked for.
     """
     live = _live(builder.nodes, outputs)
     jobs = _jobs(builder, live, extra_depth)
@@ -130,18 +134,31 @@ def _job(
 def _made(
     fresh: Builder, job: _Job, graph: AdderGraph, new: dict[int, int], family: str | None
 ) -> list[int]:
-    """Add a solved product, or counts where these are smaller; return the node of every row."""
+    """Add a solved product, or counts where these are smaller; return the node of every row.
+
+    Whatever the adders came from, a search or a file, each row is compared with the matrix.
+
+    Raises:
+        VerifyError: they compute another matrix.
+    """
     ids = [new[job.product.xs[c]] for c in job.columns]
-    problem = job.problem
+    if _as_counts(job.problem, graph, family):
+        made = counts(fresh, job.problem, ids)
+    else:
+        made = _expand(fresh, job.problem, graph, ids)
+    check_rows(fresh.nodes, ids, made, job.problem)
+    return made
+
+
+def _as_counts(problem: Problem, graph: AdderGraph, family: str | None) -> bool:
+    """Tell whether the rows are counts of bits that are smaller as such."""
     if family is None or problem.depth_limit is not None or not countable(problem):
-        return _expand(fresh, problem, graph, ids)
+        return False
     counted, added = Builder(), Builder()
     ends = list(enumerate(zip(problem.lo, problem.hi, strict=True)))
     counts(counted, problem, [counted.input(i, lo, hi) for i, (lo, hi) in ends])
     _expand(added, problem, graph, [added.input(i, lo, hi) for i, (lo, hi) in ends])
-    if total_luts(counted.nodes, family) < total_luts(added.nodes, family):
-        return counts(fresh, problem, ids)
-    return _expand(fresh, problem, graph, ids)
+    return total_luts(counted.nodes, family) < total_luts(added.nodes, family)
 
 
 def _expand(

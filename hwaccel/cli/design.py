@@ -155,9 +155,10 @@ def sim(
     with steps("reading the project") as step:
         design = load(project)
         xs = stages.frames(design, frames, seed, data or ())
-        if simulator == "all":
-            step("parsing the top module")
+        if simulator == "all" or design.netlist.units:
+            step("parsing the Verilog")
             design.check_structure()
+        if simulator == "all":
             out.print("structure: the parsed Verilog equals the plan", highlight=False)
         for one in names:
             step(f"{one}: building and running {len(xs[0])} frames")

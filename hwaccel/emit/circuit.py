@@ -40,7 +40,8 @@ from hwaccel.emit.circuit_sums import sum3_text, sum_text
 from hwaccel.emit.env import render
 from hwaccel.emit.names import Namer
 
-_PORTS = ("clk", "rst", "in_valid", "out_valid", "out_data", "valid", "unused")
+# Names that nets must not take.
+PORTS = ("clk", "rst", "in_valid", "out_valid", "out_data", "valid", "unused")
 # Of a line of text, less the indent of four.
 _WIDTH = 96
 _DECLARATION = 18
@@ -102,7 +103,7 @@ class _Writer:
     def __init__(self, unit: Unit) -> None:
         self._unit = unit
         self._circuit = unit.piped.circuit
-        self._namer = Namer((*_PORTS, *(lanes.name for lanes in unit.ins)))
+        self._namer = Namer((*PORTS, *(lanes.name for lanes in unit.ins)))
         self._named = Named.of(unit, self._namer)
         self._delays = unit.piped.delays()
         self._ports = [Net(lanes.name, lanes.bits, False) for lanes in unit.ins]

@@ -106,13 +106,23 @@ def _without_attributes(text: str) -> tuple[str, tuple[Fact, ...]]:
     return bare, tuple(facts)
 
 
-def _parsed_facts(text: str, name: str) -> Iterator[Fact]:
+def parsed_modules(text: str, name: str) -> Any:
+    """Return the modules in ``text`` as pyverilog describes them.
+
+    Raises:
+        MismatchError: it is not Verilog.
+        ToolError: pyverilog is not installed.
+    """
     parser = _parser()
     try:
-        modules = parser.parse(text).description.definitions
+        return parser.parse(text).description.definitions
     except Exception as error:  # pyverilog's own, but also TypeErrors from inside its grammar
         said = " ".join(str(error).split())
         raise MismatchError(f"{name}.v: is not Verilog to pyverilog: {said}") from None
+
+
+def _parsed_facts(text: str, name: str) -> Iterator[Fact]:
+    modules = parsed_modules(text, name)
     for module in modules[1:]:
         yield f"second module {module.name}", f"at line {module.lineno}"
     yield "module", modules[0].name
