@@ -41,7 +41,12 @@ ESTIMATES = ("circuit/cost.py", "circuit/delay.py")
 STAGES: dict[str, list[list[str]]] = {
     "fxp": [["tests/fxp"], [CONTRACT]],
     "golden.py": [["tests/test_golden.py"]],
-    "ops": [[CONTRACT], [UNROLL], [RTL, "-k", "icarus and {name}"], [KERNELS, "-k", "hls and {name}"]],
+    "ops": [
+        [CONTRACT],
+        [UNROLL],
+        [RTL, "-k", "icarus and {name}"],
+        [KERNELS, "-k", "hls and {name}"],
+    ],
     "ops/family.py": [[CONTRACT], ["tests/schedule"], [RTL, "-k", "icarus and dense"]],
     "ops/mac.py": [[CONTRACT], [RTL, "-k", "icarus and dense"], ["tests/schedule"]],
     "cmvm": [["tests/cmvm"], ["tests/circuit"], [MATRICES]],
@@ -180,7 +185,9 @@ def main() -> None:
                 continue
             how, seconds = copied.kills(mutant)
             counts["killed" if how else "survived"] += 1
-            print(f"{how or 'SURVIVED'} ({seconds:.1f} s): {mutant} (line {mutant.line})", flush=True)
+            print(
+                f"{how or 'SURVIVED'} ({seconds:.1f} s): {mutant} (line {mutant.line})", flush=True
+            )
         copied.check()
         copied.close()
     tried = counts["killed"] + counts["survived"]

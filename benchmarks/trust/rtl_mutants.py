@@ -126,9 +126,7 @@ def try_bench(design: hwaccel.Design, folder: Path, numbers: list[int]) -> dict[
     job |= {"mutants": numbers, "patience": PATIENCE}
     (folder / "job.json").write_text(json.dumps(job))
     files = {f"{design.name}.v": (folder / "mutated.v").read_text()}
-    run_bench(
-        files, design.name, "bench_mutants", folder, simulator="verilator", timeout_s=3000.0
-    )
+    run_bench(files, design.name, "bench_mutants", folder, simulator="verilator", timeout_s=3000.0)
     said = json.loads((folder / "result.json").read_text())
     return dict(zip(numbers, said, strict=True))
 

@@ -14,7 +14,7 @@ from math import prod
 
 import numpy as np
 
-from hwaccel.circuit.node import Clip, Constant, Even, Input, Node, Shift, Sum, Wrap
+from hwaccel.circuit.node import Clip, Constant, Even, Input, Node, Shift, Sum, Sum3, Wrap
 from hwaccel.circuit.unit import Unit
 from hwaccel.emit.circuit import PORTS
 from hwaccel.emit.circuit_names import Named
@@ -73,7 +73,7 @@ class _Check:
                 expected = wired(places[node.index][: node.width])
                 self._equal(name, self._reader.form(declared.value), expected)
                 self._zeros[name] = 0
-            elif isinstance(node, Sum | Shift | Wrap):
+            elif isinstance(node, Sum | Sum3 | Shift | Wrap):
                 self._check_sum(n, node)
             else:
                 self._check_values(n, node)
@@ -168,20 +168,22 @@ class _Check:
                     self._unexplained.discard(used)
                     pending.append(declared.value)
 
-    def _check_sum(self, n: int, node: Sum | Shift | Wrap) -> None:
+    def _check_sum(self, n: int, node: Sum | Sum3 | Shift | Wrap) -> None:
         name = self._names[n]
         try:
             found = self._reader.form(self._module.nets[name].value)
         except NotWired:
             raise self._module.wrong(f"{name}: is no sum of its operands") from None
-        up, down, sign = [0], 0, 1
+        up, down, signs = [0], 0, [1]
         if isinstance(node, Sum):
-            up, sign = [max(0, -node.shift), max(0, node.shift)], -1 if node.subtract else 1
+            up, signs = [max(0, -node.shift), max(0, node.shift)], [1, -1 if node.subtract else 1]
+        elif isinstance(node, Sum3):
+            up, signs = list(node.ups), [-1 if negative else 1 for negative in node.negative]
         elif isinstance(node, Shift):
             up, down = [max(0, node.amount)], max(0, -node.amount)
         weights: dict[tuple[Net, int], int] = {}
         constant = 0
-        for operand, shift, factor in zip(node.operands, up, (1, sign), strict=False):
+        for operand, shift, factor in zip(node.operands, up, signs, strict=True):
             value = self._nodes[operand]
             if isinstance(value, Constant):
                 constant += factor * (value.lo << shift >> down)

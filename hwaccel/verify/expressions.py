@@ -137,6 +137,11 @@ class Reader:
             return Form(left.width, weights, left.constant + sign * right.constant, False)
         if kind == "Concat":
             return self._joined([self.form(part) for part in node.list])
+        if kind == "Identifier" and node.name in self.inside:
+            declared = self._module.nets[node.name]
+            inner = self.form(declared.value)
+            self._equal(node, declared.width, inner.width)
+            return inner
         return wired(self.bits(node))
 
     def _joined(self, parts: list[Form]) -> Form:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -60,6 +61,9 @@ def read_module(text: str, name: str) -> Module:
         found.nets[signal.name] = Declared(_width(signal), bool(signal.signed))
     for item in modules[0].items:
         _item(found, item)
+    for name, declared in found.nets.items():
+        if declared.value is None and name not in {*found.ports, *found.moves}:
+            raise found.wrong(f"{name} has no value")
     return found
 
 
@@ -76,6 +80,8 @@ def _item(found: Module, item: Any) -> None:
             raise found.wrong(f"line {item.lineno}: another clock than posedge clk")
         for statement in item.statement.statements:
             _clocked(found, statement)
+    elif kind == "InstanceList":
+        _adder(found, item)
     elif kind == "Function":
         found.functions[item.name] = _function(found, item)
     else:
@@ -89,10 +95,29 @@ def _declaration(found: Module, item: Any) -> None:
         found.constants[head.name] = _width(head), number(head.value.var)[0]
         return
     value = rest[0].right.var if rest and type(rest[0]).__name__ == "Assign" else None
-    if kind not in ("Wire", "Reg") or len(rest) > 1 or (kind == "Wire") == (value is None):
+    if kind not in ("Wire", "Reg") or len(rest) > 1 or (kind == "Reg" and value is not None):
         raise found.wrong(f"line {item.lineno}: a {kind} is no part of a circuit")
     _once(found, head.name, found.nets)
     found.nets[head.name] = Declared(_width(head), bool(head.signed), value)
+
+
+def _adder(found: Module, item: Any) -> None:
+    """Take an instance of ``hwa_add3`` as what it computes: the value of the wire it drives."""
+    (instance,) = item.instances
+    chosen = {p.paramname: number(p.argname)[0] for p in instance.parameterlist}
+    ports = {p.portname: p.argname for p in instance.portlist}
+    if item.module != "hwa_add3" or set(chosen) != {"WIDTH", "SUBTRACT"} or set(ports) != {*"abcy"}:
+        raise found.wrong(f"line {item.lineno}: {instance.name} is no adder of three numbers")
+    name = ports["y"].name
+    driven = found.nets.get(name)
+    if driven is None or driven.value is not None or driven.width != chosen["WIDTH"]:
+        raise found.wrong(f"line {item.lineno}: {instance.name} drives {name}, expected a wire")
+    ast = importlib.import_module("pyverilog.vparser.ast")
+    kinds = [ast.Minus if chosen["SUBTRACT"] > n else ast.Plus for n in (1, 0)]
+    value = ports["a"]
+    for kind, operand in zip(kinds, (ports["b"], ports["c"]), strict=True):
+        value = kind(value, operand, item.lineno)
+    found.nets[name] = Declared(driven.width, driven.signed, value)
 
 
 def _clocked(found: Module, statement: Any) -> None:

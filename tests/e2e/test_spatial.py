@@ -16,9 +16,9 @@ from hwaccel.fxp import IntArray
 from hwaccel.ir import Graph, GraphBuilder, TensorType
 from hwaccel.ops import Add, Conv2d, Dense, MaxPool2d, Relu, Requant, Reshape
 from hwaccel.schedule.spatial import MOST_WEIGHTS
-from hwaccel.synth.netlist import netlist_verilog
 from hwaccel.verify.rtl import simulate
 from tests.emit.networks import branches
+from tests.trust.netlists import xilinx_models
 
 FRAMES = 6
 FAST = {"effort": "fast", "clock_mhz": 60.0}
@@ -213,7 +213,8 @@ def test_the_netlist_of_sums_of_three_equals_golden(case: str, tmp_path: Path) -
     design = hwaccel.design_from(graph, config)
     made = design.synthesize(config.target, pnr=False, workdir=tmp_path)
     assert dict(made.synth.utilization.cells)["LUT6_2"] > 20
-    files = {p.name: p.read_text(encoding="utf-8") for p in netlist_verilog(made.synth).files}
+    gates = (xilinx_models(), made.synth.netlist_verilog)
+    files = {path.name: path.read_text(encoding="utf-8") for path in gates}
     xs = frames(graph)
     result = simulate(files, design.netlist, xs, simulator="icarus", backpressure="some")
     np.testing.assert_array_equal(result.outputs[0], design.golden.raw(*xs)[0])

@@ -9,7 +9,7 @@ import pytest
 
 from hwaccel.errors import MismatchError
 from hwaccel.verify.circuit import check_circuit
-from tests.emit.circuits import clips, random_circuit, sums, unit
+from tests.emit.circuits import clips, random_circuit, sums, sums3, unit
 from tests.emit.test_circuit import hostile, small, text
 
 pytest.importorskip("pyverilog")
@@ -22,8 +22,33 @@ def test_every_kind_of_node_in_random_circuits():
 
 
 def test_every_sum_and_clip():
-    for u in (unit(sums(), "sums", 1), unit(clips(), "clips"), small(), hostile()):
+    made = [unit(sums(), "sums", 1), unit(sums3(), "sums3", 1), unit(clips(), "clips")]
+    for u in (*made, small(), hostile()):
         check_circuit(text(u), u)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        (
+            r"([5-9]\), .SUBTRACT)\(1\)",
+            r"\1(0)",
+            r"sum_t\d+: bit \d of \w+ counts \d+, expected \d+",
+        ),
+        (r"\.a \((.*)\),\n(.*)\.b \(.*\),", r".a (\1),\n\2.b (\1),", "counts"),
+        (r"WIDTH\((\d)\)", r"WIDTH(1\1)", "drives sum_t\\d+_sum, expected a wire"),
+        (r"\.c \((.*)\),", r".c ({1'd0, \1}),", "expected equal widths"),
+        (r"hwa_add3", "hwa_add4", "is no adder of three numbers"),
+        (r"hwa_add3[^;]*;", "", "sum_t\\d+_sum has no value"),
+    ],
+)
+def test_defects_of_sums_of_three(old, new, message):
+    u = unit(sums3(40), "sums3", 1)
+    good = text(u)
+    bad = re.sub(old, new, good, count=1)
+    assert bad != good
+    with pytest.raises(MismatchError, match=message):
+        check_circuit(bad, u)
 
 
 # One defect each in the golden file: what to replace, by what, and the whole message.
