@@ -85,11 +85,11 @@ def _facts(design: Design) -> dict[str, Any]:
     levels = [0] * len(circuit.nodes)
     for number, node in enumerate(circuit.nodes):
         before = max((levels[i] for i in node.operands), default=0)
-        levels[number] = before + (node.kind in ("sum", "max"))
+        levels[number] = before + {"sum": 1, "max": 1, "sum3": 2}.get(node.kind, 0)
     (given,) = unit.ins
     made = [(int(x.signed), x.width - x.signed, 0) for x in unit.outs for _ in range(x.count)]
     return {
-        "adders": circuit.counts()["sum"],
+        "adders": circuit.counts()["sum"] + 2 * circuit.counts()["sum3"],
         "depth": max((levels[i] for i in circuit.outputs), default=0),
         "latency": unit.piped.latency,
         "reg_bits": unit.piped.register_bits,

@@ -30,16 +30,18 @@ _GAP = 1e-3
 _ROUNDS = 8
 
 
-def with_ternary(piped: Pipelined, family: str, clock_ns: float | None = None) -> Pipelined:
+def with_ternary(
+    piped: Pipelined, family: str, clock_ns: float | None = None, *, free: bool = False
+) -> Pipelined:
     """Return the same circuit with sums of three numbers where ``family`` has them.
 
-    No register moves: only sums that are read in the cycle in which they are made go. Of a circuit
-    with registers no stage gets longer than ``clock_ns`` or, without it, than the longest one was.
+    No register moves: only sums that are read in the cycle in which they are made go. No stage gets
+    longer than ``clock_ns`` or, without it, than the longest one was; with ``free`` any may.
     """
     if not adds_three(family):
         return piped
     gains = _gains(piped, family)
-    if piped.latency:
+    if not free:
         model = model_for(family)
         limit = max(clock_ns or 0.0, Timing(piped.circuit, model).longest(piped.stages)[1])
         gone = _in_time_and_best(piped, gains, model, limit)
@@ -50,7 +52,8 @@ def with_ternary(piped: Pipelined, family: str, clock_ns: float | None = None) -
 
 def fused(circuit: Circuit, family: str) -> Circuit:
     """Return a circuit that has no registers yet with sums of three numbers."""
-    return with_ternary(Pipelined(circuit, (0,) * len(circuit.nodes), 0), family).circuit
+    piped = Pipelined(circuit, (0,) * len(circuit.nodes), 0)
+    return with_ternary(piped, family, free=True).circuit
 
 
 def _in_time_and_best(

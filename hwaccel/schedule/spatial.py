@@ -274,7 +274,9 @@ class Maker:
         cut_circuit = fused(circuit, family) if cut.ternary else circuit
         piped = Pipelined(cut_circuit, tuple(cut.stages), cut.latency)
         check(piped)
-        return piped if cut.ternary else with_ternary(piped, family, self._clock_ns)
+        # Without registers and without a limit of depth, time does not matter.
+        free = not cut.latency and self.config.extra_depth is None
+        return piped if cut.ternary else with_ternary(piped, family, self._clock_ns, free=free)
 
     def _cut(self, circuit: Circuit) -> Cut:
         """Place the registers; after sums of three are made if that takes no cycle more."""

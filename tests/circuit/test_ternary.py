@@ -36,7 +36,7 @@ def adders(count: int, seed: int, bits: int = 8) -> Circuit:
 def test_same_values_in_the_same_cycles(seed: int, latency: int) -> None:
     for circuit in (random_circuit(seed), every_kind(seed), adders(40, seed)):
         before = pipeline(circuit, model_for("xcup"), latency=latency)
-        after = with_ternary(before, "xcup")
+        after = with_ternary(before, "xcup", free=not latency)
         assert after.latency == before.latency
         check(after)
         x = batch(circuit, 50, seed)
@@ -74,7 +74,9 @@ def test_a_sum_of_nine() -> None:
     total = ids[0]
     for other in ids[1:]:
         total = build.sum(total, other)
-    made = with_ternary(Pipelined(pruned(build, [(0, 255)] * 9, [total]), (0,) * 17, 0), "xcup")
+    made = with_ternary(
+        Pipelined(pruned(build, [(0, 255)] * 9, [total]), (0,) * 17, 0), "xcup", free=True
+    )
     assert made.circuit.counts() == {"input": 9, "sum3": 4}
 
 
@@ -84,7 +86,9 @@ def test_what_two_read_goes_into_both() -> None:
     a, b, c, d = (build.input(i, 0, 255) for i in range(4))
     inner = build.sum(a, b)
     outs = [build.sum(c, inner, 0, True), build.sum(d, inner, 1)]
-    made = with_ternary(Pipelined(pruned(build, [(0, 255)] * 4, outs), (0,) * 7, 0), "xcup")
+    made = with_ternary(
+        Pipelined(pruned(build, [(0, 255)] * 4, outs), (0,) * 7, 0), "xcup", free=True
+    )
     assert made.circuit.counts() == {"input": 4, "sum3": 2}
 
 
@@ -92,7 +96,7 @@ def test_what_two_read_goes_into_both() -> None:
 def test_no_choice_saves_more(seed: int) -> None:
     circuit = adders(17, seed)
     piped = Pipelined(circuit, (0,) * len(circuit.nodes), 0)
-    chosen = total_luts(with_ternary(piped, "xcup").circuit.nodes, "xcup")
+    chosen = total_luts(with_ternary(piped, "xcup", free=True).circuit.nodes, "xcup")
     assert chosen == pytest.approx(_least(circuit))
 
 

@@ -31,9 +31,9 @@ def test_every_sum_and_clip():
     ("old", "new", "message"),
     [
         (
-            r"([5-9]\), .SUBTRACT)\(1\)",
-            r"\1(0)",
-            r"sum_t\d+: bit \d of \w+ counts \d+, expected \d+",
+            r"SUBTRACT\(1\)(\) \w+ \(\n.*\n.*\n *\.c \(\{)",
+            r"SUBTRACT(0)\1",
+            r"counts \d+, expected",
         ),
         (r"\.a \((.*)\),\n(.*)\.b \(.*\),", r".a (\1),\n\2.b (\1),", "counts"),
         (r"WIDTH\((\d)\)", r"WIDTH(1\1)", "drives sum_t\\d+_sum, expected a wire"),
