@@ -14,10 +14,16 @@ from collections import Counter
 
 from benchmarks.trust.line import print_line
 from tests.trust.campaign import TOGETHER, Campaign, Tally, cpu_seconds
-from tests.trust.executors import EXECUTORS
+from tests.trust.executors import EXECUTORS, ON_GPU
 from tests.trust.graphs import FRAMES
 
-TOOLS = ("g++", "iverilog", "verilator")
+TOOLS = {
+    "hls": "g++",
+    "cuda-host": "g++",
+    "icarus": "iverilog",
+    "verilator": "verilator",
+    "cuda": "nvcc",
+}
 
 
 def main() -> int:
@@ -28,7 +34,7 @@ def main() -> int:
     parser.add_argument("--minutes", type=float, default=float("inf"), help="start no batch later")
     parser.add_argument("--executors", default=",".join(EXECUTORS))
     options = parser.parse_args()
-    chosen = {name: EXECUTORS[name] for name in options.executors.split(",")}
+    chosen = {name: (EXECUTORS | ON_GPU)[name] for name in options.executors.split(",")}
     campaign = Campaign(chosen, say=lambda line: print(line, file=sys.stderr, flush=True))
     began, end = time.monotonic(), options.first_seed + options.networks
     for first in range(options.first_seed, end, options.together):
@@ -71,7 +77,7 @@ def report(tally: Tally, first: int) -> None:
         f"reference against {', '.join(each)}; "
         f"{cpu_seconds() / max(1, tally.networks):.2f} s of CPU each",
         seed=first,
-        using=TOOLS,
+        using=tuple(dict.fromkeys(TOOLS[name] for name in each if name in TOOLS)),
     )
 
 

@@ -17,7 +17,7 @@ from hwaccel.config import Config, LayerConfig
 from hwaccel.emit.cuda import emit_cuda
 from hwaccel.emit.hls import emit_hls
 from hwaccel.errors import HwaccelError
-from hwaccel.gpu.cuda import host_run
+from hwaccel.gpu.cuda import device_run, host_run
 from hwaccel.gpu.torch_path import torch_run
 from hwaccel.ir import Graph, Value, interpret
 from hwaccel.ir.file import save_graph
@@ -166,6 +166,13 @@ def cuda_host(builts: Sequence[Built]) -> list[str]:
     return _apart(builts, host_run(files, graph, xs))
 
 
+def cuda(builts: Sequence[Built]) -> list[str]:
+    """The CUDA kernels of all designs in one library, on the first GPU."""
+    graph, xs = together(builts)
+    files = emit_cuda(graph, _circuits(builts), name="fuzz", banner="")
+    return _apart(builts, device_run(files, graph, xs))
+
+
 def together(builts: Sequence[Built]) -> tuple[Graph, list[Ints]]:
     """Return the graphs of all designs side by side, and all their frames."""
     graphs = [built.design.graph for built in builts]
@@ -240,6 +247,8 @@ SIMULATED: dict[str, Executor] = {
     "verilator": simulation("verilator", (FREE, STALLED)),
 }
 EXECUTORS = QUICK | SIMULATED
+# Where there is a GPU; torch runs there, too.
+ON_GPU: dict[str, Executor] = {"cuda": cuda}
 
 
 def problems(executor: Executor, builts: Sequence[Built]) -> list[str]:

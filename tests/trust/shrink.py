@@ -18,7 +18,7 @@ from hwaccel.ir import Graph, Interpreter, Node, Op, TensorType, Value, verify
 from hwaccel.ir.file import load_graph, save_graph
 from hwaccel.ops import OP_BY_NAME, Conv2d, Dense, Gather, Reshape, Scale, Tabulate
 from tests.graphs import Ints
-from tests.trust.executors import BUG, EXECUTORS, Case, build, problems
+from tests.trust.executors import BUG, EXECUTORS, ON_GPU, Case, build, problems
 
 Fails = Callable[[Case], bool]
 REPRODUCERS = Path(__file__).with_name("reproducers")
@@ -272,7 +272,8 @@ def problem(case: Case, executor: str, style: str, seed: int) -> str:
         return str(error) if BUG in str(error) else ""
     except Exception as error:
         return f"{type(error).__name__}: {error}"
-    (said,) = problems(EXECUTORS[executor], [built]) if executor in EXECUTORS else [""]
+    known = EXECUTORS | ON_GPU
+    (said,) = problems(known[executor], [built]) if executor in known else [""]
     return said
 
 
