@@ -260,6 +260,8 @@ class _Writer:
                 right = dialect.up(kind, of[1], max(0, node.shift))
                 if right.startswith("-"):
                     right = f"({right})"
+                if isinstance(dialect, Cuda) and node.subtract and of[0] == "0":
+                    return f"hwa::negated({right})"  # a plain sign gets lost, see hwa/types.h
                 return f"{left} {'-' if node.subtract else '+'} {right}"
             case Sum3(ups=ups):
                 terms = [dialect.up(kind, name, up) for name, up in zip(of, ups, strict=True)]

@@ -5,12 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from hwaccel import tools
+import hwaccel
+from hwaccel import FixedType, tools
 from hwaccel.emit.cuda import emit_cuda
 from hwaccel.errors import ToolError
+from hwaccel.fxp import IntArray
 from hwaccel.gpu.cuda import compile_cubin, device_run
-from hwaccel.ir import Graph, GraphBuilder, interpret
-from hwaccel.ops import OPS
+from hwaccel.ir import Graph, GraphBuilder, TensorType, interpret
+from hwaccel.ops import OPS, MaxPool2d, Scale
 from tests.emit.networks import merge, small_cnn
 from tests.graphs import batches
 
@@ -65,6 +67,39 @@ def test_missing_device_is_named():
     graph, _ = small_cnn()
     with pytest.raises(ToolError, match=r"^cuda: not found; it runs emitted CUDA C"):
         device_run(emit_cuda(graph, name="net", banner="test"), graph, batches(graph, 1))
+
+
+def _largest_negated() -> hwaccel.Design:
+    """The largest of three negated numbers: the assembler of CUDA 13.0 lost the sign of one."""
+    b = GraphBuilder("largest")
+    x = b.input("x", TensorType.full((1, 3, 3), FixedType.parse("u8.0")))
+    x = b.add("minus", Scale(IntArray([-16]), IntArray([0]), 0), x)
+    graph = b.build(b.add("pool", MaxPool2d((1, 3), (1, 1)), x))
+    return hwaccel.design_from(graph, hwaccel.Config(style="spatial", clock_mhz=20.0))
+
+
+@pytest.mark.skipif(tools.find("nvcc") is None, reason="nvcc is not installed")
+def test_no_sign_in_front_of_a_maximum(tmp_path):
+    design = _largest_negated()
+    for name, text in design.cuda().items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text)
+    (source,) = tmp_path.glob("*.cu")
+    argv = [*tools.require("nvcc").argv, "-O3", "-std=c++17", "-arch=sm_90", "-ptx", source.name]
+    tools.run([*argv, "-o", "k.ptx"], cwd=tmp_path)
+    ptx = (tmp_path / "k.ptx").read_text()
+    assert "max.s32" in ptx
+    assert "neg.s32" not in ptx
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(tools.find("cuda") is None, reason="no CUDA device")
+@pytest.mark.skipif(tools.find("nvcc") is None, reason="nvcc is not installed")
+def test_largest_negated_on_the_device():
+    design = _largest_negated()
+    xs = batches(design.graph, 64, 3)
+    (found,) = device_run(design.cuda(), design.graph, xs)
+    np.testing.assert_array_equal(found, design.golden.raw(*xs)[0])
 
 
 @pytest.mark.gpu
