@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 import pytest
-from proofs import RTL, missing
+from tests.rtl.proofs import RTL, missing
 
 from hwaccel import tools
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from proofs import missing
+from tests.rtl.proofs import missing
 
 from hwaccel import tools
 from hwaccel.verify.beats import to_beats

@@ -9,8 +9,8 @@ import sys
 from dataclasses import asdict
 
 import pytest
-from benches import SIM, simulate
-from proofs import RTL, missing, run
+from tests.rtl.benches import SIM, simulate
+from tests.rtl.proofs import RTL, missing, run
 
 from hwaccel.emit.literals import verilog_parameter
 

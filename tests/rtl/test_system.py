@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from proofs import Mutant, missing
+from tests.rtl.proofs import Mutant, missing
 
 from hwaccel.api import Design, design_from
 from hwaccel.config import Config
