@@ -7,6 +7,7 @@ import re
 import shutil
 
 import pytest
+
 from tests.rtl.proofs import RTL, missing, run
 
 FILES = sorted(RTL.rglob("*.v"))
