@@ -49,7 +49,7 @@ def networks() -> Iterator[Design]:
     yield _made(small.two_ins_two_outs(), "two_by_two")
     yield _made(emitted.branches(), "branches_stream")
     yield _made(emitted.branches(), "branches_pixel", style="pixel")
-    yield _made(emitted.small_cnn()[0], "small_cnn", target_interval=64)
+    yield _made(emitted.small_cnn()[0], "small_cnn", multipliers=12)
 
 
 def every_fold() -> Iterator[Plan]:

@@ -98,7 +98,6 @@ module hwa_rom #(
 
             always @* if (f_known_q[REGISTERS-1])
                 p_value: assert (data == f_data_q[(REGISTERS-1)*WIDTH +: WIDTH]);
-            always @* c_value: cover (f_known_q == 2'b11 && data != f_mem[0]);
         end
     endgenerate
 `endif

@@ -61,6 +61,7 @@ CASES = [
             {"WIDTH": 2, "DEPTH": 3, "REGISTERS": registers, "INIT": "words.hex"},
             8,
             3,
+            no_cover="it only remembers",
             files={"words.hex": "1\n2\n0\n"},
         )
         for registers in (2, 1)

@@ -81,11 +81,12 @@ class Mutant:
         return f"{self.module}-{self.fault.replace(' ', '_')}"
 
     def apply(self, source: str) -> str:
-        """Break the circuit; its FORMAL block stays as it is."""
-        circuit, directive, properties = source.partition("`ifdef FORMAL")
-        found = circuit.count(self.old)
+        """Break the circuit; what is there for proofs only stays as it is."""
+        parts = re.split(r"(`ifdef FORMAL.*?`(?:else|endif))", source, flags=re.DOTALL)
+        found = sum(part.count(self.old) for part in parts[::2])
         assert found == 1, f"{self}: {self.old!r} occurs {found} times in the circuit, must be 1"
-        return circuit.replace(self.old, self.new) + directive + properties
+        parts[::2] = [part.replace(self.old, self.new) for part in parts[::2]]
+        return "".join(parts)
 
 
 def source_of(module: str) -> str:
