@@ -19,8 +19,8 @@ import argparse
 import re
 import tempfile
 import time
-from collections.abc import Iterable, Iterator, Mapping
-from itertools import chain
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import chain, groupby
 from pathlib import Path
 
 from benchmarks.trust import designs
@@ -30,15 +30,18 @@ from hwaccel.emit.design import build_netlist
 from hwaccel.emit.netlist import Netlist, library_closure
 from hwaccel.errors import ToolError
 from tests.rtl.arithmetic import CASES
-from tests.rtl.proofs import RTL, Case, bounded, induction, write_smt2
+from tests.rtl.proofs import RTL, Case, bounded, induction, write_together
 
 Values = Mapping[str, int]
-# What an induction of each module looks back; an adder tree in it adds its levels.
-LOOKS_BACK = {case.module: case.induction for case in CASES if case.module != "hwa_rom"}
-# Parameters that only name a file, and those that only a module inside looks at, where it is proved.
+# What does not compute; and what an induction of each other module looks back; an adder tree in it adds its levels.
+OTHERS = ("hwa_rom", "hwa_meet", "hwa_window")
+LOOKS_BACK = {case.module: case.induction for case in CASES if case.module not in OTHERS}
+# Parameters that name a file, and those that only a module inside looks at, where it is proved.
 FILES = ("WEIGHTS", "CHANNELS", "TABLE", "INIT", "ORDER")
 INSIDE = ("ACC_W", "OUT_W", "SHIFT_W", "BIAS_W", "CHANNEL_WORDS")
 SIGNED = ("LO", "HI", "SHIFT")
+# Cases that the solver gets at once: starting the tools takes longer than most proofs.
+TOGETHER = 12
 
 
 def instances(netlists: Iterable[Netlist]) -> list[str]:
@@ -104,20 +107,39 @@ def cases(module: str, values: Values) -> Iterator[Case]:
         yield Case(module, {**values, "PE": count, "SIMD": 1, "WORDS": 1}, 0, back)
 
 
-def proved(case: Case) -> bool:
-    """Prove one case; False where the solver finds no end.
+def unproved(group: Sequence[Case]) -> list[Case]:
+    """Prove cases of a module, all at once and, where that ends nowhere, halves and single ones.
 
     Raises:
-        AssertionError: it is not true.
+        AssertionError: one of them is not true.
     """
+    if _proved(group):
+        return []
+    if len(group) == 1:
+        return list(group)
+    middle = len(group) // 2
+    return unproved(group[:middle]) + unproved(group[middle:])
+
+
+def _proved(group: Sequence[Case]) -> bool:
+    """Tell whether a group of cases is proved; False where the solver finds no end."""
+    back = max(case.induction for case in group)
     with tempfile.TemporaryDirectory(prefix="hwaccel-") as folder:
-        smt2 = write_smt2(case, Path(folder))
+        smt2 = write_together(group, Path(folder))
         try:
-            for holds, text in (bounded(smt2, case.induction + 1), induction(smt2, case.induction)):
-                assert holds, f"{case}: {text}"
+            results = [bounded(smt2, back + 1), induction(smt2, back)]
         except ToolError:
             return False
+    for holds, text in results:
+        assert holds, f"one of {', '.join(map(str, group))}: {text}"
     return True
+
+
+def groups(chosen: Iterable[Case]) -> Iterator[list[Case]]:
+    """Put cases together that are compiled alike."""
+    for _, alike in groupby(chosen, lambda case: (case.module, case.defines)):
+        members = list(alike)
+        yield from (members[at : at + TOGETHER] for at in range(0, len(members), TOGETHER))
 
 
 def collected(quick: bool) -> list[Case]:
@@ -144,13 +166,12 @@ def main() -> None:
     started = time.monotonic()
     chosen = collected(arguments.quick)[:: arguments.every]
     still_open = []
-    for case in chosen:
+    for group in groups(chosen):
         began = time.monotonic()
-        done = proved(case)
-        still_open += [] if done else [str(case)]
+        still_open += unproved(group)
         if arguments.verbose:
             print(
-                f"{time.monotonic() - began:6.1f} s  {case}{'' if done else '  OPEN'}", flush=True
+                f"{time.monotonic() - began:6.1f} s  {len(group)} of {group[0].module}", flush=True
             )
     modules = len({case.module for case in chosen})
     figure = (

@@ -1,12 +1,12 @@
-"""What is proved of the arithmetic: small parameters that show every branch, and broken twins."""
+"""What is proved of pipes and arithmetic: small parameters for every branch, and broken twins."""
 
 from __future__ import annotations
 
 from tests.rtl.proofs import Case, Mutant
 
 # Labels: the value is that of the specification, in the cycle that it should be; the k-th beat gets
-# the k-th word of a ROM; operands and the frame of a reduction arrive with it.
-LABELS = ("value", "valid", "word", "input", "frame")
+# the k-th word of a ROM; operands and the frame of a reduction arrive with it; a result has a credit.
+LABELS = ("value", "valid", "word", "input", "frame", "credit")
 
 _TWO = {"LANES": 2, "A_W": 4, "A_SIGNED": 0, "A_SHIFT": 2, "B_W": 5, "OUT_W": 9}
 _MAC = {"PE": 3, "SIMD": 2, "X_W": 3, "X_SIGNED": 0, "W_W": 3, "PACK": 2, "WORDS": 3}
@@ -86,6 +86,11 @@ CASES = [
     Case("hwa_mac", _MAC, 12, 5),
     Case("hwa_mac", {**_MAC, "PACK": 3, "X_SIGNED": 1}, 12, 5),
     Case("hwa_mac", {**_MAC, "PACK": 1, "W_W": 1}, 12, 5),
+    Case("hwa_meet", {"COUNT": 2}, 8, 2),
+    Case("hwa_meet", {"COUNT": 1}, 8, 2),
+    Case(
+        "hwa_window", {"DATA_W": 2}, 20, 4, no_cover="no two results that differ in first and last"
+    ),
     Case("hwa_mac_lanes", {"LANES": 2, "X_W": 3, "X_SIGNED": 0, "W_W": 3, "WORDS": 3}, 12, 5),
 ]
 
@@ -252,6 +257,18 @@ MUTANTS = [
         "valid",
     ),
     Mutant("hwa_mac", "ends where it begins", "in_last};", "in_first};", "frame"),
+    Mutant(
+        "hwa_meet", "does not wait for the last", "assign all = &up;", "assign all = |up;", "value"
+    ),
+    Mutant("hwa_window", "fires without credit", "&& (grant || !last);", ";", "credit"),
+    Mutant("hwa_window", "valid over a reset", "            out_valid_q <= 1'b0;\n", "", "valid"),
+    Mutant(
+        "hwa_window",
+        "first comes early",
+        "out_first_q <= first_q;",
+        "out_first_q <= first;",
+        "value",
+    ),
     Mutant(
         "hwa_mac_lanes",
         "takes an unsigned input for signed",

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -106,26 +106,45 @@ def write_smt2(
 
     With `only` the assertions of one property are left.
     """
-    # All in one folder and by relative names: the WebAssembly Yosys has a /tmp of its own.
     for name, text in case.files.items():
         (folder / name).write_text(text)
+    source = _with_parameters(source or source_of(case.module), case.parameters)
+    left = [] if only is None else [f"chformal -assert -remove {_others(only)}"]
+    return _compile(case, folder, {f"{case.module}.v": source}, case.module, left)
+
+
+def write_together(cases: Sequence[Case], folder: Path) -> Path:
+    """Compile cases of one module, which name no files, to one SMT2 file: all hold or it fails."""
+    module, source = cases[0].module, source_of(cases[0].module)
+    ports = ".clk(clk), .rst(rst)" if re.search(r"input +wire +rst", source) else ".clk(clk)"
+    lines = [
+        f"    {module} #({_pairs(case.parameters)}) u{i} ({ports});" for i, case in enumerate(cases)
+    ]
+    head = "module together (input wire clk, input wire rst);"
+    texts = {f"{module}.v": source, "together.v": "\n".join([head, *lines, "endmodule", ""])}
+    # What is not connected may be anything, in every cycle.
+    return _compile(cases[0], folder, texts, "together", ["setundef -undriven -anyseq"])
+
+
+def _compile(
+    case: Case, folder: Path, sources: Mapping[str, str], top: str, extra: Sequence[str]
+) -> Path:
+    # All in one folder and by relative names: the WebAssembly Yosys has a /tmp of its own.
     proved = [path for path in LIBRARY if path.stem != case.module]
     parts = [_file(name) for name in library_closure([case.module])]
     parts = [path for path in parts if path not in LIBRARY and path.stem != case.module]
     for path in (*proved, *parts):
         shutil.copy(path, folder)
-    module = folder / f"{case.module}.v"
-    if source is None:
-        source = source_of(case.module)
-    module.write_text(_with_parameters(source, case.parameters))
-    smt2 = module.with_suffix(".smt2")
-    sources = " ".join(path.name for path in (*proved, module))
+    for name, text in sources.items():
+        (folder / name).write_text(text)
+    smt2 = folder / f"{top}.smt2"
     defines = " ".join(f"-D{name}" for name in case.defines)
+    formal = " ".join([*(path.name for path in proved), *sources])
     script = [
         *[f"read_verilog -defer {path.name}" for path in parts],
-        f"read_verilog -defer -formal {defines} {sources}",
-        f"prep -top {case.module} -flatten",
-        *([] if only is None else [f"chformal -assert -remove {_others(only)}"]),
+        f"read_verilog -defer -formal {defines} {formal}",
+        f"prep -top {top} -flatten",
+        *extra,
         # Products of the circuit and of its specification become the same ones to the solver.
         "wreduce",
         "memory_map",
@@ -138,6 +157,15 @@ def write_smt2(
     code, text = run(["yosys", "-q", "prove.ys"], folder)
     assert code == 0, text
     return smt2
+
+
+def _pairs(values: Mapping[str, int | str]) -> str:
+    """Parameters as an instance sets them; a number of more than 32 bits needs its size."""
+    words = {name: str(value) for name, value in values.items()}
+    for name, value in values.items():
+        if isinstance(value, int) and abs(value) >= 1 << 31:
+            words[name] = f"{'-' if value < 0 else ''}64'sd{abs(value)}"
+    return ", ".join(f".{name}({word})" for name, word in words.items())
 
 
 def _others(kept: str) -> str:
