@@ -30,10 +30,11 @@ from hwaccel.emit.design import build_netlist
 from hwaccel.emit.netlist import Netlist, library_closure
 from hwaccel.errors import ToolError
 from tests.rtl.arithmetic import CASES
-from tests.rtl.proofs import RTL, Case, bounded, induction, write_together
+from tests.rtl.proofs import AT_ONCE, RTL, Case, bounded, induction, write_together
 
 Values = Mapping[str, int]
-# What does not compute; and what an induction of each other module looks back; an adder tree in it adds its levels.
+# What does not compute; and what an induction of each other module looks back, to which an adder
+# tree adds its levels.
 OTHERS = ("hwa_rom", "hwa_meet", "hwa_window")
 LOOKS_BACK = {case.module: case.induction for case in CASES if case.module not in OTHERS}
 # Parameters that name a file, and those that only a module inside looks at, where it is proved.
@@ -127,7 +128,7 @@ def _proved(group: Sequence[Case]) -> bool:
     with tempfile.TemporaryDirectory(prefix="hwaccel-") as folder:
         smt2 = write_together(group, Path(folder))
         try:
-            results = [bounded(smt2, back + 1), induction(smt2, back)]
+            results = [bounded(smt2, back + 1, AT_ONCE), induction(smt2, back, AT_ONCE)]
         except ToolError:
             return False
     for holds, text in results:

@@ -176,7 +176,8 @@ module hwa_chansum #(
                 + (f_first ? {OUT_W{1'b0}} : f_run_q[p*OUT_W +: OUT_W]);
 
             hwa_pipe_check #(.LATENCY(1), .DATA_W(OUT_W)) f_check (
-                .clk(clk), .rst(rst), .in_valid(f_valid && f_last), .in_data(f_spec[p*OUT_W +: OUT_W]),
+                .clk(clk), .rst(rst), .in_valid(f_valid && f_last),
+                .in_data(f_spec[p*OUT_W +: OUT_W]),
                 .out_valid(out_valid), .out_data(out_data[p*OUT_W +: OUT_W])
             );
         end

@@ -90,7 +90,8 @@ module hwa_maxpool #(
             assign f_spec[l*W +: W] = y[W-1:0];
 
             hwa_pipe_check #(.LATENCY(1), .DATA_W(W)) f_check (
-                .clk(clk), .rst(rst), .in_valid(in_valid && in_last), .in_data(f_spec[l*W +: W]),
+                .clk(clk), .rst(rst), .in_valid(in_valid && in_last),
+                .in_data(f_spec[l*W +: W]),
                 .out_valid(out_valid), .out_data(out_data[l*W +: W])
             );
         end

@@ -94,7 +94,8 @@ module hwa_sumpool #(
                 + (in_first ? {OUT_W{1'b0}} : f_run_q[l*OUT_W +: OUT_W]);
 
             hwa_pipe_check #(.LATENCY(1), .DATA_W(OUT_W)) f_check (
-                .clk(clk), .rst(rst), .in_valid(in_valid && in_last), .in_data(f_spec[l*OUT_W +: OUT_W]),
+                .clk(clk), .rst(rst), .in_valid(in_valid && in_last),
+                .in_data(f_spec[l*OUT_W +: OUT_W]),
                 .out_valid(out_valid), .out_data(out_data[l*OUT_W +: OUT_W])
             );
         end

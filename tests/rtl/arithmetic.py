@@ -5,7 +5,8 @@ from __future__ import annotations
 from tests.rtl.proofs import Case, Mutant
 
 # Labels: the value is that of the specification, in the cycle that it should be; the k-th beat gets
-# the k-th word of a ROM; operands and the frame of a reduction arrive with it; a result has a credit.
+# the k-th word of a ROM; operands and the frame of a reduction arrive with it; a result takes a
+# credit.
 LABELS = ("value", "valid", "word", "input", "frame", "credit")
 
 _TWO = {"LANES": 2, "A_W": 4, "A_SIGNED": 0, "A_SHIFT": 2, "B_W": 5, "OUT_W": 9}

@@ -181,14 +181,19 @@ def labels(smt2: Path) -> set[str]:
     return {word for line in named for word in re.findall(r"\b[pc]_[a-z]+\b", line)}
 
 
-def bounded(smt2: Path, cycles: int) -> tuple[bool, str]:
+# z3 is then given one question of bit vectors at a time, which it answers faster where there is
+# arithmetic, and slower where there is none.
+AT_ONCE = ("--unroll", "--noincr")
+
+
+def bounded(smt2: Path, cycles: int, how: Sequence[str] = ()) -> tuple[bool, str]:
     """No assertion fails within so many cycles of the first reset."""
-    return _smtbmc(smt2, "-t", str(cycles))
+    return _smtbmc(smt2, *how, "-t", str(cycles))
 
 
-def induction(smt2: Path, cycles: int) -> tuple[bool, str]:
+def induction(smt2: Path, cycles: int, how: Sequence[str] = ()) -> tuple[bool, str]:
     """After so many cycles without a failure none can follow: a proof for all time."""
-    return _smtbmc(smt2, "-i", "-t", str(cycles))
+    return _smtbmc(smt2, *how, "-i", "-t", str(cycles))
 
 
 def cover(smt2: Path, cycles: int) -> tuple[bool, str]:

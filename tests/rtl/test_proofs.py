@@ -100,6 +100,14 @@ def test_every_property_is_asserted_reached_and_broken(module, compiled):
             assert f"c_{name}" in named
 
 
+@pytest.mark.parametrize("module", list(dict.fromkeys(c.module for c in arithmetic.CASES)))
+def test_every_property_of_a_pipe_is_broken(module, compiled):
+    named = {label[2:] for label in labels(compiled(DAILY[module])) if label.startswith("p_")}
+    broken = {mutant.breaks for mutant in arithmetic.MUTANTS if mutant.module == module}
+    assert named == broken
+    assert named <= set(arithmetic.LABELS)
+
+
 def test_every_module_with_a_proof_has_a_case_and_a_mutant():
     files = [path for path in RTL.glob("*/*.v") if path.parent.name != "formal"]
     proved = {path.stem for path in files if "`ifdef FORMAL" in path.read_text()}
