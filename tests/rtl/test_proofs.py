@@ -8,6 +8,7 @@ import pytest
 
 from tests.rtl import arithmetic, contracts, stream_mutants, system_mutants
 from tests.rtl.proofs import (
+    AT_ONCE,
     RTL,
     Case,
     Mutant,
@@ -39,6 +40,10 @@ def _some(things: list, slow) -> list:
     return [pytest.param(one, id=str(one), marks=marks[slow(one)]) for one in things]
 
 
+def _how(case: Case) -> tuple[str, ...]:
+    return AT_ONCE if case in arithmetic.CASES else ()
+
+
 def _later(case: Case) -> bool:
     return case in arithmetic.CASES and case is not DAILY[case.module]
 
@@ -60,13 +65,13 @@ def compiled(tmp_path_factory):
 def test_contract_holds_from_reset(case, compiled):
     # A proof of arithmetic needs as many cycles as its step looks back.
     cycles = case.induction + 1 if case in arithmetic.CASES else case.cycles
-    holds, text = bounded(compiled(case), cycles)
+    holds, text = bounded(compiled(case), cycles, _how(case))
     assert holds, text
 
 
 @pytest.mark.parametrize("case", _some(CASES, _later))
 def test_contract_holds_for_all_time(case, compiled):
-    holds, text = induction(compiled(case), case.induction)
+    holds, text = induction(compiled(case), case.induction, _how(case))
     assert holds, text
 
 
