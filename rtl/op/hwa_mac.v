@@ -193,6 +193,9 @@ module hwa_mac #(
         end
     endgenerate
 
+    // The last products of a reduction are there in the cycle behind this one.
+    wire ends = valid_q[SUM_DELAY-2] && last_q[SUM_DELAY-2];
+
     hwa_accumulate #(
         .LANES(PE), .IN_W(SUM_W), .ACC_W(ACC_W), .OUT_W(OUT_W), .SHIFT_W(SHIFT_W), .BIAS_W(BIAS_W),
         .CHANNEL_WORDS(CHANNEL_WORDS), .CHANNELS(CHANNELS)
@@ -202,7 +205,7 @@ module hwa_mac #(
         .in_valid  (valid_q[SUM_DELAY-1]),
         .in_first  (first_q[SUM_DELAY-1]),
         .in_last   (last_q[SUM_DELAY-1]),
-        .in_ends   (valid_q[SUM_DELAY-2] && last_q[SUM_DELAY-2]),
+        .in_ends   (ends),
         .in_data   (sums),
         .in_carry  (sum_carries),
         .out_valid (out_valid),
@@ -216,6 +219,7 @@ module hwa_mac #(
 
     reg  [SUM_DELAY:0]       f_valid_q, f_first_q, f_last_q;
     reg  [ADDR_W-1:0]  f_beats_q;
+    reg                f_ends_q;
     reg  [SIMD*X_W-1:0]     f_x_q, f_x_q2;
     wire [PE*SIMD-1:0] f_right;
     // Cycles since power-up, up to 3: data have no reset.
@@ -228,10 +232,12 @@ module hwa_mac #(
         f_valid_q <= {f_valid_q, in_valid};
         f_first_q <= {f_first_q, in_first};
         f_last_q  <= {f_last_q, in_last};
+        f_ends_q  <= ends;
         if (in_valid) f_beats_q <= (f_beats_q + 1) % WORDS;
         if (rst) begin
             f_valid_q <= {SUM_DELAY + 1{1'b0}};
             f_beats_q <= {ADDR_W{1'b0}};
+            f_ends_q  <= 1'b0;
         end
     end
 
@@ -266,6 +272,9 @@ module hwa_mac #(
         if (valid_q[SUM_DELAY-1])
             p_frame: assert (first_q[SUM_DELAY-1] == f_first_q[SUM_DELAY-1]
                           && last_q[SUM_DELAY-1] == f_last_q[SUM_DELAY-1]);
+
+        // What hwa_accumulate takes for granted of in_ends.
+        assert (f_ends_q == (valid_q[SUM_DELAY-1] && last_q[SUM_DELAY-1]));
 
         c_value: cover (f_valid_q[SUM_DELAY] && valid_q[SUM_DELAY-1] && sums != 0);
     end

@@ -127,6 +127,9 @@ module hwa_mac_lanes #(
         end
     endgenerate
 
+    // The last products of a reduction are there in the cycle behind this one.
+    wire ends = valid_q[1] && last_q[1];
+
     hwa_accumulate #(
         .LANES(LANES), .IN_W(PRODUCT_W), .ACC_W(ACC_W), .OUT_W(OUT_W),
         .SHIFT_W(SHIFT_W), .BIAS_W(BIAS_W), .CHANNEL_WORDS(CHANNEL_WORDS),
@@ -137,7 +140,7 @@ module hwa_mac_lanes #(
         .in_valid  (valid_q[2]),
         .in_first  (first_q[2]),
         .in_last   (last_q[2]),
-        .in_ends   (valid_q[1] && last_q[1]),
+        .in_ends   (ends),
         .in_data   (products),
         .in_carry  ({LANES{1'b0}}),
         .out_valid (out_valid),
@@ -151,6 +154,7 @@ module hwa_mac_lanes #(
 
     reg  [2:0]       f_valid_q, f_first_q, f_last_q;
     reg  [ADDR_W-1:0]  f_beats_q;
+    reg                f_ends_q;
     reg  [LANES*X_W-1:0]     f_x_q, f_x_q2;
     wire [LANES-1:0]   f_right;
     // Cycles since power-up, up to 3: data have no reset.
@@ -163,10 +167,12 @@ module hwa_mac_lanes #(
         f_valid_q <= {f_valid_q, in_valid};
         f_first_q <= {f_first_q, in_first};
         f_last_q  <= {f_last_q, in_last};
+        f_ends_q  <= ends;
         if (in_valid) f_beats_q <= (f_beats_q + 1) % WORDS;
         if (rst) begin
             f_valid_q <= {2 + 1{1'b0}};
             f_beats_q <= {ADDR_W{1'b0}};
+            f_ends_q  <= 1'b0;
         end
     end
 
@@ -193,6 +199,9 @@ module hwa_mac_lanes #(
         p_word: assert (addr == f_beats_q && f_beats_q < WORDS);
         p_valid: assert (valid_q == f_valid_q);
         if (valid_q[2]) p_frame: assert (first_q[2] == f_first_q[2] && last_q[2] == f_last_q[2]);
+
+        // What hwa_accumulate takes for granted of in_ends.
+        assert (f_ends_q == (valid_q[2] && last_q[2]));
 
         c_value: cover (f_valid_q[1] && valid_q[2] && products != 0);
     end

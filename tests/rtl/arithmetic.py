@@ -257,6 +257,12 @@ MUTANTS = [
         "",
         "valid",
     ),
+    Mutant(
+        "hwa_mac",
+        "ends a cycle late",
+        "wire ends = valid_q[SUM_DELAY-2] && last_q[SUM_DELAY-2];",
+        "wire ends = valid_q[SUM_DELAY-1] && last_q[SUM_DELAY-1];",
+    ),
     Mutant("hwa_mac", "ends where it begins", "in_last};", "in_first};", "frame"),
     Mutant(
         "hwa_meet", "does not wait for the last", "assign all = &up;", "assign all = |up;", "value"
@@ -281,6 +287,12 @@ MUTANTS = [
     Mutant("hwa_mac_lanes", "a word per cycle", ".step  (in_valid),", ".step  (1'b1),", "word"),
     Mutant(
         "hwa_mac_lanes", "valid over a reset", "        if (rst) valid_q <= 3'b000;\n", "", "valid"
+    ),
+    Mutant(
+        "hwa_mac_lanes",
+        "ends a cycle late",
+        "wire ends = valid_q[1] && last_q[1];",
+        "wire ends = valid_q[2] && last_q[2];",
     ),
     Mutant("hwa_mac_lanes", "ends where it begins", "in_last};", "in_first};", "frame"),
 ]
