@@ -228,8 +228,8 @@ class Design:
         """Run the Verilog on frames given as numbers ``(N, *shape)`` and compare every bit.
 
         ``icarus`` and ``verilator`` run the cocotb bench; ``fast`` drives a Verilated model from
-        compiled code. ``idle`` and ``backpressure`` are ``none``, ``some``, ``heavy`` or
-        ``bursts``.
+        compiled code. ``idle`` and ``backpressure`` are ``none``, ``rare``, ``some``,
+        ``heavy``, ``bursts``, ``alternate`` or ``start``.
 
         Raises:
             MismatchError: the hardware and the golden model differ.

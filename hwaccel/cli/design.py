@@ -141,9 +141,11 @@ def sim(
     ] = "all",
     frames: Frames = 16,
     data: Data = None,
-    idle: Annotated[str, typer.Option(help="Source pauses: none, some, heavy, bursts.")] = "none",
+    idle: Annotated[
+        str, typer.Option(help="Source pauses: none, rare, some, heavy, bursts, alternate, start.")
+    ] = "none",
     backpressure: Annotated[
-        str, typer.Option(help="Sink pauses: none, some, heavy, bursts.")
+        str, typer.Option(help="Sink pauses: none, rare, some, heavy, bursts, alternate, start.")
     ] = "none",
     seed: Seed = 1,
     waves: Annotated[Path | None, typer.Option(help="Write waves to this file.")] = None,

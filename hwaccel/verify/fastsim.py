@@ -6,9 +6,12 @@ import hashlib
 import os
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 
@@ -17,11 +20,33 @@ from hwaccel.emit.env import render
 from hwaccel.emit.netlist import Edge, Netlist
 from hwaccel.errors import ToolError
 from hwaccel.verify.beats import Bytes, Ints, from_beats, to_beats
+from hwaccel.verify.jobs import Stalls
 from hwaccel.verify.result import SimResult
 
 _BUILD_TIMEOUT_S = 900.0
 # Cycles without a handshake after which the design counts as deadlocked, times its beats.
 _QUIET_FLOOR = 200_000
+
+
+@dataclass(frozen=True, slots=True)
+class FastRun:
+    """A reset and what follows: the first ``frames`` frames are sent, with pauses on both sides.
+
+    A run starts from what the one before has left, or, if ``fresh``, from registers that hold
+    random values. With ``cut`` it ends after so many cycles, wherever it is, and has no result.
+    """
+
+    frames: int
+    stalls: Stalls
+    cut: int = 0
+    reset_cycles: int = 4
+    fresh: bool = True
+
+    @property
+    def line(self) -> str:
+        """The run as the driver reads it."""
+        words = [self.frames, self.stalls.idle, self.stalls.backpressure, self.stalls.seed]
+        return " ".join(str(w) for w in [*words, self.cut, self.reset_cycles, int(self.fresh)])
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,20 +60,31 @@ class FastModel:
         self,
         xs: Sequence[Ints],
         *,
-        idle: float = 0.0,
-        backpressure: float = 0.0,
+        idle: str = "none",
+        backpressure: str = "none",
         seed: int = 1,
         timeout_s: float | None = None,
     ) -> SimResult:
         """Send the frames ``xs`` (one array ``(N, *shape)`` per input) and collect the outputs.
 
-        ``idle`` and ``backpressure`` are the chances, 0 to 1, that source and sink pause in a
-        cycle. The same seed gives the same stalls.
+        ``idle`` and ``backpressure`` name the patterns in which source and sink pause. The same
+        seed gives the same stalls.
 
         Raises:
-            ToolError: the design deadlocked, sent too many beats, or misplaced ``tlast``.
+            ToolError: the design deadlocked, sent too many beats, misplaced ``tlast``, or changed
+                a beat that was not taken yet.
         """
-        frames = xs[0].shape[0]
+        one = FastRun(xs[0].shape[0], Stalls(idle, backpressure, seed))
+        return next(self.run_all(xs, [one], timeout_s=timeout_s))
+
+    def run_all(
+        self, xs: Sequence[Ints], runs: Sequence[FastRun], *, timeout_s: float | None = None
+    ) -> Iterator[SimResult]:
+        """Make ``runs`` one after another, in one process; yield the results of those not cut.
+
+        Raises:
+            ToolError: as for ``run``; the message says which run it was, counted from 0.
+        """
         started = time.monotonic()
         with tempfile.TemporaryDirectory(prefix="hwaccel-") as folder:
             work = Path(folder)
@@ -56,24 +92,34 @@ class FastModel:
             for x, edge, file in zip(xs, self.netlist.inputs, files, strict=True):
                 file.write_bytes(_to_words(to_beats(x, edge), edge))
             outs = [work / f"out{i}.bin" for i in range(len(self.netlist.outputs))]
-            chances = [str(round(65536 * c)) for c in (idle, backpressure)]
-            numbers = [str(frames), *chances, str(seed), str(_QUIET_FLOOR)]
+            (work / "runs.txt").write_text("".join(f"{run.line}\n" for run in runs))
             tools.run(
-                [self.program, *numbers, work / "times.txt", *files, *outs],
+                [
+                    self.program,
+                    work / "runs.txt",
+                    str(_QUIET_FLOOR),
+                    work / "times.txt",
+                    *files,
+                    *outs,
+                ],
                 cwd=self.program.parent.parent,
                 timeout_s=timeout_s,
             )
-            outputs = tuple(
-                from_beats(_from_words(out.read_bytes(), edge, frames), edge)
-                for out, edge in zip(outs, self.netlist.outputs, strict=True)
-            )
-            lines = (work / "times.txt").read_text(encoding="ascii").splitlines()
-        return self._result(lines, outputs, time.monotonic() - started)
+            seconds = time.monotonic() - started
+            with (work / "times.txt").open(encoding="ascii") as times, ExitStack() as stack:
+                opened = [stack.enter_context(out.open("rb")) for out in outs]
+                for run in (run for run in runs if not run.cut):
+                    outputs = tuple(
+                        from_beats(_read(out, edge, run.frames), edge)
+                        for out, edge in zip(opened, self.netlist.outputs, strict=True)
+                    )
+                    yield self._result(times, outputs, seconds)
 
-    def _result(self, lines: list[str], outputs: tuple[Ints, ...], seconds: float) -> SimResult:
+    def _result(self, times: Iterator[str], outputs: tuple[Ints, ...], seconds: float) -> SimResult:
+        count = len(self.netlist.inputs)
+        lines = islice(times, 1 + 2 * count + len(outputs))
         rows = [tuple(int(t) for t in line.split()) for line in lines]
         cycles, error = rows[0]
-        count = len(self.netlist.inputs)
         offered = tuple(rows[1 + 2 * i] for i in range(count))
         firsts = [rows[2 + 2 * i][0] for i in range(count)]
         finished = [max(ends) for ends in zip(*rows[1 + 2 * count :], strict=True)]
@@ -95,9 +141,9 @@ def _to_words(beats: Bytes, edge: Edge) -> bytes:
     return padded.tobytes()
 
 
-def _from_words(data: bytes, edge: Edge, frames: int) -> Bytes:
-    beats = np.frombuffer(data, dtype=np.uint8).reshape(frames, edge.beats, 4 * edge.words)
-    return beats[..., : edge.axis_bits // 8]
+def _read(file: BinaryIO, edge: Edge, frames: int) -> Bytes:
+    data = np.frombuffer(file.read(4 * frames * edge.beats * edge.words), dtype=np.uint8)
+    return data.reshape(frames, edge.beats, 4 * edge.words)[..., : edge.axis_bits // 8]
 
 
 def build_fast(files: Mapping[str, str], netlist: Netlist, workdir: Path) -> FastModel:

@@ -16,12 +16,12 @@ from hwaccel.verify.beats import Ints, from_beats, to_beats
 from hwaccel.verify.compare import require_equal
 from hwaccel.verify.result import SimResult
 
-PATTERNS = ("none", "some", "heavy", "bursts")
+PATTERNS = ("none", "rare", "some", "heavy", "bursts", "alternate", "start")
 
 
 @dataclass(frozen=True, slots=True)
 class Stalls:
-    """How often the two sides of a design wait: ``none``, ``some``, ``heavy`` or ``bursts``."""
+    """How often the two sides of a design wait: one of ``PATTERNS`` each."""
 
     idle: str = "none"
     backpressure: str = "none"

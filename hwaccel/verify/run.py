@@ -11,12 +11,11 @@ from hwaccel.errors import ConfigError, MismatchError
 from hwaccel.verify.beats import Ints
 from hwaccel.verify.compare import require_equal
 from hwaccel.verify.fastsim import build_fast
+from hwaccel.verify.jobs import PATTERNS
 from hwaccel.verify.result import SimResult
 from hwaccel.verify.rtl import simulate as simulate_cocotb
 
 SIMULATORS = ("verilator", "icarus", "fast")
-# Chance of a pause per cycle on the fast path; cocotb benches draw patterns of the same names.
-_CHANCES = {"none": 0.0, "some": 0.25, "heavy": 0.8, "bursts": 0.5}
 
 
 def simulate(
@@ -37,12 +36,12 @@ def simulate(
     if simulator not in SIMULATORS:
         raise ConfigError(f"simulator {simulator!r} is not one of {', '.join(SIMULATORS)}")
     for label, name in (("idle", idle), ("backpressure", backpressure)):
-        if name not in _CHANCES:
-            raise ConfigError(f"{label} {name!r} is not one of {', '.join(_CHANCES)}")
+        if name not in PATTERNS:
+            raise ConfigError(f"{label} {name!r} is not one of {', '.join(PATTERNS)}")
     if simulator == "fast":
         if waves is not None:
             raise ConfigError("the fast path writes no waves; use verilator or icarus")
-        result = _fast(files, netlist, xs, _CHANCES[idle], _CHANCES[backpressure], seed, workdir)
+        result = _fast(files, netlist, xs, idle, backpressure, seed, workdir)
     else:
         result = simulate_cocotb(
             files,
@@ -77,8 +76,8 @@ def _fast(
     files: Mapping[str, str],
     netlist: Netlist,
     xs: Sequence[Ints],
-    idle: float,
-    backpressure: float,
+    idle: str,
+    backpressure: str,
     seed: int,
     workdir: Path | None,
 ) -> SimResult:

@@ -156,6 +156,76 @@ module hwa_accumulate #(
         end
     endgenerate
 
+`ifdef FORMAL
+    // Integers wide enough for a result; the sum is kept modulo 2^ACC_W.
+    localparam integer F_W = IN_W + ACC_W + OUT_W + BIAS_W;
+
+    // A reduction is open: it began since the last reset. One was complete in the cycle before.
+    reg                    f_open_q, f_complete_q, f_ends_q;
+    reg  [LANES*ACC_W-1:0] f_run_q;
+    reg  [ADDR_W-1:0]      f_ended_q;
+    wire [LANES*ACC_W-1:0] f_sum;
+
+    always @(posedge clk) begin
+        if (in_valid) begin
+            f_open_q <= !in_last;
+            f_run_q  <= f_sum;
+        end
+        f_complete_q <= in_valid && in_last;
+        f_ends_q     <= in_ends;
+        if (in_ends) f_ended_q <= (f_ended_q + 1) % CHANNEL_WORDS;
+        if (rst) begin
+            f_open_q     <= 1'b0;
+            f_complete_q <= 1'b0;
+            f_ends_q     <= 1'b0;
+            f_ended_q    <= {ADDR_W{1'b0}};
+        end
+    end
+
+    always @* assume (!in_valid || in_first || f_open_q);
+    always @* assume (rst || f_ends_q == (in_valid && in_last));
+
+    generate
+        for (p = 0; p < LANES; p = p + 1) begin : g_spec
+            wire signed [IN_W-1:0]  x   = in_data[p*IN_W +: IN_W];
+            wire signed [ACC_W-1:0] run = f_run_q[p*ACC_W +: ACC_W];
+            wire signed [F_W-1:0]   x_int   = x;
+            wire signed [F_W-1:0]   run_int = run;
+            wire signed [F_W-1:0]   sum_int = (in_first ? 0 : run_int) + x_int
+                                            + $signed({1'b0, in_carry[p]});
+            wire signed [F_W-1:0]   shifted, y;
+
+            assign f_sum[p*ACC_W +: ACC_W] = sum_int[ACC_W-1:0];
+
+            if (SHIFT_W > 0) begin : g_spec_shift
+                assign shifted = run_int <<< channel[p*FIELD_W+BIAS_W +: SHIFT_W];
+            end else begin : g_spec_plain
+                assign shifted = run_int;
+            end
+            if (BIAS_W > 0) begin : g_spec_bias
+                wire signed [BIAS_W-1:0] bias = channel[p*FIELD_W +: BIAS_W];
+                assign y = shifted + bias;
+            end else begin : g_spec_none
+                assign y = shifted;
+            end
+
+            hwa_pipe_check #(.LATENCY(1), .DATA_W(OUT_W)) f_check (
+                .clk(clk), .rst(rst), .in_valid(f_complete_q), .in_data(y[OUT_W-1:0]),
+                .out_valid(out_valid), .out_data(out_data[p*OUT_W +: OUT_W])
+            );
+
+            // Helper: the sum so far.
+            always @* if (!rst && (f_open_q || f_complete_q))
+                assert (g_lane[p].sum_q == run);
+        end
+        if (FIELD_W > 0) begin : g_spec_word
+            // The k-th result since reset asks for word k, modulo their number.
+            always @* if (!rst)
+                p_word: assert (g_fields.addr == f_ended_q && f_ended_q < CHANNEL_WORDS);
+        end
+    endgenerate
+`endif
+
 endmodule
 
 `resetall

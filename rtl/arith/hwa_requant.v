@@ -148,6 +148,34 @@ module hwa_requant #(
         end
     endgenerate
 
+`ifdef FORMAL
+    // Integers wide enough for the input, shifted to either side, and for the limits.
+    localparam integer F_W = IN_W + RIGHT + LEFT + OUT_W + 64;
+
+    generate
+        for (l = 0; l < LANES; l = l + 1) begin : g_spec
+            wire signed [IN_W:0]  x_int = {(IN_SIGNED != 0) && in_data[l*IN_W+IN_W-1],
+                                           in_data[l*IN_W +: IN_W]};
+            wire signed [F_W-1:0] x     = x_int;
+            // x = floor * 2^RIGHT + rest, and twice the rest tells on which side of the half.
+            wire signed [F_W-1:0] floor = x >>> RIGHT;
+            wire signed [F_W-1:0] rest  = x - (floor <<< RIGHT);
+            wire signed [F_W-1:0] one   = 1;
+            wire signed [F_W-1:0] side  = (rest <<< 1) - (one <<< RIGHT);
+            wire                  up    = (ROUNDING == 1) ? side >= 0
+                                        : (ROUNDING == 2) ? side > 0 || (side == 0 && floor[0])
+                                        : 1'b0;
+            wire signed [F_W-1:0] v     = (SHIFT > 0) ? floor + $signed({1'b0, up}) : x <<< LEFT;
+            wire signed [F_W-1:0] y     = (WRAP != 0) ? v : (v < LO) ? LO : (v > HI) ? HI : v;
+
+            hwa_pipe_check #(.LATENCY(2), .DATA_W(OUT_W)) f_check (
+                .clk(clk), .rst(rst), .in_valid(in_valid), .in_data(y[OUT_W-1:0]),
+                .out_valid(out_valid), .out_data(out_data[l*OUT_W +: OUT_W])
+            );
+        end
+    endgenerate
+`endif
+
 endmodule
 
 `resetall

@@ -126,6 +126,48 @@ module hwa_scale #(
         end
     endgenerate
 
+`ifdef FORMAL
+    // The word comes two cycles behind its beat, whatever the ROM holds.
+    localparam integer F_W = IN_W + MULT_W + ADD_W + OUT_W;
+
+    reg  [LANES*IN_W-1:0]  f_x_q, f_x_q2;
+    reg  [1:0]             f_valid_q;
+    reg  [ADDR_W-1:0]      f_beats_q;
+
+    always @(posedge clk) begin
+        f_x_q     <= in_data;
+        f_x_q2    <= f_x_q;
+        f_valid_q <= {f_valid_q[0], in_valid};
+        if (in_valid) f_beats_q <= (f_beats_q + 1) % CHANNEL_WORDS;
+        if (rst) begin
+            f_valid_q <= 2'b00;
+            f_beats_q <= {ADDR_W{1'b0}};
+        end
+    end
+
+    generate
+        for (l = 0; l < LANES; l = l + 1) begin : g_spec
+            wire signed [IN_W:0]     x    = {(IN_SIGNED != 0) && f_x_q2[l*IN_W+IN_W-1],
+                                             f_x_q2[l*IN_W +: IN_W]};
+            wire signed [MULT_W-1:0] mult = channel[l*FIELD_W+ADD_W +: MULT_W];
+            wire signed [ADD_W-1:0]  add  = channel[l*FIELD_W +: ADD_W];
+            wire signed [IN_W+MULT_W:0] product = x * mult;
+            wire signed [F_W:0]         p = product;
+            wire signed [F_W:0]         y = p + add;
+
+            hwa_pipe_check #(.LATENCY(2), .DATA_W(OUT_W)) f_check (
+                .clk(clk), .rst(rst), .in_valid(f_valid_q[1]), .in_data(y[OUT_W-1:0]),
+                .out_valid(out_valid), .out_data(out_data[l*OUT_W +: OUT_W])
+            );
+        end
+    endgenerate
+
+    // The k-th beat since reset asks for word k, modulo their number.
+    always @* if (!rst) begin
+        p_word: assert (addr == f_beats_q && f_beats_q < CHANNEL_WORDS);
+    end
+`endif
+
 endmodule
 
 `resetall

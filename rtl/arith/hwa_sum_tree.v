@@ -81,6 +81,50 @@ module hwa_sum_tree #(
     assign sum       = g_node[1].value;
     assign sum_carry = g_node[1].carry;
 
+`ifdef FORMAL
+    // The same tree in integers that hold every sum, each carry added where it comes in.
+    localparam integer F_W = SUM_W + 2;
+
+    // Cycles since power-up, as many as a sum takes at most: there is no reset.
+    reg [7:0] f_age_q = 8'd0;
+    always @(posedge clk) if (f_age_q < LEVELS) f_age_q <= f_age_q + 1'b1;
+
+    generate
+        for (n = 1; n < 2 * LEAVES; n = n + 1) begin : g_total
+            wire signed [F_W-1:0] total;
+        end
+        for (n = 0; n < LEAVES; n = n + 1) begin : g_total_leaf
+            if (n < COUNT) begin : g_some
+                wire signed [IN_W-1:0] x = in_data[n*IN_W +: IN_W];
+
+                assign g_total[LEAVES+n].total = x + $signed({1'b0, in_carry[n]});
+            end else begin : g_none
+                assign g_total[LEAVES+n].total = 0;
+            end
+        end
+        for (n = 1; n < LEAVES; n = n + 1) begin : g_total_branch
+            reg signed [F_W-1:0] total_q;
+
+            always @(posedge clk) total_q <= g_total[2*n].total + g_total[2*n+1].total;
+            assign g_total[n].total = total_q;
+
+            // Helper: each node has the sum of its leaves, as soon as there was time for it.
+            wire signed [SUM_W-1:0] value = g_node[n].value;
+            always @* if (f_age_q + $clog2(n + 1) > LEVELS)
+                assert (value + $signed({1'b0, g_node[n].carry}) == total_q);
+        end
+    endgenerate
+
+    wire signed [SUM_W-1:0] f_sum = sum;
+
+    always @* begin
+        if (f_age_q >= LEVELS)
+            p_value: assert (f_sum + $signed({1'b0, sum_carry}) == g_total[1].total);
+
+        c_value: cover (f_age_q >= LEVELS && sum != 0);
+    end
+`endif
+
 endmodule
 
 `resetall

@@ -1,15 +1,17 @@
 // hwa_stream_order: nothing lost, nothing doubled, nothing in another order; for proofs only.
 //
-//   Rule 1    nothing leaves that did not come before or in the same cycle.
-//   Rule 2    never more than ROOM parts are inside.
-//   Rule 3    the k-th part in is the k-th part out. The solver picks k, at any point of time,
-//             by raising `pick` when the part comes.
+//   Rule 1    p_double: nothing leaves that did not come before or in the same cycle.
+//   Rule 2    p_loss: never more than ROOM parts are inside.
+//   Rule 3    p_order: the k-th part in is the k-th part out. The solver picks k, at any point of
+//             time, by raising `pick` when the part comes.
 //
 //   function  counts parts. A beat that comes has IN_PARTS parts, one that leaves OUT_PARTS, the
 //             first in the low bits, so one checker serves modules that change the width.
 //   outputs   held, the parts inside; and while tracked is high, place, the number of parts in
 //             front of the k-th, and kth, its value. With them a module states where the k-th
 //             part sits, which makes the proof inductive.
+//   stories   for each rule: two beats have left and none is inside; it was full and is empty; the
+//             k-th part leaves after one that came before it
 //   order, latency, interval, tlast: none, it only listens
 //
 // Without FORMAL the module is empty.
@@ -78,11 +80,35 @@ module hwa_stream_order #(
         end
     end
 
+    // Beats that left since the reset, up to two; it was full since then; the k-th part had to wait
+    // for another.
+    reg [1:0] gone_q;
+    reg       full_q, behind_q;
+
+    always @(posedge clk) begin
+        if (pop && !gone_q[1]) gone_q <= gone_q + 1'b1;
+        if (held_now >= ROOM[COUNT_W-1:0]) full_q <= 1'b1;
+        if (tracked_now && !leaves) behind_q <= pop || behind_q;
+        else behind_q <= 1'b0;
+        if (rst) begin
+            gone_q   <= 2'd0;
+            full_q   <= 1'b0;
+            behind_q <= 1'b0;
+        end
+    end
+
     always @* if (!rst) begin
-        assert (!pop || held_now >= OUT_PARTS[COUNT_W-1:0]);
-        assert (held_q <= ROOM[COUNT_W-1:0]);
+        p_double: assert (!pop || held_now >= OUT_PARTS[COUNT_W-1:0]);
+        p_loss: assert (held_q <= ROOM[COUNT_W-1:0]);
+        if (tracked_now && leaves)
+            p_order: assert (pop_data[place_now*PART_W +: PART_W] == kth_now);
+
+        // Helper: the k-th part is one of those inside.
         assert (!tracked_q || place_q < held_q);
-        if (tracked_now && leaves) assert (pop_data[place_now*PART_W +: PART_W] == kth_now);
+
+        c_double: cover (gone_q[1] && held_q == 0);
+        c_loss: cover (full_q && gone_q != 2'd0 && held_q == 0);
+        c_order: cover (tracked_now && leaves && (behind_q || ROOM < 2));
     end
 
     assign held    = held_q;

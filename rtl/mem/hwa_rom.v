@@ -54,7 +54,20 @@ module hwa_rom #(
         end
     endgenerate
 
+`ifdef FORMAL
+    // Without a file any word may come at any time: what is proved then holds for all contents.
+    (* anyseq *) reg [WIDTH-1:0] f_word;
+
+    generate
+        if (INIT != "") begin : g_read
+            always @(posedge clk) data_q <= mem[addr];
+        end else begin : g_any
+            always @(posedge clk) data_q <= f_word;
+        end
+    endgenerate
+`else
     always @(posedge clk) data_q <= mem[addr];
+`endif
 
     generate
         if (REGISTERS == 2) begin : g_second
@@ -67,6 +80,27 @@ module hwa_rom #(
             assign data = data_q;
         end
     endgenerate
+
+`ifdef FORMAL
+    generate
+        if (INIT != "") begin : g_spec
+            reg [WIDTH-1:0] f_mem [0:DEPTH-1];
+            initial $readmemh(INIT, f_mem);
+
+            // What was asked for in the last two cycles, and whether it was a word at all.
+            reg [2*WIDTH-1:0] f_data_q;
+            reg [1:0]         f_known_q = 2'b00;
+
+            always @(posedge clk) begin
+                f_data_q  <= {f_data_q[WIDTH-1:0], f_mem[addr]};
+                f_known_q <= {f_known_q[0], addr < DEPTH};
+            end
+
+            always @* if (f_known_q[REGISTERS-1])
+                p_value: assert (data == f_data_q[(REGISTERS-1)*WIDTH +: WIDTH]);
+        end
+    endgenerate
+`endif
 
 endmodule
 

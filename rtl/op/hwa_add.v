@@ -88,6 +88,29 @@ module hwa_add #(
         end
     endgenerate
 
+`ifdef FORMAL
+    // Integers wide enough for any sum.
+    localparam integer F_W = A_W + A_SHIFT + B_W + B_SHIFT + OUT_W;
+
+    generate
+        for (l = 0; l < LANES; l = l + 1) begin : g_spec
+            wire signed [A_W:0] a_int = {(A_SIGNED != 0) && in_a_data[l*A_W+A_W-1],
+                                         in_a_data[l*A_W +: A_W]};
+            wire signed [B_W:0] b_int = {(B_SIGNED != 0) && in_b_data[l*B_W+B_W-1],
+                                         in_b_data[l*B_W +: B_W]};
+            wire signed [F_W:0] a = a_int;
+            wire signed [F_W:0] b = b_int;
+            wire signed [F_W:0] y = (SUBTRACT != 0) ? (a <<< A_SHIFT) - (b <<< B_SHIFT)
+                                                    : (a <<< A_SHIFT) + (b <<< B_SHIFT);
+
+            hwa_pipe_check #(.LATENCY(1), .DATA_W(OUT_W)) f_check (
+                .clk(clk), .rst(rst), .in_valid(in_valid), .in_data(y[OUT_W-1:0]),
+                .out_valid(out_valid), .out_data(out_data[l*OUT_W +: OUT_W])
+            );
+        end
+    endgenerate
+`endif
+
 endmodule
 
 `resetall

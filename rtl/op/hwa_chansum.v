@@ -126,6 +126,67 @@ module hwa_chansum #(
         end
     endgenerate
 
+`ifdef FORMAL
+    // The sum of all lanes at once, as long ago as the tree takes.
+    localparam integer F_W = IN_W + SIMD + OUT_W;
+
+    reg  [LEVELS:0]                  f_valid_q, f_first_q, f_last_q;
+    wire [LEVELS+1:0]                f_valids = {f_valid_q, in_valid};
+    wire [LEVELS+1:0]                f_firsts = {f_first_q, in_first};
+    wire [LEVELS+1:0]                f_lasts  = {f_last_q, in_last};
+    wire                             f_valid  = f_valids[LEVELS];
+    wire                             f_first  = f_firsts[LEVELS];
+    wire                             f_last   = f_lasts[LEVELS];
+    wire [PE*OUT_W-1:0]              f_now, f_spec;
+    reg  [(LEVELS+1)*PE*OUT_W-1:0]   f_sums_q;
+    wire [(LEVELS+2)*PE*OUT_W-1:0]   f_sums = {f_sums_q, f_now};
+    reg                              f_open_q;
+    reg  [PE*OUT_W-1:0]              f_run_q;
+
+    always @(posedge clk) begin
+        f_valid_q <= f_valids[LEVELS:0];
+        f_first_q <= f_firsts[LEVELS:0];
+        f_last_q  <= f_lasts[LEVELS:0];
+        f_sums_q  <= f_sums[(LEVELS+1)*PE*OUT_W-1:0];
+        if (f_valid) begin
+            f_open_q <= !f_last;
+            f_run_q  <= f_spec;
+        end
+        if (rst) begin
+            f_valid_q <= {LEVELS+1{1'b0}};
+            f_open_q  <= 1'b0;
+        end
+    end
+
+    // Of the input, seen a few cycles later.
+    always @* assume (!f_valid || f_first || f_open_q);
+
+    generate
+        for (p = 0; p < PE; p = p + 1) begin : g_spec
+            wire signed [F_W-1:0] sum [0:SIMD];
+
+            assign sum[0] = 0;
+            for (s = 0; s < SIMD; s = s + 1) begin : g_term
+                wire signed [IN_W:0] x = {(IN_SIGNED != 0) && in_data[(p*SIMD+s)*IN_W+IN_W-1],
+                                          in_data[(p*SIMD+s)*IN_W +: IN_W]};
+                assign sum[s+1] = sum[s] + x;
+            end
+            assign f_now[p*OUT_W +: OUT_W] = sum[SIMD][OUT_W-1:0];
+            assign f_spec[p*OUT_W +: OUT_W] = f_sums[(LEVELS*PE+p)*OUT_W +: OUT_W]
+                + (f_first ? {OUT_W{1'b0}} : f_run_q[p*OUT_W +: OUT_W]);
+
+            hwa_pipe_check #(.LATENCY(1), .DATA_W(OUT_W)) f_check (
+                .clk(clk), .rst(rst), .in_valid(f_valid && f_last),
+                .in_data(f_spec[p*OUT_W +: OUT_W]),
+                .out_valid(out_valid), .out_data(out_data[p*OUT_W +: OUT_W])
+            );
+        end
+    endgenerate
+
+    // Helper: the sum so far.
+    always @* if (!rst && f_open_q) assert (out_data == f_run_q);
+`endif
+
 endmodule
 
 `resetall

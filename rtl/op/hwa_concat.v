@@ -97,6 +97,38 @@ module hwa_concat #(
         end
     endgenerate
 
+`ifdef FORMAL
+    localparam integer F_W = A_W + A_SHIFT + B_W + B_SHIFT + OUT_W;
+
+    generate
+        for (l = 0; l < LANES_A + LANES_B; l = l + 1) begin : g_spec
+            if (l < LANES_A) begin : g_spec_a
+                wire signed [A_W:0] x_int = {(A_SIGNED != 0) && in_a_data[l*A_W+A_W-1],
+                                             in_a_data[l*A_W +: A_W]};
+                wire signed [F_W:0] x = x_int;
+                wire signed [F_W:0] y = x <<< A_SHIFT;
+
+                hwa_pipe_check #(.LATENCY(1), .DATA_W(OUT_W)) f_check (
+                    .clk(clk), .rst(rst), .in_valid(in_valid), .in_data(y[OUT_W-1:0]),
+                    .out_valid(out_valid), .out_data(out_data[l*OUT_W +: OUT_W])
+                );
+            end else begin : g_spec_b
+                localparam integer AT = (l - LANES_A) * B_W;
+
+                wire signed [B_W:0] x_int = {(B_SIGNED != 0) && in_b_data[AT+B_W-1],
+                                             in_b_data[AT +: B_W]};
+                wire signed [F_W:0] x = x_int;
+                wire signed [F_W:0] y = x <<< B_SHIFT;
+
+                hwa_pipe_check #(.LATENCY(1), .DATA_W(OUT_W)) f_check (
+                    .clk(clk), .rst(rst), .in_valid(in_valid), .in_data(y[OUT_W-1:0]),
+                    .out_valid(out_valid), .out_data(out_data[l*OUT_W +: OUT_W])
+                );
+            end
+        end
+    endgenerate
+`endif
+
 endmodule
 
 `resetall

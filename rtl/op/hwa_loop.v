@@ -60,6 +60,32 @@ module hwa_loop #(
         end
     endgenerate
 
+`ifdef FORMAL
+    // Steps since reset, modulo COUNT.
+    reg [INDEX_W-1:0] f_steps_q;
+    // It came round.
+    reg               f_round_q;
+
+    always @(posedge clk) begin
+        if (step) f_steps_q <= (f_steps_q + 1) % COUNT;
+        if (step && f_steps_q == COUNT - 1) f_round_q <= 1'b1;
+        if (rst) begin
+            f_steps_q <= {INDEX_W{1'b0}};
+            f_round_q <= 1'b0;
+        end
+    end
+
+    initial assume (rst);
+    always @* if (!rst) begin
+        p_value: assert (index == f_steps_q && last == (f_steps_q == COUNT - 1));
+
+        // Helper: the count stays in range.
+        assert (f_steps_q < COUNT);
+
+        c_value: cover (f_round_q && last);
+    end
+`endif
+
 endmodule
 
 `resetall

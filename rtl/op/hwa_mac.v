@@ -193,6 +193,9 @@ module hwa_mac #(
         end
     endgenerate
 
+    // The last products of a reduction are there in the cycle behind this one.
+    wire ends = valid_q[SUM_DELAY-2] && last_q[SUM_DELAY-2];
+
     hwa_accumulate #(
         .LANES(PE), .IN_W(SUM_W), .ACC_W(ACC_W), .OUT_W(OUT_W), .SHIFT_W(SHIFT_W), .BIAS_W(BIAS_W),
         .CHANNEL_WORDS(CHANNEL_WORDS), .CHANNELS(CHANNELS)
@@ -202,12 +205,88 @@ module hwa_mac #(
         .in_valid  (valid_q[SUM_DELAY-1]),
         .in_first  (first_q[SUM_DELAY-1]),
         .in_last   (last_q[SUM_DELAY-1]),
-        .in_ends   (valid_q[SUM_DELAY-2] && last_q[SUM_DELAY-2]),
+        .in_ends   (ends),
         .in_data   (sums),
         .in_carry  (sum_carries),
         .out_valid (out_valid),
         .out_data  (out_data)
     );
+
+`ifdef FORMAL
+    // What comes out is proved by parts: here the products, what they are multiplied with, and when
+    // they are added up; the adders in their own modules. The ROM may hold anything.
+    localparam integer F_W = XS_W + W_W + 2;
+
+    reg  [SUM_DELAY:0]       f_valid_q, f_first_q, f_last_q;
+    reg  [ADDR_W-1:0]  f_beats_q;
+    reg                f_ends_q;
+    reg  [SIMD*X_W-1:0]     f_x_q, f_x_q2;
+    wire [PE*SIMD-1:0] f_right;
+    // Cycles since power-up, up to 3: data have no reset.
+    reg  [1:0]         f_age_q = 2'd0;
+
+    always @(posedge clk) begin
+        if (f_age_q != 2'd3) f_age_q <= f_age_q + 1'b1;
+        f_x_q     <= in_data;
+        f_x_q2    <= f_x_q;
+        f_valid_q <= {f_valid_q, in_valid};
+        f_first_q <= {f_first_q, in_first};
+        f_last_q  <= {f_last_q, in_last};
+        f_ends_q  <= ends;
+        if (in_valid) f_beats_q <= (f_beats_q + 1) % WORDS;
+        if (rst) begin
+            f_valid_q <= {SUM_DELAY + 1{1'b0}};
+            f_beats_q <= {ADDR_W{1'b0}};
+            f_ends_q  <= 1'b0;
+        end
+    end
+
+    generate
+        for (p = 0; p < PE; p = p + 1) begin : g_spec
+            for (s = 0; s < SIMD; s = s + 1) begin : g_term
+                wire signed [XS_W-1:0] x = {(X_SIGNED == 0) ? 1'b0 : x_q2[s*X_W+X_W-1],
+                                            x_q2[s*X_W +: X_W]};
+                wire signed [W_W-1:0]  w = weights[(p*SIMD+s)*W_W +: W_W];
+                // The word holds 1 less where the lane below, of the same multiplier, is negative.
+                wire                   borrow = p % SHARED != 0
+                    && weights[((p > 0 ? p - 1 : 0)*SIMD+s)*W_W+W_W-1];
+                reg  signed [F_W-1:0]  product_q;
+                wire signed [PRODUCT_W-1:0] part = g_lane[p].products[s*PRODUCT_W +: PRODUCT_W];
+
+                always @(posedge clk) product_q <= x * (w + $signed({1'b0, borrow}));
+
+                assign f_right[p*SIMD+s] =
+                    part + $signed({1'b0, g_lane[p].carries[s]}) == product_q;
+            end
+        end
+    endgenerate
+
+    initial assume (rst);
+    always @* if (f_age_q == 2'd3) begin
+        p_input: assert (x_q2 == f_x_q2);
+        p_value: assert (&f_right);
+    end
+    always @* if (!rst) begin
+        p_word: assert (addr == f_beats_q && f_beats_q < WORDS);
+        p_valid: assert (valid_q[SUM_DELAY-1] == f_valid_q[SUM_DELAY-1]);
+        if (valid_q[SUM_DELAY-1])
+            p_frame: assert (first_q[SUM_DELAY-1] == f_first_q[SUM_DELAY-1]
+                          && last_q[SUM_DELAY-1] == f_last_q[SUM_DELAY-1]);
+
+        // What hwa_accumulate takes for granted of in_ends.
+        assert (f_ends_q == (valid_q[SUM_DELAY-1] && last_q[SUM_DELAY-1]));
+
+        c_value: cover (f_valid_q[SUM_DELAY] && valid_q[SUM_DELAY-1] && sums != 0);
+    end
+`endif
+`ifdef FORMAL_SLICES
+    // Which input meets which weight shows for inputs of 0 and 1, too.
+    generate
+        for (s = 0; s < SIMD; s = s + 1) begin : g_slice
+            always @* assume (in_data[s*X_W +: X_W] <= 1);
+        end
+    endgenerate
+`endif
 
 endmodule
 

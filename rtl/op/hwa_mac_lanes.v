@@ -127,6 +127,9 @@ module hwa_mac_lanes #(
         end
     endgenerate
 
+    // The last products of a reduction are there in the cycle behind this one.
+    wire ends = valid_q[1] && last_q[1];
+
     hwa_accumulate #(
         .LANES(LANES), .IN_W(PRODUCT_W), .ACC_W(ACC_W), .OUT_W(OUT_W),
         .SHIFT_W(SHIFT_W), .BIAS_W(BIAS_W), .CHANNEL_WORDS(CHANNEL_WORDS),
@@ -137,12 +140,72 @@ module hwa_mac_lanes #(
         .in_valid  (valid_q[2]),
         .in_first  (first_q[2]),
         .in_last   (last_q[2]),
-        .in_ends   (valid_q[1] && last_q[1]),
+        .in_ends   (ends),
         .in_data   (products),
         .in_carry  ({LANES{1'b0}}),
         .out_valid (out_valid),
         .out_data  (out_data)
     );
+
+`ifdef FORMAL
+    // What comes out is proved by parts: here the products, what they are multiplied with, and when
+    // they are added up; the adders in their own modules. The ROM may hold anything.
+    localparam integer F_W = XS_W + W_W + 2;
+
+    reg  [2:0]       f_valid_q, f_first_q, f_last_q;
+    reg  [ADDR_W-1:0]  f_beats_q;
+    reg                f_ends_q;
+    reg  [LANES*X_W-1:0]     f_x_q, f_x_q2;
+    wire [LANES-1:0]   f_right;
+    // Cycles since power-up, up to 3: data have no reset.
+    reg  [1:0]         f_age_q = 2'd0;
+
+    always @(posedge clk) begin
+        if (f_age_q != 2'd3) f_age_q <= f_age_q + 1'b1;
+        f_x_q     <= in_data;
+        f_x_q2    <= f_x_q;
+        f_valid_q <= {f_valid_q, in_valid};
+        f_first_q <= {f_first_q, in_first};
+        f_last_q  <= {f_last_q, in_last};
+        f_ends_q  <= ends;
+        if (in_valid) f_beats_q <= (f_beats_q + 1) % WORDS;
+        if (rst) begin
+            f_valid_q <= {2 + 1{1'b0}};
+            f_beats_q <= {ADDR_W{1'b0}};
+            f_ends_q  <= 1'b0;
+        end
+    end
+
+    generate
+        for (l = 0; l < LANES; l = l + 1) begin : g_spec
+            wire signed [XS_W-1:0] x = {(X_SIGNED == 0) ? 1'b0 : x_q2[l*X_W+X_W-1],
+                                        x_q2[l*X_W +: X_W]};
+            wire signed [W_W-1:0]  w = weights[l*W_W +: W_W];
+            reg  signed [F_W-1:0]  product_q;
+            wire signed [PRODUCT_W-1:0] part = products[l*PRODUCT_W +: PRODUCT_W];
+
+            always @(posedge clk) product_q <= x * w;
+
+            assign f_right[l] = part == product_q;
+        end
+    endgenerate
+
+    initial assume (rst);
+    always @* if (f_age_q == 2'd3) begin
+        p_input: assert (x_q2 == f_x_q2);
+        p_value: assert (&f_right);
+    end
+    always @* if (!rst) begin
+        p_word: assert (addr == f_beats_q && f_beats_q < WORDS);
+        p_valid: assert (valid_q == f_valid_q);
+        if (valid_q[2]) p_frame: assert (first_q[2] == f_first_q[2] && last_q[2] == f_last_q[2]);
+
+        // What hwa_accumulate takes for granted of in_ends.
+        assert (f_ends_q == (valid_q[2] && last_q[2]));
+
+        c_value: cover (f_valid_q[1] && valid_q[2] && products != 0);
+    end
+`endif
 
 endmodule
 

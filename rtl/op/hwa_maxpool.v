@@ -65,6 +65,42 @@ module hwa_maxpool #(
         end
     endgenerate
 
+`ifdef FORMAL
+    // A reduction is open: it began since the last reset.
+    reg                    f_open_q;
+    reg  [LANES*W-1:0] f_run_q;
+    wire [LANES*W-1:0] f_spec;
+
+    always @(posedge clk) begin
+        if (in_valid) begin
+            f_open_q <= !in_last;
+            f_run_q  <= f_spec;
+        end
+        if (rst) f_open_q <= 1'b0;
+    end
+
+    always @* assume (!in_valid || in_first || f_open_q);
+
+    generate
+        for (l = 0; l < LANES; l = l + 1) begin : g_spec
+            wire signed [W:0] x   = {(SIGNED != 0) && in_data[l*W+W-1], in_data[l*W +: W]};
+            wire signed [W:0] run = {(SIGNED != 0) && f_run_q[l*W+W-1], f_run_q[l*W +: W]};
+            wire signed [W:0] y   = (in_first || x > run) ? x : run;
+
+            assign f_spec[l*W +: W] = y[W-1:0];
+
+            hwa_pipe_check #(.LATENCY(1), .DATA_W(W)) f_check (
+                .clk(clk), .rst(rst), .in_valid(in_valid && in_last),
+                .in_data(f_spec[l*W +: W]),
+                .out_valid(out_valid), .out_data(out_data[l*W +: W])
+            );
+        end
+    endgenerate
+
+    // Helper: the maximum so far.
+    always @* if (!rst && f_open_q) assert (out_data == f_run_q);
+`endif
+
 endmodule
 
 `resetall

@@ -95,6 +95,30 @@ module hwa_minmax #(
         end
     endgenerate
 
+`ifdef FORMAL
+    // Integers wide enough for both.
+    localparam integer F_W = A_W + A_SHIFT + B_W + B_SHIFT + OUT_W;
+
+    generate
+        for (l = 0; l < LANES; l = l + 1) begin : g_spec
+            wire signed [A_W:0] a_int = {(A_SIGNED != 0) && in_a_data[l*A_W+A_W-1],
+                                         in_a_data[l*A_W +: A_W]};
+            wire signed [B_W:0] b_int = {(B_SIGNED != 0) && in_b_data[l*B_W+B_W-1],
+                                         in_b_data[l*B_W +: B_W]};
+            wire signed [F_W:0] a = a_int;
+            wire signed [F_W:0] b = b_int;
+            wire signed [F_W:0] p = a <<< A_SHIFT;
+            wire signed [F_W:0] q = b <<< B_SHIFT;
+            wire signed [F_W:0] y = (LARGEST != 0) ? ((p < q) ? q : p) : ((p < q) ? p : q);
+
+            hwa_pipe_check #(.LATENCY(1), .DATA_W(OUT_W)) f_check (
+                .clk(clk), .rst(rst), .in_valid(in_valid), .in_data(y[OUT_W-1:0]),
+                .out_valid(out_valid), .out_data(out_data[l*OUT_W +: OUT_W])
+            );
+        end
+    endgenerate
+`endif
+
 endmodule
 
 `resetall

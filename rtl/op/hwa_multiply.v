@@ -112,6 +112,37 @@ module hwa_multiply #(
         end
     endgenerate
 
+`ifdef FORMAL
+    // The operands as they stand a cycle later.
+    reg [LANES*A_W-1:0] f_a_q;
+    reg [LANES*B_W-1:0] f_b_q;
+    reg                 f_valid_q;
+
+    always @(posedge clk) begin
+        f_a_q     <= in_a_data;
+        f_b_q     <= in_b_data;
+        f_valid_q <= in_valid && !rst;
+    end
+
+    always @* if (f_valid_q) p_input: assert (a_q == f_a_q && b_q == f_b_q);
+
+    generate
+        for (l = 0; l < LANES; l = l + 1) begin : g_spec
+            wire signed [A_W:0] a_int = {(A_SIGNED != 0) && a_q[l*A_W+A_W-1],
+                                         a_q[l*A_W +: A_W]};
+            wire signed [B_W:0] b_int = {(B_SIGNED != 0) && b_q[l*B_W+B_W-1],
+                                         b_q[l*B_W +: B_W]};
+            wire signed [A_W+B_W+1:0]       y = a_int * b_int;
+            wire signed [A_W+B_W+OUT_W+1:0] y_wide = y;
+
+            hwa_pipe_check #(.LATENCY(2), .DATA_W(OUT_W)) f_check (
+                .clk(clk), .rst(rst), .in_valid(f_valid_q), .in_data(y_wide[OUT_W-1:0]),
+                .out_valid(out_valid), .out_data(out_data[l*OUT_W +: OUT_W])
+            );
+        end
+    endgenerate
+`endif
+
 endmodule
 
 `resetall

@@ -62,6 +62,20 @@ module hwa_relu #(
         end
     endgenerate
 
+`ifdef FORMAL
+    generate
+        for (l = 0; l < LANES; l = l + 1) begin : g_spec
+            wire signed [IN_W+OUT_W-1:0] x = $signed(in_data[l*IN_W +: IN_W]);
+            wire signed [IN_W+OUT_W-1:0] y = (x > 0) ? x : 0;
+
+            hwa_pipe_check #(.LATENCY(1), .DATA_W(OUT_W)) f_check (
+                .clk(clk), .rst(rst), .in_valid(in_valid), .in_data(y[OUT_W-1:0]),
+                .out_valid(out_valid), .out_data(out_data[l*OUT_W +: OUT_W])
+            );
+        end
+    endgenerate
+`endif
+
 endmodule
 
 `resetall

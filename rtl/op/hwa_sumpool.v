@@ -68,6 +68,43 @@ module hwa_sumpool #(
         end
     endgenerate
 
+`ifdef FORMAL
+    // A reduction is open: it began since the last reset.
+    reg                    f_open_q;
+    reg  [LANES*OUT_W-1:0] f_run_q;
+    wire [LANES*OUT_W-1:0] f_spec;
+
+    always @(posedge clk) begin
+        if (in_valid) begin
+            f_open_q <= !in_last;
+            f_run_q  <= f_spec;
+        end
+        if (rst) f_open_q <= 1'b0;
+    end
+
+    always @* assume (!in_valid || in_first || f_open_q);
+
+    generate
+        for (l = 0; l < LANES; l = l + 1) begin : g_spec
+            wire signed [IN_W:0]       x = {(IN_SIGNED != 0) && in_data[l*IN_W+IN_W-1],
+                                            in_data[l*IN_W +: IN_W]};
+            wire signed [IN_W+OUT_W:0] x_int = x;
+
+            assign f_spec[l*OUT_W +: OUT_W] = x_int[OUT_W-1:0]
+                + (in_first ? {OUT_W{1'b0}} : f_run_q[l*OUT_W +: OUT_W]);
+
+            hwa_pipe_check #(.LATENCY(1), .DATA_W(OUT_W)) f_check (
+                .clk(clk), .rst(rst), .in_valid(in_valid && in_last),
+                .in_data(f_spec[l*OUT_W +: OUT_W]),
+                .out_valid(out_valid), .out_data(out_data[l*OUT_W +: OUT_W])
+            );
+        end
+    endgenerate
+
+    // Helper: the sum so far.
+    always @* if (!rst && f_open_q) assert (out_data == f_run_q);
+`endif
+
 endmodule
 
 `resetall

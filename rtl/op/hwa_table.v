@@ -80,6 +80,41 @@ module hwa_table #(
         end
     endgenerate
 
+`ifdef FORMAL
+    // Each lane asks its table for word in - LO, a cycle later, and puts out what the table says.
+    localparam integer F_W = IN_W + 65;
+
+    reg  [LANES*ADDR_W-1:0] f_index_q;
+    wire [LANES*ADDR_W-1:0] f_addr;
+
+    generate
+        for (l = 0; l < LANES; l = l + 1) begin : g_spec
+            // Signed where the table begins below 0; where it does not, the sign bit is not set.
+            wire signed [IN_W:0]  x     = {LO < 0 && in_data[l*IN_W+IN_W-1],
+                                           in_data[l*IN_W +: IN_W]};
+            wire signed [F_W-1:0] x_int = x;
+            wire signed [F_W-1:0] index = x_int - LO;
+
+            always @* assume (!in_valid || (index >= 0 && index < WORDS));
+            always @(posedge clk) f_index_q[l*ADDR_W +: ADDR_W] <= index[ADDR_W-1:0];
+
+            assign f_addr[l*ADDR_W +: ADDR_W] = g_lane[l].addr_q;
+        end
+    endgenerate
+
+    reg [2:0] f_valid_q;
+
+    always @(posedge clk) f_valid_q <= rst ? 3'b000 : {f_valid_q, in_valid};
+
+    initial assume (rst);
+    always @* if (!rst) begin
+        p_valid: assert (valid_q == f_valid_q && out_valid == f_valid_q[2]);
+        if (f_valid_q[0]) p_word: assert (f_addr == f_index_q);
+
+        c_word: cover (f_valid_q[0] && f_addr != 0);
+    end
+`endif
+
 endmodule
 
 `resetall

@@ -270,6 +270,16 @@ module hwa_window #(
     assign out_last  = out_last_q;
     assign out_data  = out_data_q;
 
+`ifdef FORMAL
+    hwa_pipe_check #(.LATENCY(2), .DATA_W(2)) f_check (
+        .clk(clk), .rst(rst), .in_valid(fire), .in_data({first, last}),
+        .out_valid(out_valid), .out_data({out_first, out_last})
+    );
+
+    // A credit for each result, and none without one.
+    always @* if (!rst) p_credit: assert (take == (fire && last) && (!take || grant));
+`endif
+
 endmodule
 
 `resetall

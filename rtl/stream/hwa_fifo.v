@@ -148,7 +148,7 @@ module hwa_fifo #(
         // The contract: credits, and who is seen when.
         assert (f_held + f_pending_q <= DEPTH);
         assert (grant == (f_held + f_pending_q < DEPTH));
-        assert (m_axis_tvalid == (f_held != 0));
+        p_loss: assert (m_axis_tvalid == (f_held != 0));
         assert (!f_pushed_q || m_axis_tvalid);
         assert (!f_popped_q || grant);
 

@@ -122,7 +122,7 @@ module hwa_fork #(
     initial assume (rst);
     always @* if (!rst) begin
         // The contract: the input is consumed with the last output, not before, not later.
-        assert (!s_axis_tvalid || s_axis_tready == &f_served);
+        p_loss: assert (!s_axis_tvalid || s_axis_tready == &f_served);
 
         // A story: the first output is done, the last one stalls, then the beat is consumed.
         cover (f_late_q && s_axis_tvalid && s_axis_tready);

@@ -66,14 +66,19 @@ module hwa_issue #(
         .kth       ()
     );
 
-    reg f_stuck_q;
+    reg f_stuck_q, f_reset_q, f_cut_q = 1'b0;
 
     always @(posedge clk) begin
+        f_reset_q <= rst;
+        if (f_stuck_q && rst) f_cut_q <= 1'b1;
         f_stuck_q <= s_axis_tvalid && !grant && !rst;
     end
 
     initial assume (rst);
     always @* if (!rst) begin
+        // Its output is a pipe, which never waits: of the handshake, the rule of reset is left.
+        p_reset: assert (!f_reset_q || !out_valid);
+
         // The contract: a credit for each beat, and no beat or credit waits for nothing.
         assert (take == out_valid);
         assert (take == (s_axis_tvalid && grant));
@@ -81,6 +86,8 @@ module hwa_issue #(
 
         // A story: stuck without a credit, then fired.
         cover (f_stuck_q && out_valid);
+        // A reset while a beat is on offer, then another beat.
+        c_reset: cover (f_cut_q && out_valid);
     end
 `endif
 

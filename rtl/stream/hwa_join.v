@@ -103,15 +103,20 @@ module hwa_join #(
         .kth       ()
     );
 
-    reg f_stuck_q, f_alone_q;
+    reg f_stuck_q, f_alone_q, f_reset_q, f_cut_q = 1'b0;
 
     always @(posedge clk) begin
+        f_reset_q <= rst;
+        if (f_stuck_q && rst) f_cut_q <= 1'b1;
         f_alone_q <= s_axis_a_tvalid && !s_axis_b_tvalid && grant && !rst;
         f_stuck_q <= f_alone_q && s_axis_a_tvalid && s_axis_b_tvalid && !grant && !rst;
     end
 
     initial assume (rst);
     always @* if (!rst) begin
+        // Its output is a pipe, which never waits: of the handshake, the rule of reset is left.
+        p_reset: assert (!f_reset_q || !out_valid);
+
         // The contract: both beats and the credit go together, as soon as all three are there.
         assert (take == out_valid);
         assert (take == (s_axis_a_tvalid && s_axis_b_tvalid && grant));
@@ -120,6 +125,8 @@ module hwa_join #(
 
         // A story: a waits alone, then both wait for a credit, then they fire.
         cover (f_stuck_q && out_valid);
+        // A reset while both are on offer, then another beat.
+        c_reset: cover (f_cut_q && out_valid);
     end
 `endif
 

@@ -123,7 +123,7 @@ module hwa_pack #(
     initial assume (rst);
     always @* if (!rst) begin
         // The contract: a whole word is seen at once, and only a full word can stop the input.
-        assert (m_axis_tvalid == (f_held == RATIO));
+        p_loss: assert (m_axis_tvalid == (f_held == RATIO));
         assert (!f_done_q || m_axis_tvalid);
         assert (s_axis_tready == (!m_axis_tvalid || m_axis_tready));
 

@@ -185,7 +185,7 @@ module hwa_reorder #(
     reg [INDEX_W-1:0] f_in_q;
     reg [OUT_W-1:0]   f_out_q;
     reg [2:0]         f_whole_q;
-    reg               f_due_q, f_stuck_q;
+    reg               f_due_q, f_stuck_q, f_gone_q;
 
     wire f_in_last  = write && f_in_q == LAST[INDEX_W-1:0];
     wire f_out      = m_axis_tvalid && m_axis_tready;
@@ -207,6 +207,7 @@ module hwa_reorder #(
             f_ahead_q   <= f_ahead_q - 1'b1;
         end
         f_due_q <= (m_axis_tvalid && !m_axis_tready) || f_whole_q != f_tail;
+        if (f_out_last) f_gone_q <= 1'b1;
         if (full_q == 2'b11 && s_axis_tvalid && !m_axis_tready) f_stuck_q <= 1'b1;
         if (rst) begin
             f_in_q      <= {INDEX_W{1'b0}};
@@ -215,6 +216,7 @@ module hwa_reorder #(
             f_tracked_q <= 1'b0;
             f_due_q     <= 1'b0;
             f_stuck_q   <= 1'b0;
+            f_gone_q    <= 1'b0;
         end
     end
 
@@ -228,10 +230,10 @@ module hwa_reorder #(
     always @* if (!rst) begin
         // The contract: a frame leaves after it came, its beats in ORDER; a beat is there in the
         // cycle after it is due; only two frames that wait in their banks stop the input.
-        assert (!m_axis_tvalid || f_whole_q != 0);
-        assert (!m_axis_tvalid || !f_kth || m_axis_tdata == f_data_q);
+        p_double: assert (!m_axis_tvalid || f_whole_q != 0);
+        p_order: assert (!m_axis_tvalid || !f_kth || m_axis_tdata == f_data_q);
         assert (!m_axis_tvalid || !f_pad || m_axis_tdata == {LANES{PAD[LANE_W-1:0]}});
-        assert (m_axis_tvalid == f_due_q);
+        p_loss: assert (m_axis_tvalid == f_due_q);
         assert (s_axis_tready == (f_whole_q - f_tail < 2));
 
         // Helpers: the two ways to count, the banks in turn, the order read ahead.
@@ -249,7 +251,10 @@ module hwa_reorder #(
         assert (!f_tracked_q || f_ahead_q < f_tail || mem[{f_index_q, f_bank}] == f_data_q);
 
         // A story: both banks full and stuck, then drained.
-        cover (f_stuck_q && f_whole_q == 0 && f_in_q == 0);
+        c_loss: cover (f_stuck_q && f_whole_q == 0 && f_in_q == 0);
+        // A frame was sent to its end, and none is inside; the k-th beat leaves.
+        c_double: cover (f_gone_q && f_whole_q == 0);
+        c_order: cover (f_out && f_kth);
     end
 `endif
 

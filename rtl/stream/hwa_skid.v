@@ -107,7 +107,7 @@ module hwa_skid #(
     initial assume (rst);
     always @* if (!rst) begin
         // The contract: what is inside is seen, and only two beats stop the input.
-        assert (m_axis_tvalid == (f_held != 0));
+        p_loss: assert (m_axis_tvalid == (f_held != 0));
         assert (s_axis_tready == (f_held != 2));
 
         // Helper: where the k-th beat sits.

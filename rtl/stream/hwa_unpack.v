@@ -116,7 +116,7 @@ module hwa_unpack #(
     initial assume (rst);
     always @* if (!rst) begin
         // The contract: parts are seen at once, and the next word comes with the last part.
-        assert (m_axis_tvalid == (f_held != 0));
+        p_loss: assert (m_axis_tvalid == (f_held != 0));
         assert (!f_loaded_q || m_axis_tvalid);
         assert (s_axis_tready == (f_held == 0 || (f_held == 1 && m_axis_tready)));
 

@@ -189,7 +189,8 @@ module hwa_gate #(
     initial assume (rst);
     always @* if (!rst) begin
         // The contract: what passes is what was taken, but for the rest of a cut frame.
-        assert (pass == (take && !f_drop_q));
+        p_double: assert (!pass || (take && !f_drop_q));
+        p_loss: assert (pass || !take || f_drop_q);
         assert (!restart || !take);
         // No frame begins without leave, and none waits that has it.
         assert (!m_axis_tvalid || f_may);

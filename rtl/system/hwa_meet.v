@@ -57,6 +57,52 @@ module hwa_meet #(
         end
     endgenerate
 
+`ifdef FORMAL
+    // The events of each stream and of all since the reset, modulo 2^LEAD_W.
+    reg  [COUNT*LEAD_W-1:0] f_each_q;
+    reg  [LEAD_W-1:0]       f_all_q;
+    wire [COUNT-1:0]        f_more;
+    reg                     f_late_q;
+
+    always @(posedge clk) begin
+        if (all) f_all_q <= f_all_q + 1'b1;
+        // The first stream waited for the last one.
+        f_late_q <= f_each_q[LEAD_W-1:0] != f_all_q && !all && !rst && !restart;
+        if (rst || restart) f_all_q <= {LEAD_W{1'b0}};
+    end
+
+    generate
+        for (k = 0; k < COUNT; k = k + 1) begin : g_formal
+            wire [LEAD_W-1:0] n = f_each_q[k*LEAD_W +: LEAD_W];
+
+            always @(posedge clk) begin
+                if (each[k]) f_each_q[k*LEAD_W +: LEAD_W] <= n + 1'b1;
+                if (rst || restart) f_each_q[k*LEAD_W +: LEAD_W] <= {LEAD_W{1'b0}};
+            end
+
+            assign f_more[k] = each[k] || n != f_all_q;
+
+            // No stream runs so far ahead that the counts come round.
+            always @* assume (n - f_all_q != {LEAD_W{1'b1}});
+
+            // Helper: two ways to count.
+            if (COUNT > 1) begin : g_helper
+                always @* if (!rst) assert (g_many.g_lead[k].lead_q == n - f_all_q);
+            end else begin : g_helper
+                always @* if (!rst) assert (n == f_all_q);
+            end
+        end
+    endgenerate
+
+    initial assume (rst);
+    always @* if (!rst) begin
+        p_value: assert (all == &f_more);
+
+        // A story: the first stream waits for the last one.
+        c_value: cover (COUNT == 1 || (f_late_q && all && each[COUNT-1]));
+    end
+`endif
+
 endmodule
 
 `resetall

@@ -153,7 +153,7 @@ module hwa_seal #(
         // The contract: whole frames for the reader; the module behind waits for what is made up.
         assert (!m_axis_tvalid || m_axis_tlast == (f_left_q == 1));
         assert (s_axis_tready == ((!f_held || m_axis_tready) && !restart && f_miss_q == 0));
-        assert (m_axis_tvalid == f_held);
+        p_loss: assert (m_axis_tvalid == f_held);
         assert (finish == (f_pop && f_left_q == 1 && !f_cut_q));
 
         // Helper: three ways to count, and where the k-th beat sits.

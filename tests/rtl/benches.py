@@ -6,9 +6,9 @@ import os
 from pathlib import Path
 
 import pytest
-from proofs import RTL, missing
 
 from hwaccel import tools
+from tests.rtl.proofs import RTL, missing
 
 SIM = RTL.parent / "sim"
 

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from proofs import missing
 
 from hwaccel import tools
 from hwaccel.verify.beats import to_beats
 from tests.emit.test_verilog import made
+from tests.rtl.proofs import missing
 
 FRAMES = 5
 MAIN = r"""

@@ -9,10 +9,10 @@ import sys
 from dataclasses import asdict, replace
 
 import pytest
-from benches import SIM, simulate
-from proofs import RTL, missing, run
 
 from hwaccel.emit.literals import verilog_parameter
+from tests.rtl.benches import SIM, simulate
+from tests.rtl.proofs import RTL, missing, run
 
 sys.path.append(str(SIM))
 

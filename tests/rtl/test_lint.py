@@ -7,7 +7,8 @@ import re
 import shutil
 
 import pytest
-from proofs import RTL, missing, run
+
+from tests.rtl.proofs import RTL, missing, run
 
 FILES = sorted(RTL.rglob("*.v"))
 LIBRARIES = [word for name in sorted({str(path.parent) for path in FILES}) for word in ("-y", name)]

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from proofs import Mutant, missing
 
 from hwaccel.api import Design, design_from
 from hwaccel.config import Config
@@ -20,6 +19,7 @@ from hwaccel.ir import Graph, GraphBuilder, TensorType
 from hwaccel.ops import Add, Dense
 from hwaccel.verify.beats import to_beats
 from hwaccel.verify.rtl import run_bench
+from tests.rtl.proofs import Mutant, missing
 from tests.verify.networks import cnn, two_ins_two_outs
 
 pytestmark = pytest.mark.rtl

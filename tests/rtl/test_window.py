@@ -9,13 +9,13 @@ import sys
 from dataclasses import asdict, replace
 
 import pytest
-from benches import SIM, simulate
-from proofs import RTL, missing, run
 
 from hwaccel.emit.literals import verilog_parameter
 from hwaccel.emit.windows import list_lines, window_params
 from hwaccel.fxp import IntArray
 from hwaccel.ir.hardware import Window
+from tests.rtl.benches import SIM, simulate
+from tests.rtl.proofs import RTL, missing, run
 
 sys.path.append(str(SIM))
 

@@ -6,7 +6,7 @@ import random
 from itertools import groupby, islice
 
 import pytest
-from stalls import BURST, HEAVY, PATTERNS, SOME, pauses
+from stalls import BURST, HEAVY, PATTERNS, RARE, SOME, START, pauses
 
 from hwaccel.verify import jobs
 
@@ -28,7 +28,10 @@ def test_none_needs_no_generator():
     assert not any(islice(PATTERNS["none"](random.Random(1)), 100))
 
 
-@pytest.mark.parametrize(("pattern", "share"), [("some", SOME), ("heavy", HEAVY), ("bursts", 0.5)])
+@pytest.mark.parametrize(
+    ("pattern", "share"),
+    [("rare", RARE), ("some", SOME), ("heavy", HEAVY), ("bursts", 0.5), ("alternate", 0.5)],
+)
 def test_share_of_pauses(pattern, share):
     assert abs(sum(_take(pattern)) / COUNT - share) < 0.03
 
@@ -39,7 +42,14 @@ def test_bursts_are_long():
     assert max(lengths) <= 2 * BURST - 1
 
 
-@pytest.mark.parametrize("pattern", ["some", "heavy", "bursts"])
+def test_start_is_one_long_pause():
+    (pause, length), (rest, _) = [(key, len(list(run))) for key, run in groupby(_take("start"))]
+    assert pause
+    assert START <= length <= 2 * START
+    assert not rest
+
+
+@pytest.mark.parametrize("pattern", ["rare", "some", "heavy", "bursts", "start"])
 def test_seed_and_stream_decide(pattern):
     first = _take(pattern)
     assert _take(pattern) == first

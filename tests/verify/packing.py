@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 
 from hwaccel.emit.design import build_netlist
-from hwaccel.emit.netlist import Netlist
+from hwaccel.emit.netlist import Edge, Netlist
 from hwaccel.emit.verilog import emit_verilog
 from hwaccel.ir import Graph, GraphBuilder, Op, TensorType, interpret
 from hwaccel.ir.hardware import Fold
@@ -73,10 +73,11 @@ def run_packed(
     )
 
 
-def pack(netlists: Sequence[Netlist]) -> tuple[dict[str, str], str]:
+def pack(netlists: Sequence[Netlist], monitors: str = "") -> tuple[dict[str, str], str]:
     """Return a module that holds one of each, and its name.
 
-    Its ports are theirs, with the number of the design before the name.
+    Its ports are theirs, with the number of the design before the name. ``monitors`` is Verilog
+    that goes into it.
     """
     assert len({netlist.name for netlist in netlists}) == len(netlists)
     ports, instances = [], []
@@ -87,6 +88,33 @@ def pack(netlists: Sequence[Netlist]) -> tuple[dict[str, str], str]:
         ]
         pins = ", ".join(f".{port.name}(d{i}_{port.name})" for port in netlist.ports)
         instances.append(f"    {netlist.name} d{i} ({pins});")
-    head, body = ",\n".join(ports), "\n".join(instances)
+    head, body = ",\n".join(ports), "\n".join([*instances, monitors])
     text = f"module all_designs (\n{head}\n);\n{body}\nendmodule\n"
     return {"all_designs.v": text}, "all_designs"
+
+
+def side_by_side(netlists: Sequence[Netlist]) -> tuple[str, Netlist]:
+    """Return a module that holds one of each, with one clock and one reset, and its netlist.
+
+    The streams of design ``i`` are called ``d{i}_``; ``frame_error`` is high when any of them is.
+    """
+    ports, instances = ["    input wire clk", "    input wire rst"], []
+    for i, netlist in enumerate(netlists):
+        own = [port for port in netlist.ports if port.name not in ("clk", "rst", "frame_error")]
+        ports += [f"    {p.direction} wire [{p.width - 1}:0] d{i}_{p.name}" for p in own]
+        pins = [f".{p.name}(d{i}_{p.name})" for p in own]
+        pins += [".clk(clk)", ".rst(rst)", f".frame_error(errors[{i}])"]
+        instances.append(f"    {netlist.name} d{i} ({', '.join(pins)});")
+    errors = [f"    wire [{len(netlists) - 1}:0] errors;", "    assign frame_error = |errors;"]
+    head = ",\n".join([*ports, "    output wire frame_error"])
+    body = "\n".join([*errors, *instances])
+
+    def edges(side: str) -> tuple[Edge, ...]:
+        return tuple(
+            replace(edge, prefix=f"d{i}_{edge.prefix}")
+            for i, netlist in enumerate(netlists)
+            for edge in getattr(netlist, side)
+        )
+
+    whole = Netlist("side_by_side", (), (), (), {}, edges("inputs"), edges("outputs"))
+    return f"module side_by_side (\n{head}\n);\n{body}\nendmodule\n", whole
