@@ -33,20 +33,21 @@ PACKAGES = ("fxp", "golden.py", "ops", "cmvm", "circuit", "emit", "schedule")
 
 CONTRACT, UNROLL = "tests/ops/test_contract.py", "tests/circuit/test_unroll.py"
 RTL, KERNELS = "tests/ops/test_contract_rtl.py", "tests/ops/test_kernels.py"
+SPATIAL = ["tests/e2e/test_spatial.py", "-k", "every_bit and icarus"]
 MATRICES = "tests/trust/test_matrices.py"
 EMITTED = ["tests/emit/test_circuit.py", "-k", "not verilator"]
 # No contract fixes what these constants are: they estimate area and delay.
 ESTIMATES = ("circuit/cost.py", "circuit/delay.py")
 # Stages in order, each the arguments of one run of pytest; the longest name that fits is taken.
 STAGES: dict[str, list[list[str]]] = {
-    "fxp": [["tests/fxp"], [CONTRACT]],
+    "fxp": [["tests/fxp"], ["tests/trust/test_exhaustive.py"], [CONTRACT]],
     "golden.py": [["tests/test_golden.py"]],
-    "ops": [[CONTRACT], [UNROLL], [RTL, "-k", "icarus and {name}"], [KERNELS, "-k", "hls and {name}"]],
-    "ops/family.py": [[CONTRACT], ["tests/schedule"], [RTL, "-k", "icarus and dense"]],
+    "ops": [[CONTRACT, "-k", "{name}"], [UNROLL, "-k", "{name}"], [RTL, "-k", "icarus and {name}"]],
+    "ops/family.py": [["tests/ops/test_family.py"], [CONTRACT], ["tests/schedule"], [RTL, "-k", "icarus and dense"]],
     "ops/mac.py": [[CONTRACT], [RTL, "-k", "icarus and dense"], ["tests/schedule"]],
     "cmvm": [["tests/cmvm"], ["tests/circuit"], [MATRICES]],
     "circuit": [["tests/circuit"], [MATRICES], EMITTED],
-    "emit": [["tests/emit/test_verilog.py", "tests/verify/test_structure.py"]],
+    "emit": [["tests/emit/test_verilog.py", "tests/verify/test_structure.py"], SPATIAL],
     "emit/circuit": [["tests/verify/test_circuit.py"], [MATRICES], EMITTED],
     "emit/circuit_c.py": [["tests/emit/test_circuit_c.py"]],
     "emit/cuda.py": [["tests/emit/test_cuda.py"]],
@@ -60,23 +61,25 @@ STAGES: dict[str, list[list[str]]] = {
     "emit/system.py": [["tests/emit/test_system.py"]],
     "schedule": [["tests/schedule"], [RTL, "-k", "icarus and concat"]],
     "schedule/buffers.py": [["tests/schedule"], ["tests/verify/test_buffer_sizes.py"]],
-    "schedule/spatial.py": [["tests/schedule"], ["tests/e2e/test_spatial.py", "-k", "icarus"]],
-    "schedule/regions.py": [["tests/schedule"], ["tests/e2e/test_spatial.py", "-k", "icarus"]],
+    "schedule/spatial.py": [["tests/schedule"], SPATIAL],
+    "schedule/regions.py": [["tests/schedule"], SPATIAL],
 }
 
 
-# The methods of an op and the tests that look at them first.
-FIRST = {"kernel": KERNELS, "hardware": RTL, "unroll": UNROLL}
+# Methods of an op at which other tests look than at the rest.
+METHODS = {"kernel": [KERNELS, "-k", "{name}"], "unroll": [UNROLL, "-k", "{name}"]}
 
 
 def stages(mutant: Mutant) -> list[list[str]]:
-    """Return what runs against a fault: the tests of its module, those of its function first."""
-    module = mutant.module
-    fitting = [name for name in STAGES if module.startswith(name)]
-    stem = Path(module).stem
-    found = [[w.format(name=stem) for w in words] for words in STAGES[max(fitting, key=len)]]
-    first = FIRST.get(mutant.function, "") if module.startswith("ops/") else ""
-    return sorted(found, key=lambda words: words[0] != first)
+    """Return what runs against a fault: the tests of its module, or of its method of an op."""
+    fitting = max((name for name in STAGES if mutant.module.startswith(name)), key=len)
+    found = STAGES[fitting]
+    if fitting == "ops" and mutant.function in METHODS:
+        found = [METHODS[mutant.function]]
+    if fitting == "ops" and mutant.function == "hardware":
+        found = found[::-1]
+    name = Path(mutant.module).stem
+    return [[word.format(name=name) for word in words] for words in found]
 
 
 def every_mutant(only: str = "") -> list[Mutant]:
@@ -161,6 +164,7 @@ def main() -> None:
     """Draw faults, try them, print what survived and the figure."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--count", type=int, default=500)
+    parser.add_argument("--first", type=int, default=0, help="skip so many of those drawn")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--only", default="", help="modules whose path begins so")
     parser.add_argument("--minutes", type=float, default=1e9, help="stop after so long")
@@ -172,7 +176,7 @@ def main() -> None:
     counts: Counter[str] = Counter()
     with tempfile.TemporaryDirectory(prefix="hwaccel-mutants-") as folder:
         copied = Copy(Path(folder))
-        for mutant in drawn[: args.count]:
+        for mutant in drawn[args.first : args.first + args.count]:
             if time.monotonic() - started > 60 * args.minutes:
                 break
             if str(mutant) in known:

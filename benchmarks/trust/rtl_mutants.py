@@ -102,7 +102,7 @@ def break_design(design: hwaccel.Design, folder: Path, count: int, seed: int) ->
             "flatten",
             "opt_clean -purge",
             "opt -full",
-            "memory_dff",
+            "memory -nomap",
             "opt_clean -purge",
             f"mutate -list {count} -seed {seed} -ctrl mutant {BITS} 1 -o mutants.txt",
             "script mutants.txt",
