@@ -1,7 +1,7 @@
 """Runs the bench of a design on mutants of it, chosen by its port ``mutant``; 0 is the design.
 
-The job is that of ``bench_design.py`` with one bench and ``"mutants": [1, 2, ...]``. The answer is a
-list of what was found wrong, one text for each mutant and empty where nothing was.
+The job is that of ``bench_design.py`` with one bench and ``"mutants": [1, 2, ...]``. The answer is
+a list of what was found wrong, one text for each mutant and empty where nothing was.
 """
 
 from __future__ import annotations

@@ -21,9 +21,7 @@ if TYPE_CHECKING:
 TOGETHER = 3000
 PER_LINE = 250
 RESET = 8
-LIBRARY = (
-    "hwa_add hwa_minmax hwa_multiply hwa_relu hwa_table hwa_requant hwa_scale hwa_rom".split()
-)
+LIBRARY = "hwa_add hwa_minmax hwa_multiply hwa_relu hwa_table hwa_requant hwa_scale hwa_rom".split()
 
 _BENCH = """`timescale 1ns / 1ps
 module bench;
@@ -91,7 +89,9 @@ def _simulated(cases: Sequence[Case], beats: int) -> int:
 def _bench(
     folder: Path, cases: Sequence[Case], pipes: Sequence[Pipe], lines: Sequence[range], cycles: int
 ) -> str:
-    instances = [_instance(folder, n, c, p) for n, (c, p) in enumerate(zip(cases, pipes, strict=True))]
+    instances = [
+        _instance(folder, n, c, p) for n, (c, p) in enumerate(zip(cases, pipes, strict=True))
+    ]
     files = [f"f{n}" for n in range(len(lines))]
     opened = [f'        {file} = $fopen("out{n}.txt");' for n, file in enumerate(files)]
     shown = [

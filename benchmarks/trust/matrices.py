@@ -100,7 +100,9 @@ def unit_of(circuit: Circuit, latency: int) -> Unit:
         stages = [d * latency // deepest for d in depth]
     outs = tuple(circuit.nodes[i] for i in circuit.outputs)
     ins = tuple(
-        Lanes(name, len(part), max(_width(lo, hi) for lo, hi in part), any(lo < 0 for lo, _ in part))
+        Lanes(
+            name, len(part), max(_width(lo, hi) for lo, hi in part), any(lo < 0 for lo, _ in part)
+        )
         for name, part in (("in_data", circuit.inputs),)
     )
     width = max(node.width + (not node.signed) for node in outs)

@@ -161,9 +161,9 @@ def _skipped(tree: ast.Module) -> set[int]:
             parts = [node]
         elif isinstance(node, ast.Raise):
             parts = [node.exc]
-        elif isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
-            parts = [node]
-        elif isinstance(node, ast.Call) and ast.unparse(node.func) in ("Area", "TypeVar"):
+        elif (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)) or (
+            isinstance(node, ast.Call) and ast.unparse(node.func) in ("Area", "TypeVar")
+        ):
             parts = [node]
         for part in parts:
             if part is not None:

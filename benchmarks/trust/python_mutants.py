@@ -1,8 +1,9 @@
 """Break the Python core on purpose, one small fault at a time, and see whether a test fails.
 
-``python -m benchmarks.trust.python_mutants --count 500`` draws so many faults over fxp, golden, ops,
+``python -m benchmarks.trust.python_mutants --count 500`` draws so many faults of fxp, golden, ops,
 cmvm, circuit, emit and schedule, each kept away from the working tree: a copy is broken. The tests
-of a module run from the quickest on, until one fails or a minute of the processor is gone. Faults that change nothing observable are named, with the reason, in ``equivalent.txt``.
+of a module run from the quickest on, until one fails or a minute of the processor is gone. Faults
+that change nothing observable are named, with the reason, in ``equivalent.txt``.
 """
 
 from __future__ import annotations
@@ -43,7 +44,12 @@ STAGES: dict[str, list[list[str]]] = {
     "fxp": [["tests/fxp"], ["tests/trust/test_exhaustive.py"], [CONTRACT]],
     "golden.py": [["tests/test_golden.py"]],
     "ops": [[CONTRACT, "-k", "{name}"], [UNROLL, "-k", "{name}"], [RTL, "-k", "icarus and {name}"]],
-    "ops/family.py": [["tests/ops/test_family.py"], [CONTRACT], ["tests/schedule"], [RTL, "-k", "icarus and dense"]],
+    "ops/family.py": [
+        ["tests/ops/test_family.py"],
+        [CONTRACT],
+        ["tests/schedule"],
+        [RTL, "-k", "icarus and dense"],
+    ],
     "ops/mac.py": [[CONTRACT], [RTL, "-k", "icarus and dense"], ["tests/schedule"]],
     "cmvm": [["tests/cmvm"], ["tests/circuit"], [MATRICES]],
     "circuit": [["tests/circuit"], [MATRICES], EMITTED],
@@ -184,7 +190,9 @@ def main() -> None:
                 continue
             how, seconds = copied.kills(mutant)
             counts["killed" if how else "survived"] += 1
-            print(f"{how or 'SURVIVED'} ({seconds:.1f} s): {mutant} (line {mutant.line})", flush=True)
+            print(
+                f"{how or 'SURVIVED'} ({seconds:.1f} s): {mutant} (line {mutant.line})", flush=True
+            )
         copied.check()
         copied.close()
     tried = counts["killed"] + counts["survived"]

@@ -1,6 +1,6 @@
 """Mutants of emitted Verilog against the bench that ships with a project.
 
-``python -m benchmarks.trust.rtl_mutants --count 500`` lets Yosys break the designs of several networks,
+``python -m benchmarks.trust.rtl_mutants --count 600`` lets Yosys break designs of several networks,
 of all styles, at one bit of one cell each, all mutants of a design in one Verilated model, and runs
 the frames and stalls of the project's own ``sim/`` folder on each. Of those that pass, Yosys proves
 which cannot be told from the design by any input; the others are survivors.
@@ -126,9 +126,7 @@ def try_bench(design: hwaccel.Design, folder: Path, numbers: list[int]) -> dict[
     job |= {"mutants": numbers, "patience": PATIENCE}
     (folder / "job.json").write_text(json.dumps(job))
     files = {f"{design.name}.v": (folder / "mutated.v").read_text()}
-    run_bench(
-        files, design.name, "bench_mutants", folder, simulator="verilator", timeout_s=3000.0
-    )
+    run_bench(files, design.name, "bench_mutants", folder, simulator="verilator", timeout_s=3000.0)
     said = json.loads((folder / "result.json").read_text())
     return dict(zip(numbers, said, strict=True))
 
