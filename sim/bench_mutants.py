@@ -17,8 +17,10 @@ from bench_design import Bench
 
 async def verdict(bench: Bench, runs: list[dict[str, Any]]) -> str:
     """Do the runs of a bench until something is wrong with the design; return what it is."""
+    if said := await bench.misplace():
+        return said
     for stalls in runs:
-        run = await bench._run(stalls)
+        run = await bench.run(stalls)
         for text in (*run["differences"], run["failure"]):
             if text:
                 return text

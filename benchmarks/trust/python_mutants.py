@@ -34,7 +34,7 @@ PACKAGES = ("fxp", "golden.py", "ops", "cmvm", "circuit", "emit", "schedule")
 
 CONTRACT, UNROLL = "tests/ops/test_contract.py", "tests/circuit/test_unroll.py"
 RTL, KERNELS = "tests/ops/test_contract_rtl.py", "tests/ops/test_kernels.py"
-SPATIAL = ["tests/e2e/test_spatial.py", "-k", "every_bit and icarus"]
+SPATIAL = ["tests/e2e/test_spatial.py", "-k", "every_bit and icarus and (mixed or around)"]
 MATRICES = "tests/trust/test_matrices.py"
 EMITTED = ["tests/emit/test_circuit.py", "-k", "not verilator"]
 # No contract fixes what these constants are: they estimate area and delay.

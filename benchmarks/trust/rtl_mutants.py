@@ -151,7 +151,7 @@ def equivalent(design: hwaccel.Design, folder: Path, numbers: list[int]) -> set[
             "hierarchy -top both",
             "opt_clean",
             "equiv_simple",
-            "equiv_induct -seq 4",
+            "equiv_induct -seq 1",
             f"log mutant {number}",
             "equiv_status",
         ]
