@@ -9,7 +9,8 @@ The job is a JSON file named by ``HWACCEL_JOB``::
                   "outputs": [{"port": "m_axis", "beats": 10, "bits": 24, "data": "out0.bin",
                                "expected": "expected0.bin"}],        # or null: do not compare
                   "runs":    [{"idle": "none", "backpressure": "some", "seed": 1,
-                               "finished": [80, 144]}],  # cycle of each frame's end, if known
+                               "finished": [80, 144],    # cycle of each frame's end, if known
+                               "hold": 900}],            # cycles in which no sink is ready at first
                   "thorough": true}],                    # or absent
      "patience": 200000}
 
@@ -24,6 +25,7 @@ from __future__ import annotations
 import json
 import os
 import time
+from itertools import chain, repeat
 from pathlib import Path
 from typing import Any
 
@@ -121,7 +123,9 @@ class Bench:
         for source, frames in zip(self._sources, self._frames, strict=True):
             source.start(frames, pauses(stalls["idle"], stalls["seed"], source.port))
         for sink in self._sinks:
-            sink.start(pauses(stalls["backpressure"], stalls["seed"], sink.port))
+            rest = pauses(stalls["backpressure"], stalls["seed"], sink.port)
+            hold = stalls.get("hold", 0)
+            sink.start(chain(repeat(True, hold), rest or repeat(False)) if hold else rest)
         await ClockCycles(self._clk, 1)
         self._rst.value = 0
         return cycle() + 1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from hwaccel.emit.literals import c_int, rom_lines, verilog_parameter
+from hwaccel.emit.literals import c_int, comment, rom_lines, verilog_parameter
 from hwaccel.fxp import IntArray
 from hwaccel.ir.hardware import Rom
 
@@ -36,3 +36,8 @@ def test_parameters_of_64_bits_are_sized() -> None:
 def test_words_of_a_rom_hold_their_fields_low_first() -> None:
     rom = Rom("TABLE", IntArray([[-1, 2], [0, -3]]), (3, 6))
     assert rom_lines(rom) == ["017", "1e8"]
+
+
+def test_long_comments_end_in_dots() -> None:
+    assert comment("x" * 20, 20) == "x" * 20
+    assert comment("x" * 21, 20) == "x" * 17 + "..."
