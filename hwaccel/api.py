@@ -204,7 +204,15 @@ class Design:
         types = [value.type for value in self.graph.inputs]
         count = frames or bench_frames(types, self.plan.timing().interval)
         xs = drawn(types, count, np.random.default_rng(seed))
-        return bench_files(self.netlist, xs, self.golden.raw(*xs), self.banner)
+        timing = self.plan.timing(count)
+        return bench_files(
+            self.netlist,
+            xs,
+            self.golden.raw(*xs),
+            self.banner,
+            timing.finished(),
+            hold=timing.latency + 4 * timing.interval,
+        )
 
     def write(self, folder: str | Path) -> Path:
         """Write the project folder, whole or not at all; see ``docs/reference/project.md``.

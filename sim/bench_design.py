@@ -8,11 +8,16 @@ The job is a JSON file named by ``HWACCEL_JOB``::
                   "inputs":  [{"port": "s_axis", "beats": 64, "bits": 8, "data": "in0.bin"}],
                   "outputs": [{"port": "m_axis", "beats": 10, "bits": 24, "data": "out0.bin",
                                "expected": "expected0.bin"}],        # or null: do not compare
-                  "runs":    [{"idle": "none", "backpressure": "some", "seed": 1}]}],
+                  "runs":    [{"idle": "none", "backpressure": "some", "seed": 1,
+                               "finished": [80, 144],    # cycle of each frame's end, if known
+                               "hold": 900}],            # cycles in which no sink is ready at first
+                  "thorough": true}],                    # or absent
      "patience": 200000}
 
 Every bench is a design of its own under the top; every run sends the same frames with other
-stalls, after a reset. The files of a run's outputs get the run's number before their suffix.
+stalls, after a reset. The files of a run's outputs get the run's number before their suffix. A
+thorough bench also resets in the middle of frames before each run, and first of all sees that
+``frame_error`` rises where a ``tlast`` is early or late.
 """
 
 from __future__ import annotations
@@ -20,6 +25,7 @@ from __future__ import annotations
 import json
 import os
 import time
+from itertools import chain, repeat
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +41,8 @@ RESET_CYCLES = 4
 GLANCE = 2000
 # Cycles for which nothing more may come after the last beat.
 TAIL = 256
+# Cycles after which a thorough bench breaks off what it has begun.
+BROKEN_OFF = 97
 
 
 class Bench:
@@ -63,8 +71,10 @@ class Bench:
         """Do all runs of the job, one after the other, and write their outputs."""
         self._clock.start()
         runs = []
+        wrong = await self.misplace() if self._spec.get("thorough") else ""
         for number, stalls in enumerate(self._spec["runs"]):
-            run = await self._run(stalls)
+            run = await self.run(stalls)
+            run["failure"] = wrong or run["failure"]
             for edge, frames in zip(self._spec["outputs"], run.pop("frames"), strict=True):
                 file = Path(edge["data"])
                 numbered = file.with_suffix(f".{number}{file.suffix}")
@@ -73,8 +83,10 @@ class Bench:
         self._clock.stop()
         return runs
 
-    async def _run(self, stalls: dict[str, Any]) -> dict[str, Any]:
+    async def run(self, stalls: dict[str, Any]) -> dict[str, Any]:
         """Reset, send all frames, wait for all results; return the times."""
+        if self._spec.get("thorough"):
+            await self._break_off(stalls)
         boards = [
             Scoreboard(edge["port"], edge["beats"], self._spec["frames"], expected)
             for edge, expected in zip(self._spec["outputs"], self._expected, strict=True)
@@ -88,7 +100,11 @@ class Bench:
                 await self._stay_quiet(boards)
         except BenchError as error:
             failure = str(error)
-        return self._times(boards, origin) | {
+        times = self._times(boards, origin)
+        due = stalls.get("finished")
+        if due and not failure and not any(board.difference for board in boards):
+            failure = _too_late(due, times["finished"])
+        return times | {
             "seconds": time.perf_counter() - started,
             "failure": failure,
             "differences": [str(board.difference) for board in boards if board.difference],
@@ -107,10 +123,45 @@ class Bench:
         for source, frames in zip(self._sources, self._frames, strict=True):
             source.start(frames, pauses(stalls["idle"], stalls["seed"], source.port))
         for sink in self._sinks:
-            sink.start(pauses(stalls["backpressure"], stalls["seed"], sink.port))
+            rest = pauses(stalls["backpressure"], stalls["seed"], sink.port)
+            hold = stalls.get("hold", 0)
+            sink.start(chain(repeat(True, hold), rest or repeat(False)) if hold else rest)
         await ClockCycles(self._clk, 1)
         self._rst.value = 0
         return cycle() + 1
+
+    async def _break_off(self, stalls: dict[str, Any]) -> None:
+        """Begin to send while nothing is taken, and stop: of that nothing may stay."""
+        await self._reset(stalls)
+        for sink in self._sinks:
+            sink.hold()
+        await ClockCycles(self._clk, BROKEN_OFF)
+
+    async def misplace(self) -> str:
+        """Send every stream a frame that ends early or late; return what is wrong then."""
+        quiet = {"idle": "none", "backpressure": "none", "seed": 1}
+        for number, (source, frames) in enumerate(zip(self._sources, self._frames, strict=True)):
+            for beats in (len(frames[0]) - 1, 2 * len(frames[0])):
+                if beats == 0:
+                    continue
+                self._frames[number] = [(frames[0] * 2)[:beats], *frames]
+                await self._reset(quiet)
+                self._frames[number] = frames
+                if not await self._rises():
+                    where = "early" if beats < len(frames[0]) else "late"
+                    return f"{source.port}: frame_error stays low though tlast is {where}"
+        return ""
+
+    async def _rises(self) -> bool:
+        """Say whether ``frame_error`` goes high after a reset, and stays."""
+        if int(self._frame_error.value):
+            return False
+        for _ in range(self._patience // 16):
+            await ClockCycles(self._clk, 16)
+            if int(self._frame_error.value):
+                await ClockCycles(self._clk, 16)
+                return bool(int(self._frame_error.value))
+        return False
 
     async def _wait(self, boards: list[Scoreboard]) -> None:
         """Collect every frame; look now and then whether anything still moves."""
@@ -190,6 +241,14 @@ class Bench:
             "sent": [[t - origin for t in sink.taken] for sink in self._sinks],
             "finished": [max(frame) for frame in zip(*ends, strict=False)],
         }
+
+
+def _too_late(due: list[int], found: list[int]) -> str:
+    """Say which frame did not end in the cycle in which it should; nothing if all did."""
+    for frame, (want, have) in enumerate(zip(due, found, strict=True)):
+        if want != have:
+            return f"frame {frame} ended in cycle {have}, expected {want}"
+    return ""
 
 
 @cocotb.test(timeout_time=100, timeout_unit="sec")

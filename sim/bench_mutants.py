@@ -1,7 +1,7 @@
 """Runs the bench of a design on mutants of it, chosen by its port ``mutant``; 0 is the design.
 
-The job is that of ``bench_design.py`` with one bench and ``"mutants": [1, 2, ...]``. The answer is a
-list of what was found wrong, one text for each mutant and empty where nothing was.
+The job is that of ``bench_design.py`` with one bench and ``"mutants": [1, 2, ...]``. The answer is
+a list of what was found wrong, one text for each mutant and empty where nothing was.
 """
 
 from __future__ import annotations
@@ -17,8 +17,10 @@ from bench_design import Bench
 
 async def verdict(bench: Bench, runs: list[dict[str, Any]]) -> str:
     """Do the runs of a bench until something is wrong with the design; return what it is."""
+    if said := await bench.misplace():
+        return said
     for stalls in runs:
-        run = await bench._run(stalls)
+        run = await bench.run(stalls)
         for text in (*run["differences"], run["failure"]):
             if text:
                 return text

@@ -37,5 +37,5 @@ def test_one_output_is_no_tuple() -> None:
 
 
 def test_every_input_is_needed() -> None:
-    with pytest.raises(ConfigError, match="^expected 2 inputs, found 1$"):
+    with pytest.raises(ConfigError, match=r"^expected 2 inputs, found 1$"):
         Golden(two_points(1)).quantize(np.zeros((1, 2)))

@@ -33,7 +33,11 @@ def main() -> None:
     import scipy.optimize
     import torch
 
-    assert jinja2 and msgspec and numpy and pytest and scipy
+    assert jinja2
+    assert msgspec
+    assert numpy
+    assert pytest
+    assert scipy
     torch.set_num_threads(1)
     # A failure is all that counts: it need not be made small, and the same ones come each time.
     phases = (hypothesis.Phase.explicit, hypothesis.Phase.generate)

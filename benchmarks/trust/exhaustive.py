@@ -1,7 +1,7 @@
 """Every elementwise op on every input: 1 to 8 bits, both signs, every rounding and overflow mode.
 
-``python -m benchmarks.trust.exhaustive`` compares golden, carried in int64, float32 and float64, the
-laid-out circuit, and the Verilog of the RTL library in Icarus with integers of Python
+``python -m benchmarks.trust.exhaustive`` compares golden, carried in int64, float32 and float64,
+the laid-out circuit, and the Verilog of the RTL library in Icarus with integers of Python
 (``tests/trust/exhaustive.py``). ``--part golden``, ``circuit`` or ``rtl`` runs one of them.
 """
 

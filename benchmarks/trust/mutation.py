@@ -49,11 +49,13 @@ class Mutant:
     variant: int
     line: int
     function: str
+    offset: int
     was: str
     now: str
 
     def __str__(self) -> str:
-        return f"{self.module}: {self.function}: {self.kind}: {self.was} -> {self.now}"
+        where = f"{self.module}: {self.function}+{self.offset}"
+        return f"{where}: {self.kind}: {self.was} -> {self.now}"
 
 
 def mutants(module: str, source: str) -> list[Mutant]:
@@ -67,8 +69,8 @@ def mutants(module: str, source: str) -> list[Mutant]:
             continue
         for kind, variant, now in _faults(node):
             if ast.dump(node) != ast.dump(now):
-                where = within.get(id(node), "module")
-                place = (module, number, kind, variant, node.lineno, where)
+                where, first = within.get(id(node), ("module", 0))
+                place = (module, number, kind, variant, node.lineno, where, node.lineno - first)
                 found.append(Mutant(*place, _short(node), _short(now)))
     return found
 
@@ -151,7 +153,7 @@ def _skipped(tree: ast.Module) -> set[int]:
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             arguments = (*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs)
             parts = [node.returns, *(a.annotation for a in arguments), *node.decorator_list]
-            if node.name == "examples":
+            if node.name == "examples" or node.name.endswith("area"):
                 parts = [node]
         elif isinstance(node, ast.AnnAssign):
             parts = [node.annotation]
@@ -161,9 +163,9 @@ def _skipped(tree: ast.Module) -> set[int]:
             parts = [node]
         elif isinstance(node, ast.Raise):
             parts = [node.exc]
-        elif isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
-            parts = [node]
-        elif isinstance(node, ast.Call) and ast.unparse(node.func) in ("Area", "TypeVar"):
+        elif (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)) or (
+            isinstance(node, ast.Call) and ast.unparse(node.func) in ("Area", "TypeVar")
+        ):
             parts = [node]
         for part in parts:
             if part is not None:
@@ -171,12 +173,12 @@ def _skipped(tree: ast.Module) -> set[int]:
     return skipped
 
 
-def _functions(tree: ast.Module) -> dict[int, str]:
-    """Return the name of the innermost function around every node that is in one."""
-    within: dict[int, str] = {}
+def _functions(tree: ast.Module) -> dict[int, tuple[str, int]]:
+    """Return name and line of the innermost function around every node that is in one."""
+    within: dict[int, tuple[str, int]] = {}
     for node in ast.walk(tree):  # outer ones come first
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-            within |= {id(inner): node.name for inner in ast.walk(node)}
+            within |= {id(inner): (node.name, node.lineno) for inner in ast.walk(node)}
     return within
 
 

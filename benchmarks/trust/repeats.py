@@ -1,6 +1,6 @@
 """Run the tests again and again, in another order and with another hash seed each time.
 
-``python -m benchmarks.trust.repeats --times 20 [arguments of pytest]`` compares the outcome of every
+``python -m benchmarks.trust.repeats --times 20 [arguments of pytest]`` compares the outcome of each
 test between all runs, and names those that differ. The order of files, and of tests in a file, is
 drawn anew; tests that share a simulation or a process group stay together.
 """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,17 +19,38 @@ _PATIENCE_CYCLES = 200_000
 
 
 def bench_files(
-    netlist: Netlist, xs: Sequence[Ints], expected: Sequence[Ints], banner: tuple[str, ...]
+    netlist: Netlist,
+    xs: Sequence[Ints],
+    expected: Sequence[Ints],
+    banner: tuple[str, ...],
+    finished: Sequence[int] = (),
+    hold: int = 0,
 ) -> dict[str, str | bytes]:
-    """Return the files of the project's ``sim`` folder by name; ``make`` runs them there."""
+    """Return the files of the project's ``sim`` folder by name; ``make`` runs them there.
+
+    ``finished`` are the cycles in which the frames end where neither side pauses; ``hold`` is how
+    long nothing is taken in a third run, in which every buffer should fill.
+    """
     files: dict[str, str | bytes] = {
         name: (resources.sim() / name).read_text(encoding="utf-8") for name in _SOURCES
     }
-    runs = [Stalls("none", "none", 1), Stalls("some", "bursts", 2)]
+    runs = [Stalls("none", "none", 1), Stalls("some", "bursts", 2), Stalls("none", "none", 3)]
     with tempfile.TemporaryDirectory(prefix="hwaccel-") as folder:
         job = write_job(Path(folder), [Bench(netlist, xs, expected)], runs, _PATIENCE_CYCLES)
         # File names in the job are relative to the folder in which it is run.
-        files["job.json"] = job.read_text(encoding="utf-8").replace(f"{folder}/", "")
+        text = job.read_text(encoding="utf-8").replace(f"{folder}/", "")
+        files["job.json"] = _thorough(text, finished, hold)
         files.update((path.name, path.read_bytes()) for path in Path(folder).glob("*.bin"))
     files["Makefile"] = render("verify/Makefile.j2", net=netlist, lines=banner)
     return dict(sorted(files.items()))
+
+
+def _thorough(job: str, finished: Sequence[int], hold: int) -> str:
+    """Return the job with everything checked that the bench knows how to."""
+    changed = json.loads(job)
+    (bench,) = changed["benches"]
+    bench["thorough"] = True
+    if finished:
+        bench["runs"][0]["finished"] = [int(cycle) for cycle in finished]
+    bench["runs"][2]["hold"] = hold
+    return json.dumps(changed, indent=1)

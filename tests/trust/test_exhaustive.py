@@ -113,7 +113,7 @@ def test_formats() -> None:
         for hi in range(lo, 260):
             type = FixedType.of_range(lo, hi, 0)
             assert (type.signed, type.width) == reference.narrowest(lo, hi)
-            assert FixedType(True, 8, 0).holds(lo, hi) == (-128 <= lo and hi <= 127)
+            assert FixedType(True, 8, 0).holds(lo, hi) == (lo >= -128 and hi <= 127)
 
 
 def test_formats_of_results() -> None:

@@ -1,4 +1,4 @@
-"""A slice of ``benchmarks.trust.matrices``, and that a wrong graph is refused wherever it is from."""
+"""A slice of ``benchmarks.trust.matrices``; and a wrong graph is refused wherever it is from."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def test_a_wrong_answer_of_a_solver_is_refused() -> None:
     built(remember)
     (problem,) = asked
     for wrong in broken(solve(problem, Settings(effort="fast"))):
-        with pytest.raises(VerifyError, match="computes another row than row|leaves its interval"):
+        with pytest.raises(VerifyError, match=r"computes another row than row|leaves its interval"):
             built(lambda ps, wrong=wrong: [wrong])
 
 
