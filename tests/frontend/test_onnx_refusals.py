@@ -446,7 +446,8 @@ NODES = {
     ),
     "doubling": (
         chain,
-        "Concat_25 (Concat): gives more than 67108864 elements; make the tensor smaller",
+        "Concat_23 (Concat): takes too long to compute on constants; store the final values in the "
+        "model",
     ),
     "work": (
         work,
@@ -469,15 +470,16 @@ NODES = {
     "expand": (
         one("Expand", whole(1 << 40, 3, 6, 6)),
         "Expand_0 (Expand): makes a tensor of shape (1099511627776, 3, 6, 6); keep tensors below "
-        "67108864 elements",
+        "33554432 elements",
     ),
     "tile": (
         one("Tile", whole(1, 1 << 20, 1 << 6, 1)),
-        "Tile_0 (Tile): gives more than 67108864 elements; make the tensor smaller",
+        "Tile_0 (Tile): makes a tensor of shape (1, 1048576, 64, 1); keep tensors below 33554432 "
+        "elements",
     ),
     "pad": (
         one("Pad", whole(0, 0, 0, 0, 0, 0, 0, 1 << 40)),
-        "Pad_0 (Pad): gives more than 67108864 elements; make the tensor smaller",
+        "Pad_0 (Pad): gives more than 33554432 elements; make the tensor smaller",
     ),
     "pads-misfit": (
         one("Pad", whole(0, 0, 1)),
@@ -561,7 +563,7 @@ NODES = {
     ),
     "resize-huge": (
         one("Resize", "", np.float32([1, 1, 60000, 60000])),
-        "Resize_0 (Resize): gives more than 67108864 elements; make the tensor smaller",
+        "Resize_0 (Resize): gives more than 33554432 elements; make the tensor smaller",
     ),
     "resize-nan": (
         one("Resize", "", np.float32([1, 1, np.nan, 2])),
