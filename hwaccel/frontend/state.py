@@ -231,7 +231,7 @@ def _sizes(values: tuple[Any, ...]) -> tuple[int, ...]:
 
 
 def _size(value: object) -> int:
-    if not isinstance(value, int) or not 0 <= value < 1 << 40:
+    if type(value) is not int or not 0 <= value < 1 << 40:
         raise _Foreign("no size")
     return value
 

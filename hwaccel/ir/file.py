@@ -151,7 +151,7 @@ def load_graph(data: bytes, ops: Mapping[str, type[Op]], source: str) -> Graph:
         graph = _graph(_decode(data), ops)
         verify(graph)
     except HwaccelError as error:
-        raise VerifyError(f"{_printable(source)}: {_printable(str(error))}") from None
+        raise VerifyError(f"{source}: {error}") from None
     return graph
 
 
@@ -230,8 +230,3 @@ def _node(
         raise VerifyError(f"{where}.fields: {error}") from None
     value = Value(record.name, _type(record.type, f"{where}.type"))
     return Node(value, op, tuple(record.inputs), record.path)
-
-
-def _printable(text: str) -> str:
-    """Escape what would break the line of a message."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
