@@ -13,7 +13,8 @@ from hwaccel.errors import ConfigError
 from hwaccel.fxp import FixedType
 from hwaccel.untrusted import Damaged, read_file
 
-_MAX_BYTES = 1 << 20
+# A name of many parts takes the reader of TOML the square of its length.
+_MAX_BYTES, _MAX_LINE = 1 << 18, 1 << 13
 Bits = Annotated[int, msgspec.Meta(ge=1, le=16)]
 Positive = Annotated[int, msgspec.Meta(ge=1, le=1 << 40)]
 
@@ -116,7 +117,11 @@ def read_config(path: Path) -> Config:
         ConfigError: the file is missing, not TOML, or holds an unknown or illegal field.
     """
     try:
-        return msgspec.toml.decode(read_file(path, _MAX_BYTES), type=Config)
+        data = read_file(path, _MAX_BYTES)
+        longest = max(map(len, data.split(b"\n")))
+        if longest > _MAX_LINE:
+            raise Damaged(f"has a line of {longest} bytes, expected at most {_MAX_LINE}; break it")
+        return msgspec.toml.decode(data, type=Config)
     except Damaged as error:
         raise ConfigError(f"{path}: {error}") from None
     except OSError as error:

@@ -16,6 +16,10 @@ from benchmarks.trust import loaders
 # Label, kind of reader, content, and the size it is stretched to with zeros.
 Bomb = tuple[str, str, bytes, int]
 _HUGE = 1 << 40
+# Where an archive says its sizes twice, the other place counts; bytes may be weights as well.
+MAY_HOLD = frozenset(
+    ["huge table of contents", "table elsewhere", "many members", "other disk", "another storage"]
+)
 
 
 def bombs() -> Iterator[Bomb]:
@@ -152,7 +156,7 @@ def _configs() -> Iterator[tuple[str, bytes, int]]:
         ("format of many digits", "input = 'u" + "9" * 6000 + ".8'"),
         ("both budgets", "multipliers = 1\ntarget_interval = 1"),
         ("control characters", "name = \"\x00\x1b[2J\""), ("unclosed", 'name = "x'),
-        ("target", 'target = "../../etc/passwd"'), ("not a table", "layers = 1"),
+        ("not a table", "layers = 1"), ("many names", ("a." * 4000 + "a = 1\n") * 30),
     ):  # fmt: skip
         yield label, text.encode(), 0
     yield "not text", b"\xff\xfe\x00\xd8", 0
@@ -198,9 +202,9 @@ def _npys() -> Iterator[tuple[str, bytes, int]]:
     yield "complex", loaders.npy(np.zeros((4, 8), complex)), 0
 
 
-def _zip(packed: bool, **members: bytes) -> bytes:
+def packed(deflated: bool, **members: bytes) -> bytes:
     file = io.BytesIO()
-    kind = zipfile.ZIP_DEFLATED if packed else zipfile.ZIP_STORED
+    kind = zipfile.ZIP_DEFLATED if deflated else zipfile.ZIP_STORED
     with zipfile.ZipFile(file, "w", kind, compresslevel=9) as made:
         for name, data in members.items():
             made.writestr(f"{name}.npy", data)
@@ -227,11 +231,8 @@ def _archives(seed: bytes) -> Iterator[tuple[str, bytes, int]]:
         changed[where : where + len(text)] = text
         yield label, seed[:at] + bytes(changed), 0
     yield "too large", seed, 1 << 35
-    twice = io.BytesIO()
-    with zipfile.ZipFile(twice, "w") as made:
-        for _ in range(2):
-            made.writestr(zipfile.ZipInfo("archive/data.pkl"), b"x")
-    yield "two members of a name", twice.getvalue(), 0
+    named = loaders.archive({"archive/data.pkl": b"x", "archive/date.pkl": b"x"})
+    yield "two members of a name", named.replace(b"date.pkl", b"data.pkl"), 0
     entries = b"".join(
         b"PK\x01\x02" + bytes(24) + struct.pack("<H", 5) + bytes(16) + b"%05d" % i
         for i in range(100_000)
@@ -242,8 +243,8 @@ def _archives(seed: bytes) -> Iterator[tuple[str, bytes, int]]:
 
 def _npzs() -> Iterator[tuple[str, bytes, int]]:
     yield from _archives(loaders.npz(**loaders.samples()))
-    yield "packed zeros", _zip(True, x_train=_big_npy(256)), 0
-    yield "packed header", _zip(True, x_train=_header(b" " * (64 << 20), 2)), 0
+    yield "packed zeros", packed(True, x_train=_big_npy(256)), 0
+    yield "packed header", packed(True, x_train=_header(b" " * (64 << 20), 2)), 0
     good = loaders.samples()
     for label, changes in (
         ("labels that are none", {"y_train": np.array([0.5, 1, 2, 1])}),
@@ -270,11 +271,11 @@ def _npzs() -> Iterator[tuple[str, bytes, int]]:
 def _states() -> Iterator[tuple[str, bytes, int]]:
     yield from _archives(loaders.states()[0])
     content = loaders.members(loaders.states()[0])
-    packed = io.BytesIO()
-    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as made:
+    held = io.BytesIO()
+    with zipfile.ZipFile(held, "w", zipfile.ZIP_DEFLATED) as made:
         for name, data in content.items():
             made.writestr(name, data)
-    yield "packed", packed.getvalue(), 0
+    yield "packed", held.getvalue(), 0
     for name in content:
         if name.endswith(("data.pkl", "data/0", "data/3")):
             yield f"without {name}", loaders.archive({k: v for k, v in content.items() if k != name}), 0
@@ -311,7 +312,7 @@ def _pickles() -> Iterator[tuple[str, bytes]]:
 
 
 def _edits() -> Iterator[tuple[str, bytes]]:
-    yield from _documents(b"[]")
+    yield from ((label, data) for label, data in _documents(b"[]") if label != "another type")
     for label, edit in (
         ("unknown", {"edit": "system", "layer": "touch executed"}),
         ("no layer", {"edit": "lowrank", "layer": "9", "rank": 1}),

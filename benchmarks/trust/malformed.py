@@ -139,7 +139,8 @@ def cases(count: int, seed: int) -> Iterator[Case]:
     made = 0
     for label, kind, data, sparse in bombs.bombs():
         words = COMMANDS[_READ_AS.get(kind, kind)][1]
-        yield Case(f"{kind}: {label}", files_of(kind, data), words, sparse=sparse)
+        legal = label in bombs.MAY_HOLD
+        yield Case(f"{kind}: {label}", files_of(kind, data), words, legal=legal, sparse=sparse)
         made += 1
         if made == count:
             return

@@ -122,7 +122,12 @@ def make_data(
 
 
 def _samples(name: str, part: str, x: NDArray[np.generic], y: NDArray[np.generic]) -> Samples:
-    inputs, labels = np.asarray(x, np.float32), np.asarray(y)
+    with np.errstate(over="ignore"):  # what is beyond float32 is named below, as infinite
+        inputs, labels = np.asarray(x, np.float32), np.asarray(y)
+    if inputs.ndim < 2:
+        raise ConfigError(
+            f"{name}: x_{part} has shape {inputs.shape}, expected samples of one axis or more"
+        )
     if len(inputs) == 0:
         raise ConfigError(f"{name}: x_{part} holds no samples")
     if inputs.ndim == 3:

@@ -21,7 +21,7 @@ from hwaccel.untrusted import MAX_MODEL_BYTES, Damaged, open_zip
 
 _AGAIN = "save model.state_dict() alone with torch.save"
 _OBJECTS = "is damaged, or holds objects besides tensors, which are not unpickled; " + _AGAIN
-_MAX_PICKLE = 1 << 20
+_MAX_PICKLE = 1 << 19
 _DICT, _TENSOR, _PARAMETER = (
     "collections OrderedDict",
     "torch._utils _rebuild_tensor_v2",
