@@ -108,7 +108,10 @@ def _plans() -> Iterator[tuple[str, bytes]]:
     seed = loaders.project()["plan.json"]
     yield from _documents(seed)
     for key in ("folds", "rings", "fifos"):
-        yield f"{key} of nothing", _changed(seed, key, to={"nowhere": [1, 1] if key == "folds" else 1})
+        yield (
+            f"{key} of nothing",
+            _changed(seed, key, to={"nowhere": [1, 1] if key == "folds" else 1}),
+        )
         yield f"no {key}", _changed(seed, key, to={})
     yield "huge depth", _changed(seed, "fifos", to={"x": 10**30})
     yield "many folds", _changed(seed, "folds", to={str(i): [1, 1] for i in range(100_000)})
@@ -167,7 +170,12 @@ def _configs() -> Iterator[tuple[str, bytes, int]]:
 
 def _header(text: bytes, version: int = 1, length: int | None = None) -> bytes:
     size = len(text) if length is None else length
-    return b"\x93NUMPY" + bytes([version, 0]) + struct.pack("<H" if version == 1 else "<I", size) + text
+    return (
+        b"\x93NUMPY"
+        + bytes([version, 0])
+        + struct.pack("<H" if version == 1 else "<I", size)
+        + text
+    )
 
 
 def _npys() -> Iterator[tuple[str, bytes, int]]:
@@ -278,7 +286,11 @@ def _states() -> Iterator[tuple[str, bytes, int]]:
     yield "packed", held.getvalue(), 0
     for name in content:
         if name.endswith(("data.pkl", "data/0", "data/3")):
-            yield f"without {name}", loaders.archive({k: v for k, v in content.items() if k != name}), 0
+            yield (
+                f"without {name}",
+                loaders.archive({k: v for k, v in content.items() if k != name}),
+                0,
+            )
             yield f"{name} of nothing", loaders.archive({**content, name: b""}), 0
             yield f"half of {name}", loaders.archive({**content, name: content[name][:-4]}), 0
     order = next(name for name in content if name.endswith("byteorder"))
@@ -333,7 +345,10 @@ def _edits() -> Iterator[tuple[str, bytes]]:
         ("multiplier", {"edit": "depthwise", "layer": "0", "multiplier": 1 << 62}),
     ):  # fmt: skip
         yield label, json.dumps([edit]).encode()
-    yield "again and again", json.dumps([{"edit": "lowrank", "layer": "4", "rank": 2}] * 500).encode()
+    yield (
+        "again and again",
+        json.dumps([{"edit": "lowrank", "layer": "4", "rank": 2}] * 500).encode(),
+    )
 
 
 def _pt2s() -> Iterator[tuple[str, bytes, int]]:
@@ -342,32 +357,58 @@ def _pt2s() -> Iterator[tuple[str, bytes, int]]:
     content = loaders.members(model)
     for name in content:
         if name.endswith(("archive_format", "model.json", "weight_0", "_config.json")):
-            yield f"without {name}", loaders.archive({k: v for k, v in content.items() if k != name}), 0
-            yield f"half of {name}", loaders.archive({**content, name: content[name][: len(content[name]) // 2]}), 0
+            yield (
+                f"without {name}",
+                loaders.archive({k: v for k, v in content.items() if k != name}),
+                0,
+            )
+            yield (
+                f"half of {name}",
+                loaders.archive({**content, name: content[name][: len(content[name]) // 2]}),
+                0,
+            )
     weights = next(name for name in content if "data/weights/" in name).rpartition("/")[0]
-    yield "pickled", loaders.archive({**content, f"{weights}/model.pt": b"\x80\x02cos\nsystem\n."}), 0
+    yield (
+        "pickled",
+        loaders.archive({**content, f"{weights}/model.pt": b"\x80\x02cos\nsystem\n."}),
+        0,
+    )
 
 
 def _pt2_graphs() -> Iterator[tuple[str, bytes]]:
     seed = loaders.BY_NAME["pt2-graph"].seeds()[0]
-    yield from ((label, data) for label, data in _documents(seed) if label not in ("unknown key", "deep inside"))
+    yield from (
+        (label, data)
+        for label, data in _documents(seed)
+        if label not in ("unknown key", "deep inside")
+    )
     nodes = ("graph_module", "graph", "nodes")
     first = json.loads(seed)["graph_module"]["graph"]["nodes"][0]
     big = {**first, "target": "torch.ops.aten.full.default", "inputs": [
         {"name": "size", "arg": {"as_ints": [1 << 20, 1 << 20]}},
         {"name": "fill_value", "arg": {"as_float": 1.0}}]}  # fmt: skip
     yield "huge constant", _changed(seed, *nodes, 0, to=big)
-    yield "unknown operator", _changed(seed, *nodes, 0, "target", to="torch.ops.aten.system.default")
+    yield (
+        "unknown operator",
+        _changed(seed, *nodes, 0, "target", to="torch.ops.aten.system.default"),
+    )
     yield "operator elsewhere", _changed(seed, *nodes, 0, "target", to="os.system")
     yield "no nodes", _changed(seed, *nodes, to=[])
     yield "many nodes", _changed(seed, *nodes, to=[first] * 2000)
-    yield "dangling", _changed(seed, *nodes, 0, "inputs", 0, "arg", to={"as_tensor": {"name": "nowhere"}})
+    yield (
+        "dangling",
+        _changed(seed, *nodes, 0, "inputs", 0, "arg", to={"as_tensor": {"name": "nowhere"}}),
+    )
     yield "another version", _changed(seed, "schema_version", "major", to=10**30)
 
 
 def _pt2_weights() -> Iterator[tuple[str, bytes]]:
     seed = loaders.BY_NAME["pt2-weights"].seeds()[0]
-    yield from ((label, data) for label, data in _documents(seed) if label not in ("unknown key", "deep inside", "NaN"))
+    yield from (
+        (label, data)
+        for label, data in _documents(seed)
+        if label not in ("unknown key", "deep inside", "NaN")
+    )
     name, payload = next(iter(json.loads(seed)["config"].items()))
     meta = payload["tensor_meta"]
     for label, change in (
@@ -411,6 +452,7 @@ def _onnx() -> Iterator[tuple[str, bytes, int]]:
         def change(m: Any) -> None:
             for name, value in fields.items():
                 setattr(m.graph.node[0], name, value)
+
         return change
 
     for label, make in (

@@ -147,10 +147,14 @@ def full(count: int, rng: random.Random, folder: Path) -> tuple[str, int, list[s
                 ballast.write_bytes(bytes(max(0, room - rng.randrange(300_000))))
             else:
                 ballast.touch()
-            code = os.waitstatus_to_exitcode(os.waitpid(fork(_limited(place, text, rng, real)), 0)[1])
+            code = os.waitstatus_to_exitcode(
+                os.waitpid(fork(_limited(place, text, rng, real)), 0)[1]
+            )
             ballast.unlink()
             failed += code in (2, 3)
-            reason = torn(place, (now, text)) or (f"ended with {code}" if code not in (0, 2, 3) else None)
+            reason = torn(place, (now, text)) or (
+                f"ended with {code}" if code not in (0, 2, 3) else None
+            )
             wrong += [f"full {at}: {reason}"] if reason else []
             left = [p.name for p in place.parent.iterdir() if p.is_dir() and p != place]
             wrong += [f"full {at}: left {left}"] if left else []

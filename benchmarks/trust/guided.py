@@ -77,7 +77,9 @@ def campaign(name: str, runs: int, seed: int, keep: Path | None) -> tuple[int, i
         lines = (work / "found").read_text().splitlines() if (work / "found").is_file() else []
         covered = _COVERAGE.findall(ended.stderr)
         if ended.returncode != 0 or done < runs:
-            lines.append(f"{name}: ended with {ended.returncode} after {done}: {ended.stderr[-600:]}")
+            lines.append(
+                f"{name}: ended with {ended.returncode} after {done}: {ended.stderr[-600:]}"
+            )
         if keep is not None and lines:
             keep.mkdir(parents=True, exist_ok=True)
             for path in [*work.glob("input-*"), *work.glob("crash-*"), *work.glob("timeout-*")]:

@@ -40,8 +40,12 @@ def payloads(canary: Path) -> list[bytes]:
         b"\x80\x04\x8c\x02os\x8c\x06system\x93" + text + b"\x85R.",
         b"\x80\x02cos\nsystem\nq\x00h\x00" + text + b"\x85R0}.",
         b"\x80\x02cbuiltins\nexec\n" + _text(f"open({str(canary)!r}, 'w')") + b"\x85R.",
-        b"\x80\x02cbuiltins\neval\n" + _text(f"__import__('os').mknod({str(canary)!r})") + b"\x85R.",
-        b"\x80\x02csubprocess\ncheck_call\n](X\x05\x00\x00\x00touch" + _text(str(canary)) + b"e\x85R.",
+        b"\x80\x02cbuiltins\neval\n"
+        + _text(f"__import__('os').mknod({str(canary)!r})")
+        + b"\x85R.",
+        b"\x80\x02csubprocess\ncheck_call\n](X\x05\x00\x00\x00touch"
+        + _text(str(canary))
+        + b"e\x85R.",
         b"\x80\x02cos\nmkdir\nq\x01(" + _text(str(canary)) + b"tR}X\x01\x00\x00\x00aK\x01s.",
     ]
 
@@ -66,7 +70,10 @@ def places() -> dict[str, Place]:
     def in_folder(data: bytes) -> tuple[loaders.Files, tuple[str, ...]]:
         content = {"weights.pt": data, "edits.json": b"[]"}
         folder = {**content, "manifest.json": loaders.manifest(content, loaders.CHECKPOINT)}
-        files = {**{f"c/{n}": d for n, d in folder.items()}, "x.npz": loaders.npz(**loaders.images())}
+        files = {
+            **{f"c/{n}": d for n, d in folder.items()},
+            "x.npz": loaders.npz(**loaders.images()),
+        }
         words = ("train", f"{MODELS}:cnn", "--weights", "c", "--data", "x.npz", "-o", "out")
         return files, words
 

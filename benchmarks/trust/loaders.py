@@ -254,14 +254,27 @@ def lay(folder: Path, files: Files) -> Path:
 def with_file(files: Files, name: str, data: bytes, kind: str = "hwaccel-project") -> Files:
     """Return a folder in which one file is another one, and its hash as well."""
     changed = {**files, name: data}
-    return changed if name == "manifest.json" else {**changed, "manifest.json": manifest(changed, kind)}
+    return (
+        changed
+        if name == "manifest.json"
+        else {**changed, "manifest.json": manifest(changed, kind)}
+    )
 
 
 def _load_in_project(name: str) -> Callable[[bytes, Path], object]:
     def load(data: bytes, folder: Path) -> object:
         import hwaccel
 
-        return hwaccel.load(lay(folder / "p", with_file(project(), name, data)))
+        # A folder of its own, in which only this file changes from one run to the next.
+        place = folder / f"with-{name}"
+        changed = with_file(project(), name, data)
+        if place.exists():
+            changed = {n: changed[n] for n in (name, "manifest.json")}
+            for at, content in changed.items():
+                (place / at).write_bytes(content)
+        else:
+            lay(place, changed)
+        return hwaccel.load(place)
 
     return load
 

@@ -185,7 +185,16 @@ def pickle_program(data: bytes, rng: random.Random) -> bytes:
     pieces = [data[a:b] for a, b in zip(starts, [*starts[1:], len(data)], strict=True)]
     foreign = (
         *(b"cos\nsystem\n", b"X\x02\x00\x00\x00id", b"\x85", b"R", b"o", b"i", b"(", b"t", b"}"),
-        *(b"cbuiltins\neval\n", b"ctorch\nload\n", b"\x93", b"\x92", b"b", b"Q", b"P1\n", b"\x82\x01"),
+        *(
+            b"cbuiltins\neval\n",
+            b"ctorch\nload\n",
+            b"\x93",
+            b"\x92",
+            b"b",
+            b"Q",
+            b"P1\n",
+            b"\x82\x01",
+        ),
         *(b"N", b"J\xff\xff\xff\x7f", b"\x8a\x09" + b"\xff" * 8 + b"\x7f", b"s", b"u", b"a", b"e"),
         *(b"0", b"1", b"2", b"q\x00", b"h\x00", b"h\xff", b"\x94", b"G" + b"\x7f" * 8, b"l", b"d"),
     )

@@ -30,8 +30,8 @@ PER_DESIGN = 50
 # What stands at the end of a comment, a text, an attribute or a line in one of the languages.
 _BREAKS = (
     *("", "\n", "\r\n", "\r", "\u2028", "\x0b", "\x0c", "\x00", "\\\n", "\\", "??/\n", "*/ ", "*)"),
-    *("\"", "'", "`", ";", "}", "};", "]", ")", "\");", "'''", '"""', "-->", "</script>", "</title>"),
-    *("\"]\n", "$", "%>", "{{", "}}", "{%", "#}", "\t", "\u202e", "\x1b]0;", "//", "/*", "#"),
+    *('"', "'", "`", ";", "}", "};", "]", ")", '");', "'''", '"""', "-->", "</script>", "</title>"),
+    *('"]\n', "$", "%>", "{{", "}}", "{%", "#}", "\t", "\u202e", "\x1b]0;", "//", "/*", "#"),
 )
 _CODE = {
     "verilog": (
@@ -68,7 +68,9 @@ def names(count: int, seed: int) -> list[str]:
     found: dict[str, None] = {}
     while len(found) < count:
         code = rng.choice(_CODE[languages[len(found) % len(languages)]])
-        found[f"{rng.choice(('', 'a', 'layer1.', '/'))}{rng.choice(_BREAKS)}{code}{rng.choice(_BREAKS)}"] = None
+        found[
+            f"{rng.choice(('', 'a', 'layer1.', '/'))}{rng.choice(_BREAKS)}{code}{rng.choice(_BREAKS)}"
+        ] = None
     return list(found)
 
 
@@ -157,7 +159,13 @@ def page(design: hwaccel.Design, folder: Path) -> Counter[str]:
     """Return the tags of the report."""
     found = _Page()
     found.feed(write_report(design, folder, folder / "report.html").read_text(encoding="utf-8"))
-    return Counter({tag: n for tag, n in found.tags.items() if tag in ("script", "img", "iframe") or " " in tag})
+    return Counter(
+        {
+            tag: n
+            for tag, n in found.tags.items()
+            if tag in ("script", "img", "iframe") or " " in tag
+        }
+    )
 
 
 _STUBS = """
@@ -170,10 +178,14 @@ def run_tools(design: hwaccel.Design, folder: Path) -> Iterator[str]:
     """Let the tools read a project; yield what they complain about."""
     top = design.name
     sources = sorted(str(p) for p in (folder / "rtl").glob("*.v"))
-    yield from _silent(["iverilog", "-g2005", "-Wall", "-s", top, "-o", folder / "x.vvp", *sources], folder)
+    yield from _silent(
+        ["iverilog", "-g2005", "-Wall", "-s", top, "-o", folder / "x.vvp", *sources], folder
+    )
     host = next((folder / "cuda").glob("*_host.cpp"))
     yield from _silent(["g++", "-std=c++17", "-fsyntax-only", "-w", host.name], folder / "cuda")
-    scripts = [str(p) for kind in ("xdc", "sdc") for p in (folder / "constraints").glob(f"*.{kind}")]
+    scripts = [
+        str(p) for kind in ("xdc", "sdc") for p in (folder / "constraints").glob(f"*.{kind}")
+    ]
     (folder / "stubs.tcl").write_text(_STUBS)
     yield from _silent(["tclsh", folder / "stubs.tcl", *scripts], folder)
     for path in (folder / "system").glob("*.py"):

@@ -43,6 +43,7 @@ def _outputs() -> Iterator[tuple[str, Trap]]:
         ("two slashes", "{other}//."), ("there and back", "../work/../other/./"),
         ("link to a file", "filelink"), ("dangling link", "dangling"), ("null", "a\0b"),
     ):  # fmt: skip
+
         def trap(here: Path, other: Path, word: str = word) -> tuple[str, ...]:
             _link(here / "link", other)
             _link(here / "filelink", other / "file")
@@ -52,6 +53,7 @@ def _outputs() -> Iterator[tuple[str, Trap]]:
         yield f"convert to {label}", trap
         yield f"train to {label}", _train(trap)
     for label, word in (("folder", "{other}"), ("device", "/dev/null"), ("file up", "../other/")):
+
         def report(here: Path, other: Path, word: str = word) -> tuple[str, ...]:
             return ("report", str(_project(here)), "-o", word.format(other=other))
 
@@ -74,6 +76,7 @@ def _planted() -> Iterator[tuple[str, Trap]]:
             "report.html", "results/csim-torch.json", "results/csim-hls.json", "work/sim-icarus/run.json",
             "work/sim-icarus/job.json", "work/sim-icarus/sim.log", "work/sim-icarus/result.json",
         ):  # fmt: skip
+
             def trap(
                 here: Path, other: Path, name: str = name, make: Callable[[Path, Path], None] = make
             ) -> tuple[str, ...]:
@@ -86,8 +89,17 @@ def _planted() -> Iterator[tuple[str, Trap]]:
                 return ("csim" if name.startswith("results") else "report", str(project))
 
             yield f"{kind} {name}", trap
-    for name in ("results", "work", "work/sim-icarus", "rtl", "graph.json", "config.json", "plan.json"):
+    for name in (
+        "results",
+        "work",
+        "work/sim-icarus",
+        "rtl",
+        "graph.json",
+        "config.json",
+        "plan.json",
+    ):
         for command in ("sim", "gpu", "report"):
+
             def folder(
                 here: Path, other: Path, name: str = name, command: str = command
             ) -> tuple[str, ...]:
@@ -106,7 +118,14 @@ def _planted() -> Iterator[tuple[str, Trap]]:
 
 def _named() -> Iterator[tuple[str, Trap]]:
     """Yield names in files that lead elsewhere."""
-    for path in ("../../other/file", "../other/file", "{other}/file", "rtl/../../other/file", "link"):
+    for path in (
+        "../../other/file",
+        "../other/file",
+        "{other}/file",
+        "rtl/../../other/file",
+        "link",
+    ):
+
         def manifest(here: Path, other: Path, path: str = path) -> tuple[str, ...]:
             files = dict(loaders.project())
             name = path.format(other=other)

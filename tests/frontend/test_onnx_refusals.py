@@ -71,7 +71,7 @@ def made(net: Net, *outputs: str) -> onnx.ModelProto:
 def test_files_that_are_none(tmp_path):
     assert refusal(tmp_path / "no.onnx") == "no.onnx: no such file"
     (tmp_path / "folder.onnx").mkdir()
-    assert refusal(tmp_path / "folder.onnx") == "folder.onnx: is no regular file; give a model"
+    assert refusal(tmp_path / "folder.onnx") == "folder.onnx: cannot be read (Is a directory)"
     for data in (b"", b"\x08\x07"):
         (tmp_path / "m.onnx").write_bytes(data)
         assert refusal(tmp_path / "m.onnx") == (
@@ -131,7 +131,7 @@ def test_a_file_that_is_too_large(tmp_path):
     with path.open("wb") as file:
         file.truncate((1 << 29) + 1)
     assert refusal(path) == (
-        "m.onnx: has more than 512 MiB; a network of that size needs smaller layers first"
+        "m.onnx: has more than 128 MiB, the most that is read; give a model of a network"
     )
 
 
