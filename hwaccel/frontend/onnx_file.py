@@ -20,7 +20,8 @@ import torch
 
 from hwaccel.errors import FrontendError
 from hwaccel.frontend.program import reason, shown
-from hwaccel.untrusted import MAX_MODEL_BYTES, MAX_WEIGHTS, Damaged, read_file
+from hwaccel.untrusted import MAX_MODEL_BYTES, MAX_WEIGHTS, Damaged
+from hwaccel.untrusted import read_file as read_bytes
 
 _MAX_FIELDS = 1 << 18
 # Elements of a frame, and frames of a batch.
@@ -129,7 +130,7 @@ def read_file(path: Path) -> OnnxModel:
 
 def _bytes(path: Path) -> bytes:
     try:
-        return read_file(path, MAX_MODEL_BYTES)
+        return read_bytes(path, MAX_MODEL_BYTES)
     except FileNotFoundError:
         raise FrontendError(f"{path}: no such file") from None
     except OSError as error:
