@@ -1,7 +1,7 @@
 """Writers that are killed, have no room, may not write, or are two.
 
-``python -m benchmarks.trust.crashes`` prints one line for each: afterwards the folder holds the old
-content or the new one, whole, and what lies beside it is untouched. Disks that are full or read-only
+``python -m benchmarks.trust.crashes`` prints one line for each: afterwards the folder holds the
+old content or the new one, whole, and what lies beside it is untouched. Full and read-only disks
 are a file system in memory where this process may mount one; otherwise a limit on the size of files
 and the rights of a folder stand for them, and the line says which.
 """

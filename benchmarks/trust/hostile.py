@@ -17,7 +17,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from benchmarks.trust import bombs, loaders, paths
+from benchmarks.trust import bomb_files, loaders, paths
 from benchmarks.trust.line import print_line
 from benchmarks.trust.names import check_names
 from tests.cli.tools import MODELS, ROOT, run
@@ -87,12 +87,13 @@ def places() -> dict[str, Place]:
     return {
         "weights": lambda data: ({"w.pt": data}, (*_STATE, "w.pt")),
         "weights in an archive": lambda data: ({"w.pt": torch_file(data)}, (*_STATE, "w.pt")),
-        "weights of another kind": lambda data: ({"w.safetensors": data}, (*_STATE, "w.safetensors")),
+        "weights of another kind": lambda data: (
+            {"w.safetensors": data}, (*_STATE, "w.safetensors")),
         "checkpoint": lambda data: in_folder(torch_file(data)),
         "numbers": lambda data: ({"x.npy": data}, (*_DATA, "x.npy")),
         "objects": lambda data: ({"x.npy": objects + data}, (*_DATA, "x.npy")),
         "objects in an archive": lambda data: (
-            {"x.npz": bombs.packed(False, x=objects + data)}, (*_DATA, "x.npz")),
+            {"x.npz": bomb_files.packed(False, x=objects + data)}, (*_DATA, "x.npz")),
         "model": lambda data: ({"m.pt2": data}, ("convert", "m.pt2", "-o", "out")),
         "model whose weights are a pickle": lambda data: (
             {"m.pt2": pt2(**{f"{weights}/model.pt": data})}, ("convert", "m.pt2", "-o", "out")),

@@ -1,7 +1,8 @@
 """The same bytes, whatever the process: hash seed, folder, locale, threads.
 
-``python -m benchmarks.trust.identical`` converts 50 designs in eight processes that differ in all of
-these, each with an empty cache of the optimizer, compares every file on the disk, and prints a line.
+``python -m benchmarks.trust.identical`` converts 50 designs in eight processes that differ in all
+of these, each with an empty cache of the optimizer, compares every file on the disk, and prints a
+line.
 """
 
 from __future__ import annotations
@@ -191,8 +192,9 @@ def differences(every: list[dict[str, dict[str, str]]]) -> list[str]:
 
 
 def _ways(chosen: list[Setting]) -> str:
+    seeds, folders = {s.hash_seed for s in chosen}, {s.folder for s in chosen}
     return (
-        f"{len({s.hash_seed for s in chosen})} hash seeds, {len({s.folder for s in chosen})} folders, "
+        f"{len(seeds)} hash seeds, {len(folders)} folders, "
         f"{len({s.locale for s in chosen})} locales, threads "
         + ", ".join(str(n) for n in sorted({s.threads for s in chosen}))
     )

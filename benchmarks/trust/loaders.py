@@ -43,7 +43,7 @@ def refusal(loader: Loader, data: bytes, folder: Path) -> str | None:
         loader.load(data, folder)
     except HwaccelError as error:
         text = str(error)
-        assert text and len(text) < 4000, f"{len(text)} characters"
+        assert 0 < len(text) < 4000, f"{len(text)} characters"
         return text
     return None
 
@@ -279,10 +279,6 @@ def _load_in_project(name: str) -> Callable[[bytes, Path], object]:
     return load
 
 
-def _project_seed(name: str) -> Callable[[], list[bytes]]:
-    return lambda: [project()[name]]
-
-
 CHECKPOINT = "hwaccel-checkpoint"
 EDITS: tuple[Any, ...] = (
     {"edit": "sparse"},
@@ -335,7 +331,7 @@ def _results() -> list[bytes]:
 # --- options and numbers -------------------------------------------------------------------------
 
 CONFIGS = (
-    b'name = "net"\nweight_bits = 4\nclock_mhz = 125.5\nstyle = "auto"\n[layers."features.0"]\npe = 4\n',
+    b'name = "net"\nweight_bits = 4\nclock_mhz = 125.5\n[layers."features.0"]\npe = 4\n',
     b'input = "u8.8"\nmultipliers = 64\ntarget = "ecp5-85k"\nseed = 3\nlayers = {a = {simd = 2}}\n',
 )
 
@@ -382,15 +378,21 @@ def images() -> dict[str, Any]:
     return {"x_train": x, "y_train": y, "x_test": x[:2], "y_test": y[:2]}
 
 
+def _of_project(name: str, file: str) -> Loader:
+    return Loader(name, lambda: [project()[file]], _load_in_project(file), mutate.json_document)
+
+
+def _npys() -> list[bytes]:
+    return [npy(np.zeros((2, 3))), npy(np.arange(4, dtype=np.int8))]
+
+
 LOADERS = (
-    Loader("graph", _project_seed("graph.json"), _load_in_project("graph.json"), mutate.json_document),
-    Loader("plan", _project_seed("plan.json"), _load_in_project("plan.json"), mutate.json_document),
-    Loader("spatial", _project_seed("spatial.json"), _load_in_project("spatial.json"), mutate.json_document),
-    Loader("options", _project_seed("config.json"), _load_in_project("config.json"), mutate.json_document),
-    Loader("manifest", _project_seed("manifest.json"), _load_in_project("manifest.json"), mutate.json_document),
+    *(_of_project("graph", "graph.json"), _of_project("plan", "plan.json")),
+    *(_of_project("spatial", "spatial.json"), _of_project("options", "config.json")),
+    _of_project("manifest", "manifest.json"),
     Loader("result", _results, _load_result, mutate.json_document),
     Loader("config", lambda: list(CONFIGS), _load_config, mutate.any_bytes),
-    Loader("npy", lambda: [npy(np.zeros((2, 3))), npy(np.arange(4, dtype=np.int8))], _load_npy, mutate.any_bytes),
+    Loader("npy", _npys, _load_npy, mutate.any_bytes),
     Loader("npz", lambda: [npz(**samples()), npz(True, **samples())], _load_npz, mutate.any_bytes),
     Loader("state", lambda: list(states()), _load_state, mutate.any_bytes),
     Loader("pickle", _pickles, _load_state_pickle, mutate.pickle_program),
@@ -399,5 +401,5 @@ LOADERS = (
     Loader("pt2-graph", _pt2_graphs, _load_pt2_graph, mutate.json_document),
     Loader("pt2-weights", _pt2_weights, _load_pt2_weights, mutate.json_document),
     Loader("onnx", lambda: list(onnx_models()), _load_onnx, mutate.onnx_model),
-)  # fmt: skip
+)
 BY_NAME = {loader.name: loader for loader in LOADERS}

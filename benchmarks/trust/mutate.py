@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 Damage = Callable[[bytes, random.Random], bytes]
@@ -211,3 +211,37 @@ def pickle_program(data: bytes, rng: random.Random) -> bytes:
         else:
             pieces.insert(at, rng.choice(foreign))
     return b"".join(pieces)
+
+
+# --- what no document of ours is -----------------------------------------------------------------
+
+
+def documents(seed: bytes) -> Iterator[tuple[str, bytes]]:
+    """Yield what no JSON document of ours is."""
+    yield "empty", b""
+    yield "noise", b"\xff\xfe\x00" * 50
+    yield "half", seed[: len(seed) // 2]
+    yield "deep lists", b"[" * 200_000
+    yield "deep objects", b'{"a":' * 200_000
+    yield "another type", b"[]"
+    yield "a number", b"1e999"
+    yield "digits", b"9" * 100_000
+    yield "text", b'"' + b"x" * 1_000_000 + b'"'
+    yield "commas", b"[" + b"0," * (1 << 23) + b"0]"
+    head = seed.lstrip()
+    if head[:1] == b"{" and head[:2] != b"{}":
+        key = head[: head.index(b",")] if b"," in head else head[:-1]
+        yield "key twice", key + b"," + head[1:]
+        yield "NaN", b'{"x": NaN,' + head[1:]
+        yield "unknown key", b'{"hidden": 1,' + head[1:]
+        yield "deep inside", b'{"hidden": ' + b"[" * 5000 + b"]" * 5000 + b"," + head[1:]
+
+
+def changed(seed: bytes, *path: Any, to: Any) -> bytes:
+    """Return a document with another value at ``path``."""
+    document = json.loads(seed)
+    place = document
+    for key in path[:-1]:
+        place = place[key]
+    place[path[-1]] = to
+    return json.dumps(document).encode()

@@ -35,31 +35,76 @@ _BREAKS = (
 )
 _CODE = {
     "verilog": (
-        "initial $finish;", "`include \"/etc/passwd\"", "`define x", "endmodule module evil;",
-        "assign out = 0;", "initial $system(\"touch executed\");", "initial $fopen(\"executed\");",
-        "(* keep *) wire evil;", "synthesis translate_off", "$readmemh(\"/etc/passwd\", m);",
-        "verilator lint_off ALL", "`endif", "\\escaped ", "parameter X = 1;",
+        "initial $finish;",
+        '`include "/etc/passwd"',
+        "`define x",
+        "endmodule module evil;",
+        "assign out = 0;",
+        'initial $system("touch executed");',
+        'initial $fopen("executed");',
+        "(* keep *) wire evil;",
+        "synthesis translate_off",
+        '$readmemh("/etc/passwd", m);',
+        "verilator lint_off ALL",
+        "`endif",
+        "\\escaped ",
+        "parameter X = 1;",
     ),
     "c++": (
-        "#include \"/etc/passwd\"", "system(\"touch executed\");", "int evil() { return 1; }",
-        "#define int char", "asm(\".incbin \\\"/etc/passwd\\\"\");", "%:include </etc/passwd>",
-        "#error evil", "#pragma GCC poison int", "_Pragma(\"x\")", "R\"(x)\"", "template<", "??=define x",
+        '#include "/etc/passwd"',
+        'system("touch executed");',
+        "int evil() { return 1; }",
+        "#define int char",
+        'asm(".incbin \\"/etc/passwd\\"");',
+        "%:include </etc/passwd>",
+        "#error evil",
+        "#pragma GCC poison int",
+        '_Pragma("x")',
+        'R"(x)"',
+        "template<",
+        "??=define x",
     ),
     "cuda": (
-        "__global__ void evil() {}", "<<<1,1>>>", "__device__ int evil;", "asm volatile(\"trap;\");",
-        "cudaFree(0);", "__launch_bounds__(0)", "extern \"C\" {", "#line 1 \"x\"",
+        "__global__ void evil() {}",
+        "<<<1,1>>>",
+        "__device__ int evil;",
+        'asm volatile("trap;");',
+        "cudaFree(0);",
+        "__launch_bounds__(0)",
+        'extern "C" {',
+        '#line 1 "x"',
     ),
     "tcl": (
-        "[exec touch executed]", "exec touch executed", "[open executed w]", "source /etc/passwd",
-        "$::env(HOME)", "eval {exec touch executed}", "file delete -force .", "set_property X",
-        "FREQUENCY PORT \"clk\" 1 MHZ;", "BLOCK ASYNCPATHS;", "create_clock -period 1 [get_ports *]",
+        "[exec touch executed]",
+        "exec touch executed",
+        "[open executed w]",
+        "source /etc/passwd",
+        "$::env(HOME)",
+        "eval {exec touch executed}",
+        "file delete -force .",
+        "set_property X",
+        'FREQUENCY PORT "clk" 1 MHZ;',
+        "BLOCK ASYNCPATHS;",
+        "create_clock -period 1 [get_ports *]",
     ),
     "text": (
-        "<script>alert(1)</script>", "<img src=x onerror=alert(1)>", "javascript:alert(1)",
-        "&lt;b&gt;", "<!--", "]]>", "[layers.evil]\npe = 1", "pe = 1", "__import__('os').mknod('executed')",
-        "{{ 7 * 7 }}", "{% raw %}", "$(touch executed)", "`touch executed`", "../../executed", "%s%n",
+        "<script>alert(1)</script>",
+        "<img src=x onerror=alert(1)>",
+        "javascript:alert(1)",
+        "&lt;b&gt;",
+        "<!--",
+        "]]>",
+        "[layers.evil]\npe = 1",
+        "pe = 1",
+        "__import__('os').mknod('executed')",
+        "{{ 7 * 7 }}",
+        "{% raw %}",
+        "$(touch executed)",
+        "`touch executed`",
+        "../../executed",
+        "%s%n",
     ),
-}  # fmt: skip
+}
 
 
 def names(count: int, seed: int) -> list[str]:
@@ -68,9 +113,8 @@ def names(count: int, seed: int) -> list[str]:
     found: dict[str, None] = {}
     while len(found) < count:
         code = rng.choice(_CODE[languages[len(found) % len(languages)]])
-        found[
-            f"{rng.choice(('', 'a', 'layer1.', '/'))}{rng.choice(_BREAKS)}{code}{rng.choice(_BREAKS)}"
-        ] = None
+        start = rng.choice(("", "a", "layer1.", "/"))
+        found[f"{start}{rng.choice(_BREAKS)}{code}{rng.choice(_BREAKS)}"] = None
     return list(found)
 
 
@@ -92,7 +136,10 @@ _COMMENT = {
     **dict.fromkeys((".v", ".cpp", ".h", ".cu"), r"//[^\n]*|/\*.*?\*/"),
     **dict.fromkeys((".tcl", ".sdc", ".xdc", ".lpf", ".py", ""), r"\#[^\n]*"),
 }
-_TOKEN = r'(?P<text>"(?:[^"\\\n]|\\.)*")|(?P<name>[A-Za-z_$`\#][\w$]*)|(?P<number>\d[\w.\']*)|(?P<other>\S)'
+_TOKEN = (
+    r'(?P<text>"(?:[^"\\\n]|\\.)*")|(?P<name>[A-Za-z_$`\#][\w$]*)|'
+    r"(?P<number>\d[\w.\']*)|(?P<other>\S)"
+)
 _LEGAL = re.compile(r'"[A-Za-z0-9_ ./%:;,()\[\]{}=+*<>&|!?\'@$-]*(?:\\[n"%])*[A-Za-z0-9_ .:]*"')
 
 

@@ -1,4 +1,4 @@
-"""Outputs and data that lead out of their folder, by ``..``, absolute names, symbolic and hard links.
+"""Outputs and data that lead out of their folder: ``..``, absolute names, links of both kinds.
 
 Around the folder in which a command runs lie files of somebody else. Each case sets a trap and runs
 a command; afterwards these files must be what they were, and no new ones may lie beside them.
@@ -73,7 +73,8 @@ def _planted() -> Iterator[tuple[str, Trap]]:
     """Yield links in a project to what is not of the project."""
     for make, kind in ((_link, "symbolic link"), (_hard, "hard link")):
         for name in (
-            "report.html", "results/csim-torch.json", "results/csim-hls.json", "work/sim-icarus/run.json",
+            "report.html", "results/csim-torch.json", "results/csim-hls.json",
+            "work/sim-icarus/run.json",
             "work/sim-icarus/job.json", "work/sim-icarus/sim.log", "work/sim-icarus/result.json",
         ):  # fmt: skip
 
