@@ -19,10 +19,10 @@ from hwaccel.emit.cuda import emit_cuda
 from hwaccel.emit.design import build_netlist
 from hwaccel.emit.hls import emit_hls
 from hwaccel.emit.netlist import Netlist
-from hwaccel.emit.project import read_project, write_project
+from hwaccel.emit.project import read_project, replace_file, write_project
 from hwaccel.emit.system import System, build_system
 from hwaccel.emit.verilog import emit_verilog
-from hwaccel.errors import ConfigError, EmitError
+from hwaccel.errors import ConfigError, EmitError, HwaccelError
 from hwaccel.golden import Floats, Golden, Ints
 from hwaccel.ir import Graph, verify
 from hwaccel.ir.file import load_graph, save_graph
@@ -32,6 +32,7 @@ from hwaccel.passes import optimize
 from hwaccel.schedule.choices import Choices, choices_of, plan_from, schedule
 from hwaccel.schedule.plan import Plan
 from hwaccel.schedule.spatial import Found
+from hwaccel.untrusted import decode_json
 
 if TYPE_CHECKING:
     import torch
@@ -108,13 +109,13 @@ def load(folder: str | Path) -> Design:
             raise EmitError(f"{folder / needed}: is missing; convert again")
     graph = load_graph(files["graph.json"], OP_BY_NAME, str(folder / "graph.json"))
     try:
-        choices = msgspec.json.decode(files["plan.json"], type=Choices)
-        config = msgspec.json.decode(files["config.json"], type=Config)
-    except (msgspec.DecodeError, ValueError) as error:
+        choices = decode_json(files["plan.json"], Choices)
+        config = decode_json(files["config.json"], Config)
+    except HwaccelError as error:
         raise EmitError(f"{folder}: plan.json or config.json: {error}; convert again") from None
     try:
-        found = msgspec.json.decode(files.get("spatial.json", b"{}"), type=Found)
-    except (msgspec.DecodeError, ValueError) as error:
+        found = decode_json(files.get("spatial.json", b"{}"), Found)
+    except HwaccelError as error:
         raise EmitError(f"{folder}: spatial.json: {error}; convert again") from None
     return Design(graph, plan_from(graph, choices, config, found), config)
 
@@ -407,7 +408,7 @@ def _dumper(folder: Path) -> Callable[[int, str, Graph], None]:
     def write(index: int, name: str, graph: Graph) -> None:
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            (folder / f"{index:02d}-{name}.txt").write_text(print_graph(graph), encoding="utf-8")
+            replace_file(folder / f"{index:02d}-{name}.txt", print_graph(graph).encode())
         except OSError as error:
             raise EmitError(f"{folder}: cannot be written ({error.strerror})") from None
 

@@ -11,7 +11,10 @@ import msgspec
 
 from hwaccel.errors import ConfigError
 from hwaccel.fxp import FixedType
+from hwaccel.untrusted import Damaged, read_file
 
+# A name of many parts takes the reader of TOML the square of its length.
+_MAX_BYTES, _MAX_LINE = 1 << 18, 1 << 13
 Bits = Annotated[int, msgspec.Meta(ge=1, le=16)]
 Positive = Annotated[int, msgspec.Meta(ge=1, le=1 << 40)]
 
@@ -114,12 +117,18 @@ def read_config(path: Path) -> Config:
         ConfigError: the file is missing, not TOML, or holds an unknown or illegal field.
     """
     try:
-        return msgspec.toml.decode(path.read_bytes(), type=Config)
+        data = read_file(path, _MAX_BYTES)
+        longest = max(map(len, data.split(b"\n")))
+        if longest > _MAX_LINE:
+            raise Damaged(f"has a line of {longest} bytes, expected at most {_MAX_LINE}; break it")
+        return msgspec.toml.decode(data, type=Config)
+    except Damaged as error:
+        raise ConfigError(f"{path}: {error}") from None
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read ({error.strerror})") from None
     except msgspec.ValidationError as error:
         raise ConfigError(f"{path}: {_readable(error)}") from None
-    except (msgspec.DecodeError, ValueError) as error:
+    except (msgspec.DecodeError, ValueError, RecursionError) as error:
         raise ConfigError(f"{path}: is not TOML ({error})") from None
     except ConfigError as error:
         raise ConfigError(f"{path}: {error}") from None

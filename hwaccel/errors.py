@@ -2,9 +2,23 @@
 
 from __future__ import annotations
 
+# What files and users say may stand in a message, however long it is.
+_LONGEST = 2000
+_END = 300
+
 
 class HwaccelError(Exception):
-    """Anything a user can cause or repair. The command line prints it and exits with code 2."""
+    """Anything a user can cause or repair. The command line prints it and exits with code 2.
+
+    The message becomes one line that a terminal only shows: what would break it, or what a terminal
+    would obey, is escaped, and the middle of what no one would read is left out.
+    """
+
+    def __init__(self, text: str) -> None:
+        line = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+        if len(line) > _LONGEST:
+            line = f"{line[: _LONGEST - _END]} ... {line[-_END:]}"
+        super().__init__(line)
 
 
 class ConfigError(HwaccelError):

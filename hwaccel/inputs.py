@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import re
-import zlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
 
+from hwaccel.arrays import read_stored
 from hwaccel.errors import ConfigError, HwaccelError
 
 Floats = NDArray[np.float64]
@@ -50,27 +49,12 @@ def read_arrays(paths: Sequence[Path]) -> tuple[tuple[str, Floats], ...]:
 
 
 def _read(path: Path) -> list[tuple[str, Floats]]:
+    found = read_stored(path)
+    named = [(f"{path} ({name})" if name else str(path), array) for name, array in found]
     try:
-        found = np.load(path, allow_pickle=False)
-        if isinstance(found, np.lib.npyio.NpzFile):
-            if path.suffix != ".npz":
-                raise ConfigError(f"{path}: holds an archive, expected numbers; call it .npz")
-            with found:
-                named = [(f"{path} ({name})", found[name]) for name in found.files]
-        else:
-            named = [(str(path), found)]
-    except OSError as error:
-        raise ConfigError(f"{path}: cannot be read ({error.strerror or error})") from None
-    except (ValueError, EOFError, MemoryError, SyntaxError, BadZipFile, zlib.error) as error:
-        kind = ".npz" if path.suffix == ".npz" else ".npy"
-        raise ConfigError(f"{path}: is not a {kind} file of numbers ({error})") from None
-    if not named:
-        raise ConfigError(f"{path}: holds no arrays; save one for each input")
-    for label, array in named:
-        if not isinstance(array, np.ndarray) or array.dtype.kind not in "biuf":
-            held = getattr(array, "dtype", "no array")
-            raise ConfigError(f"{label}: holds {held}, expected numbers")
-    return [(label, array.astype(np.float64)) for label, array in named]
+        return [(label, array.astype(np.float64)) for label, array in named]
+    except MemoryError:
+        raise ConfigError(f"{path}: holds more numbers than fit into memory; give fewer") from None
 
 
 def read_examples(texts: Sequence[str]) -> tuple[NDArray[np.float32], ...]:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from hwaccel import tools
 from hwaccel._version import __version__
 from hwaccel.api import Design
+from hwaccel.emit.project import replace_file, work_folder
 from hwaccel.errors import ConfigError, EmitError
 from hwaccel.gpu.torch_path import Throughput, throughput
 from hwaccel.inputs import read_arrays
@@ -25,7 +26,10 @@ from hwaccel.report.results import (
     save_result,
 )
 from hwaccel.synth.constraints import Clock
+from hwaccel.synth.target import target as find_target
+from hwaccel.tools.cache import user_cache
 from hwaccel.verify import stimulus
+from hwaccel.verify.run import SIMULATORS
 
 Ints = NDArray[np.int64]
 Progress = Callable[[str], None]
@@ -83,7 +87,7 @@ def simulate(
         backpressure=backpressure,
         seed=seed,
         waves=waves,
-        workdir=project / "work",
+        workdir=_workdir(project, simulator),
         command=command,
     )
     predicted = None
@@ -110,6 +114,13 @@ def simulate(
     suffix = "" if not record.stalled else f"-{idle}-{backpressure}"
     save_result(project, f"sim-{simulator}{suffix}", record)
     return record
+
+
+def _workdir(project: Path, simulator: str) -> Path | None:
+    # What is compiled once is run again, and so is not kept where others may have put it.
+    if simulator == "fast":
+        return user_cache("fast")
+    return work_folder(project, f"sim-{simulator}") if simulator in SIMULATORS else None
 
 
 def sim_line(record: SimRecord) -> str:
@@ -164,7 +175,7 @@ def synthesize(
         clock_mhz=clock,
         pnr=pnr,
         seed=seed,
-        workdir=project / "work" / f"synth-{target}",
+        workdir=work_folder(project, f"synth-{find_target(target).name}"),
         progress=progress,
     )
     used = made.synth.utilization
@@ -228,7 +239,7 @@ def write_report(design: Design, project: Path, page: Path) -> Path:
     """
     text = render_html(report_of(design, project))
     try:
-        page.write_text(text, encoding="utf-8")
+        replace_file(page, text.encode())
     except OSError as error:
         raise EmitError(f"{page}: cannot be written ({error.strerror})") from None
     return page

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from hwaccel.cli.console import Seed, say, steps
-from hwaccel.errors import HwaccelError
+from hwaccel.errors import ConfigError, HwaccelError
 
 if TYPE_CHECKING:
     from hwaccel.compress.checkpoint import Checkpoint
@@ -50,7 +50,15 @@ def begun(model: str, weights: Path | None, samples: Data, seed: int) -> Checkpo
     from hwaccel.compress.checkpoint import read_checkpoint
 
     torch.manual_seed(seed)
-    return read_checkpoint(model, weights, samples.example)
+    start = read_checkpoint(model, weights, samples.example)
+    with torch.no_grad():
+        given = start.model(samples.example)
+    if isinstance(given, torch.Tensor) and given.shape[-1] < samples.classes:
+        raise ConfigError(
+            f"{model}: gives {given.shape[-1]} numbers, {samples.name} has {samples.classes} "
+            "classes; give data for this model"
+        )
+    return start
 
 
 def train(

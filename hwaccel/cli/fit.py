@@ -22,6 +22,7 @@ from hwaccel.cli.compress import (
     need_torch,
 )
 from hwaccel.cli.console import Seed, hardware_of, out, printable, say, steps
+from hwaccel.emit.project import replace_file
 
 if TYPE_CHECKING:
     from hwaccel.compress.budget import Budget
@@ -79,7 +80,7 @@ def fit(
             start, found, budget, bound, output, recipe, chosen,
             points=points, teaching=teaching, progress=step,
         )  # fmt: skip
-    (output / "front.html").write_text(page(model, fitted, budget), encoding="utf-8")
+    replace_file(output / "front.html", page(model, fitted, budget).encode())
     _print(fitted, budget)
     best = fitted.best
     say(f"samples for choices: {fitted.before} before, {best.valid} after")

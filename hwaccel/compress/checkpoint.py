@@ -25,9 +25,11 @@ from hwaccel.compress.lowrank import LowRank
 from hwaccel.compress.quantized import Quantized
 from hwaccel.compress.training import Loss, Progress, Recipe, copied, cross_entropy, train
 from hwaccel.emit.project import CHECKPOINT, check_folder, read_project, write_project
-from hwaccel.errors import ConfigError
+from hwaccel.errors import ConfigError, HwaccelError
 from hwaccel.frontend.export import exported as exported_model
 from hwaccel.frontend.load import load_model, load_state
+from hwaccel.frontend.program import reason
+from hwaccel.untrusted import decode_json
 
 AnyEdit = (
     Sparse
@@ -91,11 +93,25 @@ def read_checkpoint(source: str, weights: Path | None, example: torch.Tensor) ->
             raise ConfigError(
                 f"{source}: holds a graph, which is not trained; give package.module:factory"
             )
+        _check_example(source, model, example)
         return Checkpoint(model.eval())
     model = load_model(source)
     if not isinstance(model, nn.Module):
         raise ConfigError(f"{source}: holds its own weights; leave out {weights}")
+    _check_example(source, model, example)
     return restored(Checkpoint(model), weights, example)
+
+
+def _check_example(source: str, model: nn.Module, example: torch.Tensor) -> None:
+    """Run the model once; what it says of frames it does not take is not for users."""
+    try:
+        with torch.no_grad():
+            model.eval()(example)
+    except Exception as error:
+        raise ConfigError(
+            f"{source}: fails on frames of shape {tuple(example.shape[1:])} ({reason(error)}); "
+            "give data for this model"
+        ) from None
 
 
 def restored(start: Checkpoint, folder: Path, example: torch.Tensor) -> Checkpoint:
@@ -105,9 +121,11 @@ def restored(start: Checkpoint, folder: Path, example: torch.Tensor) -> Checkpoi
         HwaccelError: the folder is no checkpoint, is damaged, or has another start.
     """
     _, files = read_project(folder, CHECKPOINT)
+    if _WEIGHTS not in files:
+        raise ConfigError(f"{folder / _WEIGHTS}: is missing; make the checkpoint again")
     try:
-        edits = tuple(msgspec.json.decode(files.get(_EDITS, b"[]"), type=list[AnyEdit]))
-    except (msgspec.DecodeError, ValueError) as error:
+        edits = tuple(decode_json(files.get(_EDITS, b"[]"), list[AnyEdit]))
+    except HwaccelError as error:
         raise ConfigError(f"{folder / _EDITS}: {error}; make the checkpoint again") from None
     if edits[: len(start.edits)] != start.edits:
         raise ConfigError(f"{folder}: was made from another model; choose another folder")

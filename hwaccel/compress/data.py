@@ -9,8 +9,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from hwaccel.arrays import read_stored
 from hwaccel.errors import ConfigError
-from hwaccel.inputs import read_arrays
 
 # Of the training samples, those that choices are made by; the test samples choose nothing.
 _VALID = 0.1
@@ -72,20 +72,17 @@ def load_data(source: str) -> Data:
         return _digits()
     if not source.endswith(".npz"):
         raise ConfigError(f"--data {source}: is neither digits nor a .npz file")
-    found = {label.rpartition("(")[2][:-1]: a for label, a in read_arrays([Path(source)])}
+    found = dict(read_stored(Path(source)))
     missing = [name for name in _NAMES if name not in found]
     if missing:
         raise ConfigError(f"{source}: lacks {', '.join(missing)}; it needs {', '.join(_NAMES)}")
-    return make_data(source, *(_as_stored(source, name, found[name]) for name in _NAMES))
+    return make_data(source, *(_scaled(name, found[name]) for name in _NAMES))
 
 
-def _as_stored(source: str, name: str, array: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Undo the conversion of bytes to floats, which says nothing about the scale."""
-    if not name.startswith("x"):
-        return array
-    with np.load(source, allow_pickle=False) as stored:
-        is_bytes = stored[name].dtype == np.uint8
-    return array / 256 if is_bytes else array
+def _scaled(name: str, array: NDArray[np.generic]) -> NDArray[np.generic]:
+    if array.dtype == np.uint8 and name.startswith("x"):
+        return array.astype(np.float32) / np.float32(256)
+    return array
 
 
 def make_data(
@@ -125,7 +122,12 @@ def make_data(
 
 
 def _samples(name: str, part: str, x: NDArray[np.generic], y: NDArray[np.generic]) -> Samples:
-    inputs, labels = np.asarray(x, np.float32), np.asarray(y)
+    with np.errstate(over="ignore"):  # what is beyond float32 is named below, as infinite
+        inputs, labels = np.asarray(x, np.float32), np.asarray(y)
+    if inputs.ndim < 2:
+        raise ConfigError(
+            f"{name}: x_{part} has shape {inputs.shape}, expected samples of one axis or more"
+        )
     if len(inputs) == 0:
         raise ConfigError(f"{name}: x_{part} holds no samples")
     if inputs.ndim == 3:
@@ -138,7 +140,8 @@ def _samples(name: str, part: str, x: NDArray[np.generic], y: NDArray[np.generic
     if not np.isfinite(inputs).all():
         at = tuple(int(i) for i in np.argwhere(~np.isfinite(inputs))[0])
         raise ConfigError(f"{name}: x_{part} holds {inputs[at]} at index {at}; remove it")
-    whole = labels.astype(np.int64)
+    with np.errstate(invalid="ignore"):  # what is no whole number is named below
+        whole = labels.astype(np.int64)
     if not np.array_equal(whole, labels) or whole.min() < 0 or whole.max() >= 1 << 16:
         odd = np.argmax((whole != labels) | (whole < 0) | (whole >= 1 << 16))
         raise ConfigError(

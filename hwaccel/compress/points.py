@@ -14,11 +14,13 @@ from hwaccel.compress.cost import Cost
 from hwaccel.compress.training import Score
 from hwaccel.emit.project import MANIFEST, replace_file
 from hwaccel.errors import ConfigError
+from hwaccel.untrusted import Damaged, decode_json, read_file
 
 # The rungs of each ladder, from the model as it is downwards.
 CHANNELS = (0.0, 0.25, 0.5, 0.75, 0.875)
 SPARSITY = (0.0, 0.5, 0.75, 0.875, 0.9375, 0.96875, 0.984375, 0.9921875)
 BITS = (8, 6, 5, 4, 3, 2)
+_MAX_INDEX = 1 << 24
 LADDERS = ("channels", "sparsity", "weights", "activations")
 
 
@@ -92,7 +94,7 @@ class Folder:
         """Take up what an earlier run left, if it searched for the same."""
         self._key = key
         try:
-            kept = msgspec.json.decode(self._index.read_bytes(), type=_Kept)
+            kept = decode_json(read_file(self._index, _MAX_INDEX), _Kept)
         except FileNotFoundError:
             if self.root.exists() and any(self.root.iterdir()):
                 raise ConfigError(
@@ -101,7 +103,7 @@ class Folder:
             self.root.mkdir(parents=True, exist_ok=True)
             self._save()
             return
-        except (msgspec.DecodeError, ValueError) as error:
+        except Damaged as error:
             raise ConfigError(f"{self._index}: {error}; choose another folder") from None
         if kept.key != key:
             raise ConfigError(

@@ -16,6 +16,7 @@ from pathlib import Path
 import msgspec
 
 from hwaccel.errors import EmitError
+from hwaccel.untrusted import Damaged, decode_json, read_file
 
 MANIFEST = "manifest.json"
 PROJECT = "hwaccel-project"
@@ -25,6 +26,11 @@ _MAKERS = {
     PROJECT: "an hwaccel project; write one with hwaccel convert",
     CHECKPOINT: "an hwaccel checkpoint; write one with hwaccel train, prune, quantize or the like",
 }
+# What the stages add to a project: nothing in it is needed, or trusted.
+WORK = "work"
+_MAX_BYTES = 1 << 28
+_MAX_MANIFEST = 1 << 22
+_ASIDE = ".old"
 _AT_FDCWD = -100
 _RENAME_EXCHANGE = 2
 
@@ -45,7 +51,8 @@ def write_project(
     """Write ``files`` (relative path to content) as the new content of ``folder``.
 
     The folder appears complete in one step: everything is written beside it and then exchanged
-    with what was there. A crash, a full disk or a kill leaves the earlier content untouched.
+    with what was there. A crash, a full disk or a kill leaves the earlier content untouched. What
+    came to be there meanwhile and is not ours is put back.
 
     Raises:
         EmitError: ``folder`` holds something that is not of this ``kind``, or cannot be written.
@@ -54,9 +61,10 @@ def write_project(
     hashes = {path: _sha256(_encoded(text)) for path, text in sorted(files.items())}
     manifest = Manifest(format=kind, version=1, hwaccel=version, name=name, files=hashes)
     text = msgspec.json.format(msgspec.json.encode(manifest), indent=2).decode() + "\n"
-    target = Path(os.path.abspath(folder))
+    target = _place(folder)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
+        _restore(target)
         _sweep(target)
         scratch = Path(tempfile.mkdtemp(prefix=_scratch_prefix(target), dir=target.parent))
     except OSError as error:
@@ -66,6 +74,7 @@ def write_project(
             _write(scratch, path, content)
         scratch.chmod(0o755)
         _replace(scratch, target)
+        _check_replaced(scratch, target, folder, kind)
     except OSError as error:
         raise EmitError(
             f"{folder}: cannot be written ({error.strerror}); the earlier content is untouched"
@@ -75,7 +84,16 @@ def write_project(
 
 
 def replace_file(path: Path, data: bytes) -> None:
-    """Write one file in one step: after a crash or on a full disk the earlier one is whole."""
+    """Write one file in one step: after a crash or on a full disk the earlier one is whole.
+
+    A link in its place is replaced; what it leads to is not touched.
+
+    Raises:
+        OSError: it cannot be written, or something other than a file has that name.
+    """
+    if path.exists() and not path.is_file():
+        code = errno.EISDIR if path.is_dir() else errno.EINVAL
+        raise OSError(code, os.strerror(code), str(path))
     handle, scratch = tempfile.mkstemp(prefix=f".{path.stem}-", suffix=".tmp", dir=path.parent)
     try:
         with os.fdopen(handle, "wb") as file:
@@ -98,13 +116,17 @@ def read_project(folder: Path, kind: str = PROJECT) -> tuple[Manifest, dict[str,
     manifest = _read_manifest(folder, kind)
     if manifest is None:
         raise EmitError(f"{folder}: is not {_MAKERS[kind]}")
-    contents = {}
+    contents: dict[str, bytes] = {}
+    left = _MAX_BYTES
     for path, digest in manifest.files.items():
         _check_path(path, folder / MANIFEST)
         try:
-            contents[path] = (folder / path).read_bytes()
+            contents[path] = _read_inside(folder, path, left)
+        except Damaged as error:
+            raise EmitError(f"{folder / path}: {error}; convert again") from None
         except OSError as error:
             raise EmitError(f"{folder / path}: cannot be read ({error.strerror})") from None
+        left -= len(contents[path])
         if _sha256(contents[path]) != digest:
             raise EmitError(
                 f"{folder / path}: differs from its hash in {MANIFEST}; convert again, or keep "
@@ -113,12 +135,57 @@ def read_project(folder: Path, kind: str = PROJECT) -> tuple[Manifest, dict[str,
     return manifest, contents
 
 
+def _read_inside(folder: Path, path: str, limit: int) -> bytes:
+    """Read a file of a project, not one that a link in the project leads to."""
+    file = folder / path
+    for part in file.relative_to(folder).parents:
+        if (folder / part).is_symlink() and part != Path("."):
+            raise Damaged(f"{part} is a symbolic link")
+    try:
+        return read_file(file, limit, links=False)
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            raise Damaged("is a symbolic link") from None
+        raise
+
+
 def _read_manifest(folder: Path, kind: str) -> Manifest | None:
     try:
-        manifest = msgspec.json.decode((folder / MANIFEST).read_bytes(), type=Manifest)
-    except (OSError, msgspec.DecodeError, ValueError):
+        manifest = decode_json(read_file(folder / MANIFEST, _MAX_MANIFEST, links=False), Manifest)
+    except (OSError, Damaged):
         return None
     return manifest if manifest.format == kind and manifest.version == 1 else None
+
+
+def work_folder(project: Path, name: str) -> Path:
+    """Return ``work/<name>`` in ``project``, empty: what lay there is not read, run or followed.
+
+    Raises:
+        EmitError: it cannot be made.
+    """
+    folder = project / WORK / name
+    try:
+        own_folder(folder.parent)
+        if folder.is_symlink() or folder.is_file():
+            folder.unlink()
+        elif folder.exists():
+            shutil.rmtree(folder)
+        folder.mkdir()
+    except OSError as error:
+        raise EmitError(f"{folder}: cannot be written ({error.strerror})") from None
+    return folder
+
+
+def own_folder(folder: Path) -> None:
+    """Make a folder of a project if need be; refuse one that leads out of it.
+
+    Raises:
+        EmitError: it is a symbolic link.
+        OSError: it cannot be made.
+    """
+    if folder.is_symlink():
+        raise EmitError(f"{folder}: is a symbolic link; remove it")
+    folder.mkdir(parents=True, exist_ok=True)
 
 
 def check_folder(folder: Path, kind: str = PROJECT) -> None:
@@ -181,7 +248,7 @@ def _replace(scratch: Path, folder: Path) -> None:
         if libc.renameat2(_AT_FDCWD, ends[0], _AT_FDCWD, ends[1], _RENAME_EXCHANGE) == 0:
             return
     # File systems without an exchange: two renames, and the old content survives in between.
-    aside = scratch.with_name(scratch.name + ".old")
+    aside = scratch.with_name(scratch.name + _ASIDE)
     folder.rename(aside)
     try:
         scratch.rename(folder)
@@ -191,14 +258,42 @@ def _replace(scratch: Path, folder: Path) -> None:
     aside.rename(scratch)
 
 
+def _check_replaced(scratch: Path, target: Path, folder: Path, kind: str) -> None:
+    """Put back what took the place of ``folder`` after it was looked at, unless it is ours."""
+    if scratch.exists() and any(scratch.iterdir()) and _read_manifest(scratch, kind) is None:
+        _replace(scratch, target)
+        raise EmitError(
+            f"{folder}: holds files that hwaccel did not write; choose an empty or new folder"
+        )
+
+
+def _place(folder: Path) -> Path:
+    """Return a folder's one name; of ``link/..`` the system makes something else than text says."""
+    if folder.name in ("", ".."):
+        return Path(os.path.realpath(folder))
+    return Path(os.path.realpath(folder.parent)) / folder.name
+
+
 def _scratch_prefix(folder: Path) -> str:
     return f".{folder.name}.hwaccel-"
 
 
+def _left_behind(folder: Path) -> list[Path]:
+    found = sorted(folder.parent.glob(f"{glob.escape(_scratch_prefix(folder))}*"))
+    return [path for path in found if path.is_dir() and not path.is_symlink()]
+
+
+def _restore(folder: Path) -> None:
+    """Bring back the content that a writer had put aside when it was killed."""
+    aside = [path for path in _left_behind(folder) if path.name.endswith(_ASIDE)]
+    if aside and not folder.exists():
+        aside[-1].rename(folder)
+
+
 def _sweep(folder: Path) -> None:
     """Remove what a killed writer left behind an hour ago or earlier."""
-    for path in folder.parent.glob(f"{glob.escape(_scratch_prefix(folder))}*"):
-        if path.is_dir() and not path.is_symlink() and time.time() - path.stat().st_mtime > 3600:
+    for path in _left_behind(folder):
+        if time.time() - path.stat().st_mtime > 3600:
             shutil.rmtree(path, ignore_errors=True)
 
 

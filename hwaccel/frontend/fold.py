@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -22,7 +22,7 @@ from hwaccel.frontend.program import (
 )
 
 # Functions of their operands and nothing else. Programs may come from untrusted files, so this
-# is a list of what may run, not of what may not; nothing here allocates more than broadcasting.
+# is a list of what may run, not of what may not. What it would allocate is asked first.
 _NAMES = """
 _to_copy _weight_norm abs add alias amax amin argmax bitwise_and bitwise_not bitwise_or bmm cat ceil
 chunk clamp clamp_max clamp_min clone concat concatenate contiguous cos cumsum detach detach_ div
@@ -35,14 +35,16 @@ squeeze stack std sub sum t tan tanh to transpose tril triu trunc unbind unflatt
 view where
 """
 _PURE = frozenset(_NAMES.split())
-# Of these, what repeats rows; what they would allocate is asked first, too.
-_REPEATING = frozenset(["embedding", "index", "index_select"])
-# Functions of sizes and numbers; what they would allocate is asked first.
+_PRODUCTS = frozenset(["bmm", "matmul", "mm"])
+# Functions of sizes and numbers.
 _FACTORIES = frozenset("arange eye full linspace logspace ones scalar_tensor zeros".split())
 # The same for the size of an operand, whose numbers do not matter; what fills them, if no argument.
 _LIKE = {"zeros_like": 0.0, "ones_like": 1.0, "new_zeros": 0.0, "new_ones": 1.0}
 _FILLED = frozenset(["full_like", "new_full"])
-_MAX_ELEMENTS = 1 << 26
+# Elements of one result, and of all; multiplications of all products.
+_MAX_ELEMENTS = 1 << 25
+_MAX_COMPUTED = 1 << 27
+_MAX_WORK = 1 << 33
 
 
 class Constants(dict[str, Constant]):
@@ -52,6 +54,8 @@ class Constants(dict[str, Constant]):
         super().__init__(known)
         # New tensors that nothing has read: a call in place changes them and nothing else.
         self._fresh: set[str] = set()
+        self._computed = 0
+        self._work = 0
 
     def take(self, call: Call) -> bool:
         """Compute ``call`` if it depends on constants only, and tell whether it does."""
@@ -64,6 +68,7 @@ class Constants(dict[str, Constant]):
         self._fresh -= used
         found = fold(call, self)
         results = found.tensor if isinstance(found.tensor, list | tuple) else [found.tensor]
+        self._spend(call, results)
         self.update(
             (n, Constant(found.name, t)) for n, t in zip(call.results, results, strict=False) if n
         )
@@ -72,6 +77,19 @@ class Constants(dict[str, Constant]):
         if name in _FACTORIES or name in _LIKE or name in _FILLED:
             self._fresh.add(call.results[0])
         return True
+
+    def _spend(self, call: Call, results: Sequence[torch.Tensor]) -> None:
+        """Refuse a program that computes without end; each of its calls may be a small one."""
+        elements = sum(tensor.numel() for tensor in results)
+        self._computed += elements
+        if short(call.target) in _PRODUCTS:
+            first = next(name for arg in call.args.values() for name in references(arg))
+            self._work += elements * self[first].tensor.shape[-1]
+        if self._computed > _MAX_COMPUTED or self._work > _MAX_WORK:
+            raise FrontendError(
+                f"{where(call.path)}: {short(call.target)}: constants take too long to compute; "
+                "store the final values in the model"
+            )
 
 
 def is_constant(call: Call, constants: Mapping[str, Constant]) -> bool:
@@ -109,9 +127,13 @@ def fold(call: Call, constants: Mapping[str, Constant]) -> Constant:
                 keywords[argument.name] = value
             else:
                 positional.append(value)
-        asked = short(call.target) in _REPEATING or not names
-        if asked and _elements(op, positional, keywords) > _MAX_ELEMENTS:
+        # A rounded tensor is as large as its operand, and PyTorch cannot tell its size alone.
+        asked = not short(call.target).startswith("fake_quantize_")
+        elements = _elements(op, positional, keywords) if asked else 0
+        if elements > _MAX_ELEMENTS:
             raise MemoryError(f"more than {_MAX_ELEMENTS} elements")
+        if short(call.target) in _PRODUCTS and elements * positional[0].shape[-1] > _MAX_WORK:
+            raise MemoryError(f"more than {_MAX_WORK} multiplications")
         with torch.no_grad():
             result = op(*positional, **keywords)  # type: ignore[misc]
     except Exception as error:
@@ -132,7 +154,9 @@ def _elements(op: Any, positional: list[Any], keywords: dict[str, Any]) -> int:
     """Return the size of what a call would make, without making it."""
     if "device" in keywords:
         keywords = {**keywords, "device": "meta"}
-    return int(op(*map(_meta, positional), **keywords).numel())
+    with torch.no_grad():
+        made = op(*map(_meta, positional), **keywords)
+    return sum(t.numel() for t in (made if isinstance(made, list | tuple) else [made]))
 
 
 def _meta(value: Any) -> Any:

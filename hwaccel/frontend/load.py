@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib
 import os
-import pickle
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,6 +15,8 @@ from hwaccel.errors import FrontendError
 from hwaccel.frontend.onnx_program import read_onnx
 from hwaccel.frontend.program import Program, reason, shown
 from hwaccel.frontend.pt2 import read_pt2
+from hwaccel.frontend.state import read_state
+from hwaccel.untrusted import MAX_MODEL_BYTES, read_file
 
 _KINDS = (
     "give a .pt2 file of torch.export.save, an .onnx file, or package.module:factory with --weights"
@@ -104,25 +105,7 @@ def _state_dict(path: Path) -> Mapping[str, torch.Tensor]:
         raise FrontendError(f"{path}: no such file")
     if path.suffix.lower() == ".safetensors":
         return _safetensors(path)
-    try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError:
-        raise FrontendError(
-            f"{path}: is damaged, or holds objects besides tensors, which are not unpickled; "
-            "save model.state_dict() alone with torch.save"
-        ) from None
-    except Exception as error:
-        raise FrontendError(
-            f"{path}: cannot be read as weights ({reason(error)}); "
-            "save model.state_dict() alone with torch.save"
-        ) from None
-    if not isinstance(state, Mapping) or not all(
-        isinstance(k, str) and isinstance(v, torch.Tensor) for k, v in state.items()
-    ):
-        raise FrontendError(
-            f"{path}: holds no state dict; save model.state_dict() alone with torch.save"
-        )
-    return state
+    return read_state(path)
 
 
 def _safetensors(path: Path) -> Mapping[str, torch.Tensor]:
@@ -133,7 +116,7 @@ def _safetensors(path: Path) -> Mapping[str, torch.Tensor]:
             f"{path}: needs the package safetensors; pip install safetensors"
         ) from None
     try:
-        state: Mapping[str, torch.Tensor] = reader.load_file(path)
+        state: Mapping[str, torch.Tensor] = reader.load(read_file(path, MAX_MODEL_BYTES))
     except Exception as error:
         raise FrontendError(f"{path}: is damaged ({reason(error)}); save it again") from None
     return state

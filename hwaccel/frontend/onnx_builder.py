@@ -31,11 +31,12 @@ from hwaccel.frontend.program import (
     shown,
 )
 
-# Elements of one tensor, and of all that are computed; multiplications, or eighths of elements,
-# that constants may take.
-_MAX_ELEMENTS = 1 << 26
+# Elements of one tensor, and of all that are computed; multiplications that constants may take,
+# where an element counts as many as it takes to move one.
+_MAX_ELEMENTS = 1 << 25
 _MAX_COMPUTED = 1 << 28
 _MAX_WORK = 1 << 31
+_PER_ELEMENT = 32
 _PRODUCTS = frozenset(["matmul", "mm", "bmm"])
 # Calls that only look at their operand in another way.
 _FREE = frozenset(["alias", "expand", "permute", "reshape", "select", "squeeze", "t", "unsqueeze"])
@@ -171,7 +172,7 @@ class Builder:
         if short(call.target) in _FREE:
             return 0
         operands = [self.meta(Ref(n)) for arg in call.args.values() for n in references(arg)]
-        work: int = 8 * (sum(map(prod, call.shapes)) + sum(t.numel() for t in operands))
+        work: int = _PER_ELEMENT * (sum(map(prod, call.shapes)) + sum(t.numel() for t in operands))
         if short(call.target) in _PRODUCTS:
             work += prod(call.shapes[0]) * operands[0].shape[-1]
         return work

@@ -20,8 +20,9 @@ import torch
 
 from hwaccel.errors import FrontendError
 from hwaccel.frontend.program import reason, shown
+from hwaccel.untrusted import MAX_MODEL_BYTES, MAX_WEIGHTS, Damaged
+from hwaccel.untrusted import read_file as read_bytes
 
-_MAX_BYTES = 1 << 29
 _MAX_FIELDS = 1 << 18
 # Elements of a frame, and frames of a batch.
 _MAX_FRAME = 1 << 22
@@ -129,21 +130,13 @@ def read_file(path: Path) -> OnnxModel:
 
 def _bytes(path: Path) -> bytes:
     try:
-        if path.exists() and not path.is_file():
-            raise FrontendError(f"{path}: is no regular file; give a model")
-        with path.open("rb") as file:
-            data = file.read(_MAX_BYTES + 1)
+        return read_bytes(path, MAX_MODEL_BYTES)
     except FileNotFoundError:
         raise FrontendError(f"{path}: no such file") from None
-    except (OSError, ValueError) as error:
-        why = getattr(error, "strerror", None) or error
-        raise FrontendError(f"{path}: cannot be read ({why})") from None
-    if len(data) > _MAX_BYTES:
-        raise FrontendError(
-            f"{path}: has more than {_MAX_BYTES >> 20} MiB; a network of that size needs smaller "
-            "layers first"
-        )
-    return data
+    except OSError as error:
+        raise FrontendError(f"{path}: cannot be read ({error.strerror or error})") from None
+    except Damaged as error:
+        raise FrontendError(f"{path}: {error}; give a model of a network") from None
 
 
 def _count(path: Path, data: bytes, root: Any) -> None:
@@ -204,6 +197,7 @@ class _Reader:
     def __init__(self, path: Path, package: Any) -> None:
         self._path = path
         self._onnx = package
+        self._numbers = 0
 
     def fail(self, text: str) -> FrontendError:
         return FrontendError(f"{self._path}: {text}")
@@ -346,6 +340,9 @@ class _Reader:
                 f"{name} has the shape {tuple(sizes)}, but {stored} entries or bytes, expected "
                 f"{needed}; {AGAIN}"
             )
+        self._numbers += count
+        if self._numbers > MAX_WEIGHTS:
+            raise self.fail(f"holds more than {MAX_WEIGHTS} numbers; give a model of a network")
         array = np.asarray(self._onnx.numpy_helper.to_array(proto))
         if kind == "bfloat16":
             return Stored(torch.from_numpy(array.astype(np.float32)).to(torch.bfloat16), kind)

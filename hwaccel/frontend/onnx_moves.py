@@ -11,7 +11,7 @@ from hwaccel.frontend.onnx_step import Convert, Result, Step
 from hwaccel.frontend.program import Ref
 
 # Elements of a tensor that is made from a shape, and of one that counts.
-_MOST = 1 << 26
+_MOST = 1 << 25
 _MOST_COUNTED = 1 << 20
 
 

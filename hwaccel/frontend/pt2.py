@@ -14,7 +14,6 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TypeVar
 
-import msgspec
 import torch
 
 from hwaccel.errors import FrontendError
@@ -30,6 +29,7 @@ from hwaccel.frontend.program import (
     overload,
     shown,
 )
+from hwaccel.untrusted import MAX_MODEL_BYTES, MAX_WEIGHTS, Damaged, decode_json, open_zip
 
 _SCHEMA_MAJOR = 8
 _SAVE_AGAIN = "save it again with torch.export.save of torch 2.10 or newer"
@@ -71,16 +71,12 @@ class _Archive:
     def read(self, name: str) -> bytes:
         if not self.has(name):
             raise self.fail(f"holds no {shown(name)}, so it is no .pt2 model; {_SAVE_AGAIN}")
-        info = self._zip.getinfo(f"{self._root}/{name}")
-        # torch stores members as they are; a packed one could grow without bound.
-        if info.compress_type != zipfile.ZIP_STORED:
-            raise self.fail(f"member {shown(name)} is compressed; {_SAVE_AGAIN}")
-        return self._zip.read(info)
+        return self._zip.read(f"{self._root}/{name}")
 
     def json(self, name: str, type: type[T]) -> T:
         try:
-            return msgspec.json.decode(self.read(name), type=type)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            return decode_json(self.read(name), type)
+        except Damaged as error:
             raise self.fail(f"{name} is not readable ({error}); {_SAVE_AGAIN}") from None
 
 
@@ -91,13 +87,13 @@ def read_pt2(path: Path) -> Program:
         FrontendError: the file is missing, damaged, of another version, or needs unpickling.
     """
     try:
-        with zipfile.ZipFile(path) as file:
+        with open_zip(path, MAX_MODEL_BYTES) as file:
             return _program(_Archive(path, file))
     except FileNotFoundError:
         raise FrontendError(f"{path}: no such file") from None
     except OSError as error:
         raise FrontendError(f"{path}: cannot be read ({error.strerror or error})") from None
-    except (zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError) as error:
+    except Damaged as error:
         raise FrontendError(
             f"{path}: is damaged or no .pt2 archive ({error}); {_SAVE_AGAIN}"
         ) from None
@@ -138,10 +134,21 @@ def _tensors(archive: _Archive, folder: str) -> dict[str, torch.Tensor]:
     if archive.has(f"{folder}/model.pt"):
         raise archive.fail(f"holds {kind} as a pickle, which is not read; {_SAVE_AGAIN}")
     payloads = archive.json(f"{folder}/model_{kind}_config.json", schema.Payloads)
-    return {name: _tensor(archive, folder, name, p) for name, p in payloads.config.items()}
+    stored: dict[str, bytearray] = {}
+    tensors: dict[str, torch.Tensor] = {}
+    for name, payload in payloads.config.items():
+        if payload.path_name not in stored and not payload.use_pickle:
+            # A copy: the buffer is the reader's, and torch may write to it.
+            stored[payload.path_name] = bytearray(archive.read(f"{folder}/{payload.path_name}"))
+        tensors[name] = _tensor(archive, name, payload, stored.get(payload.path_name, bytearray()))
+    # Those of one name share their bytes, until something is computed of each.
+    count = sum(tensor.numel() for tensor in tensors.values())
+    if count > MAX_WEIGHTS:
+        raise archive.fail(f"holds {count} numbers, expected at most {MAX_WEIGHTS}")
+    return tensors
 
 
-def _tensor(archive: _Archive, folder: str, name: str, payload: schema.Payload) -> torch.Tensor:
+def _tensor(archive: _Archive, name: str, payload: schema.Payload, data: bytearray) -> torch.Tensor:
     meta = payload.tensor_meta
     if payload.use_pickle or meta is None:
         raise archive.fail(
@@ -155,7 +162,6 @@ def _tensor(archive: _Archive, folder: str, name: str, payload: schema.Payload) 
         )
     sizes, strides = _sizes(archive, name, meta.sizes), _sizes(archive, name, meta.strides)
     (offset,) = _sizes(archive, name, [meta.storage_offset])
-    data = archive.read(f"{folder}/{payload.path_name}")
     stored = len(data) // dtype.itemsize
     last = offset + sum((n - 1) * s for n, s in zip(sizes, strides, strict=False))
     if (
@@ -168,10 +174,7 @@ def _tensor(archive: _Archive, folder: str, name: str, payload: schema.Payload) 
         )
     if 0 in sizes:
         return torch.zeros(sizes, dtype=dtype)
-    # A copy: the buffer is the reader's, and torch may write to it.
-    return torch.frombuffer(bytearray(data), dtype=dtype, count=stored).as_strided(
-        sizes, strides, offset
-    )
+    return torch.frombuffer(data, dtype=dtype, count=stored).as_strided(sizes, strides, offset)
 
 
 def _sizes(archive: _Archive, name: str, sizes: list[schema.Size]) -> tuple[int, ...]:

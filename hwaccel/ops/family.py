@@ -115,8 +115,11 @@ def tap_patterns(
 ) -> NDArray[np.bool_]:
     """Return the distinct patterns of taps that lie inside the image, ``(patterns, kernel)``."""
     count = window_size(size, sum(pads), kernel, stride, dilation)
-    start = np.arange(count)[:, None] * stride - pads[0]
-    at = start + np.arange(kernel)[None, :] * dilation
+    taps = np.arange(kernel) * dilation
+    # The pattern changes only where a tap enters the image or leaves it.
+    turns = [-((taps - pads[0]) // stride), -((taps - pads[0] - size) // stride)]
+    windows = np.unique(np.clip(np.concatenate([[0], *turns]), 0, count - 1))
+    at = windows[:, None] * stride - pads[0] + taps
     return np.unique((at >= 0) & (at < size), axis=0)
 
 

@@ -14,8 +14,9 @@ from typing import Annotated, Literal, NamedTuple, TypeVar
 
 import msgspec
 
-from hwaccel.emit.project import replace_file
+from hwaccel.emit.project import own_folder, replace_file
 from hwaccel.errors import EmitError
+from hwaccel.untrusted import Damaged, decode_json, read_file
 
 FOLDER = "results"
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
@@ -170,7 +171,7 @@ def save_result(folder: Path, name: str, record: AnyRecord) -> Path:
     except (msgspec.MsgspecError, ValueError) as error:
         raise EmitError(f"{path}: the record is not legal ({error})") from None
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        own_folder(path.parent)
         replace_file(path, data)
     except OSError as error:
         raise EmitError(f"{path}: cannot be written ({error.strerror})") from None
@@ -197,11 +198,9 @@ def load_results(folder: Path) -> Results:
 def _read(path: Path) -> AnyRecord:
     remedy = "delete it, or run the stage again"
     try:
-        if path.stat().st_size > _MAX_BYTES:
-            raise EmitError(f"{path}: is larger than {_MAX_BYTES} bytes; {remedy}")
-        record: AnyRecord = msgspec.json.decode(path.read_bytes(), type=AnyRecord)
+        record: AnyRecord = decode_json(read_file(path, _MAX_BYTES), AnyRecord)  # type: ignore[arg-type]
     except OSError as error:
         raise EmitError(f"{path}: cannot be read ({error.strerror}); {remedy}") from None
-    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
+    except Damaged as error:
         raise EmitError(f"{path}: is not a result of hwaccel ({error}); {remedy}") from None
     return record

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 
@@ -15,3 +17,10 @@ def user_cache(name: str) -> Path:
     home = Path.home() / ("Library/Caches" if sys.platform == "darwin" else ".cache")
     chosen = os.environ.get("XDG_CACHE_HOME", "")
     return (Path(chosen) if Path(chosen).is_absolute() else home) / "hwaccel" / name
+
+
+def drop_oldest(folders: Iterable[Path], kept: int) -> None:
+    """Remove all but the ``kept`` folders that were used last, each with its log."""
+    for old in sorted(folders, key=lambda path: path.stat().st_mtime, reverse=True)[kept:]:
+        shutil.rmtree(old, ignore_errors=True)
+        old.with_suffix(".log").unlink(missing_ok=True)

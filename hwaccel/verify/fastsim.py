@@ -7,7 +7,7 @@ import os
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -19,8 +19,10 @@ from hwaccel import tools
 from hwaccel.emit.env import render
 from hwaccel.emit.netlist import Edge, Netlist
 from hwaccel.errors import ToolError
+from hwaccel.tools.cache import drop_oldest
 from hwaccel.verify.beats import Bytes, Ints, from_beats, to_beats
 from hwaccel.verify.jobs import Stalls
+from hwaccel.verify.models import KEPT
 from hwaccel.verify.result import SimResult
 
 _BUILD_TIMEOUT_S = 900.0
@@ -149,7 +151,8 @@ def _read(file: BinaryIO, edge: Edge, frames: int) -> Bytes:
 def build_fast(files: Mapping[str, str], netlist: Netlist, workdir: Path) -> FastModel:
     """Compile the Verilog ``files`` (name to text) into a program under ``workdir``.
 
-    A program built from the same text is found again and reused.
+    A program built from the same text is found again and run, so ``workdir`` must be a folder
+    where nobody else puts programs. The ones used last are kept.
 
     Raises:
         ToolError: Verilator, make or the C++ compiler is missing or fails.
@@ -161,6 +164,8 @@ def build_fast(files: Mapping[str, str], netlist: Netlist, workdir: Path) -> Fas
     folder = workdir / f"fast-{digest}"
     program = folder / "obj" / f"V{netlist.name}"
     if program.exists():
+        with suppress(OSError):
+            os.utime(folder)
         return FastModel(program, netlist)
     for tool in ("verilator", "make", "g++"):
         tools.require(tool)
@@ -174,6 +179,7 @@ def build_fast(files: Mapping[str, str], netlist: Netlist, workdir: Path) -> Fas
     except OSError:  # somebody else built the same thing in the meantime
         if not program.exists():
             raise ToolError(f"{folder}: cannot be written; remove it and try again") from None
+    drop_oldest(workdir.glob("fast-*"), KEPT)
     return FastModel(program, netlist)
 
 

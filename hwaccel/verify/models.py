@@ -21,7 +21,7 @@ from typing import Any
 
 from hwaccel import tools
 from hwaccel.errors import ToolError
-from hwaccel.tools.cache import user_cache
+from hwaccel.tools.cache import drop_oldest, user_cache
 
 BUILD_TIMEOUT_S = 900.0
 # Models kept; the ones not used for longest go first.
@@ -159,7 +159,4 @@ def _keep_runtime(objects: Path, runtime: Path) -> None:
 
 def _prune(cache: Path) -> None:
     """Drop the models that were not used for longest."""
-    models = [path for path in cache.iterdir() if path.is_dir() and "-" not in path.name]
-    for old in sorted(models, key=lambda path: path.stat().st_mtime, reverse=True)[KEPT:]:
-        shutil.rmtree(old, ignore_errors=True)
-        old.with_suffix(".log").unlink(missing_ok=True)
+    drop_oldest((p for p in cache.iterdir() if p.is_dir() and "-" not in p.name), KEPT)

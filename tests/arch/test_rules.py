@@ -63,10 +63,7 @@ def test_nothing_is_unpickled(path: Path) -> None:
         if isinstance(node, ast.Call):
             called = ast.unparse(node.func)
             assert called not in ("pickle.load", "pickle.loads", "eval", "exec")
-            if called == "torch.load":
-                assert "weights_only=True" in ast.unparse(node)
-            if called in ("np.load", "numpy.load"):
-                assert "allow_pickle=False" in ast.unparse(node)
+            assert called not in ("torch.load", "np.load", "numpy.load")
 
 
 def test_every_op_file_is_in_ops() -> None:

@@ -103,7 +103,7 @@ def test_weights(convert) -> None:
     Path("w.pt").write_bytes(b"nothing")
     alone = "save model.state_dict() alone with torch.save"
     assert convert(*MLP, "--weights", "w.pt") == (
-        "w.pt: is damaged, or holds objects besides tensors, which are not unpickled; " + alone
+        "w.pt: cannot be read as weights (File is not a zip file); " + alone
     )
     torch.save({"0.weight": torch.zeros(6, 8)}, "w.pt")
     assert convert(*MLP, "--weights", "w.pt") == (
@@ -173,10 +173,7 @@ def test_arrays(convert, option: str) -> None:
     words = (f"{MODELS}:mlp",) if option == "--example" else MLP
     assert convert(*words, option, "no.npy") == "no.npy: cannot be read (No such file or directory)"
     np.save("x.npy", np.array([{"a": 1}], dtype=object), allow_pickle=True)
-    assert convert(*words, option, "x.npy") == (
-        "x.npy: is not a .npy file of numbers "
-        "(Object arrays cannot be loaded when allow_pickle=False)"
-    )
+    assert convert(*words, option, "x.npy") == "x.npy: holds object, expected numbers"
     np.save("x.npy", np.array(["a"]))
     assert convert(*words, option, "x.npy") == "x.npy: holds <U1, expected numbers"
     np.save("x.npy", np.zeros((2, 8), dtype=complex))
@@ -188,7 +185,7 @@ def test_arrays(convert, option: str) -> None:
     )
     Path("x.npy").write_bytes(b"")
     assert convert(*words, option, "x.npy") == (
-        "x.npy: is not a .npy file of numbers (No data left in file)"
+        "x.npy: is not a .npy file of numbers (it does not begin like one)"
     )
 
 
@@ -199,7 +196,7 @@ def test_pickles_are_not_opened(convert) -> None:
 
     np.save("x.npy", np.array([Bomb()], dtype=object), allow_pickle=True)
     for words in ((f"{MODELS}:mlp", "--example"), (*MLP, "--calibration")):
-        assert convert(*words, "x.npy").startswith("x.npy: is not a .npy file of numbers (")
+        assert convert(*words, "x.npy") == "x.npy: holds object, expected numbers"
     assert not Path("executed").exists()
 
 

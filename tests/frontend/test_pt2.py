@@ -278,7 +278,10 @@ def test_other_archives(saved, tmp_path):
     with zipfile.ZipFile(saved) as old, zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as new:
         for info in old.infolist():
             new.writestr(info.filename, old.read(info))
-    assert refusal(path) == f"{path}: member archive_format is compressed; {AGAIN}"
+    assert refusal(path) == (
+        f"{path}: is damaged or no .pt2 archive (member 'data/weights/weight_0' is compressed); "
+        f"{AGAIN}"
+    )
 
 
 def test_another_version(saved, tmp_path):

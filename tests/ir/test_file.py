@@ -91,7 +91,7 @@ FAULTS = [
     (("inputs", 0, "type", "shape"), [2, 0, 2], "Expected `int` >= 1 - at "
      "`$.inputs[0].type.shape[1]`"),
     (("inputs", 0, "type", "shape"), [1 << 20, 1 << 20], f"inputs[0].type: {1 << 40} elements, "
-     "at most 268435456 allowed"),
+     "at most 16777216 allowed"),
     (("inputs", 0, "type", "lo"), 99, "inputs[0].type: empty interval [99, 15]"),
     (("inputs", 0, "type", "hi"), 1 << 70, "Expected `int` <= 4611686018427387903 - at "
      "`$.inputs[0].type.hi`"),

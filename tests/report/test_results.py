@@ -138,7 +138,8 @@ def test_a_huge_file_is_not_read(tmp_path):
     with pytest.raises(EmitError) as error:
         load_results(tmp_path)
     assert str(error.value) == (
-        f"{path}: is larger than 4194304 bytes; delete it, or run the stage again"
+        f"{path}: is not a result of hwaccel (has more than 4 MiB, the most that is read); "
+        "delete it, or run the stage again"
     )
 
 
