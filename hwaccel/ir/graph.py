@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, replace
 
+from hwaccel.errors import ConfigError, VerifyError
 from hwaccel.ir.op import Op
 from hwaccel.ir.types import TensorType
 
@@ -113,14 +114,18 @@ class GraphBuilder:
         """Add a node and return its unique name.
 
         Raises:
-            VerifyError: the op does not accept these operands.
+            VerifyError: the op does not accept these operands, or its result is too wide.
         """
         name = unique_name(name, self._types)
         ins = tuple(self._types[i] for i in inputs)
         op.verify(*ins)
-        value = Value(name, op.infer(*ins))
-        self._types[name] = value.type
-        self._nodes.append(Node(value, op, inputs, path))
+        node = Node(Value(name, op.infer(*ins)), op, inputs, path)
+        try:
+            node.output.type.fixed  # noqa: B018 - raises when the interval needs too many bits
+        except ConfigError as error:
+            raise VerifyError(f"{node.where}: {error}") from None
+        self._types[name] = node.output.type
+        self._nodes.append(node)
         return name
 
     def build(self, *outputs: str) -> Graph:

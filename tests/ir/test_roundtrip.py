@@ -6,11 +6,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from hwaccel.errors import VerifyError
 from hwaccel.fxp import FixedType
 from hwaccel.ir import Example, Graph, GraphBuilder, TensorType
 from hwaccel.ir.file import load_graph, save_graph
 from hwaccel.ir.text import parse_graph, print_graph
-from hwaccel.ops import OP_BY_NAME, OPS, Relu
+from hwaccel.ops import OP_BY_NAME, OPS, Relu, SumPool2d
 from tests.graphs import graphs
 
 SETTINGS = settings(max_examples=80, deadline=None, suppress_health_check=list(HealthCheck))
@@ -50,3 +51,11 @@ def test_any_name(name: str, node: str, path: str) -> None:
     graph = builder.build(builder.add(node, Relu(), x, path=path))
     assert parse_graph(print_graph(graph), OP_BY_NAME) == graph
     assert load_graph(save_graph(graph), OP_BY_NAME, "g.json") == graph
+
+
+def test_the_builder_takes_no_result_that_the_file_would_refuse() -> None:
+    b = GraphBuilder("wide")
+    x = b.input("x", TensorType.full((1, 2, 2), FixedType.parse("u62.0")))
+    with pytest.raises(VerifyError, match=r"^pool \(features\.3\): fixed-point width 63 is not"):
+        b.add("pool", SumPool2d((1, 2), (1, 1)), x, path="features.3")
+    assert b.build(x).nodes == ()

@@ -121,7 +121,6 @@ class Edges(Drawing):
             op, operands = self.drawn_step(builder, values, x)
             try:
                 name = builder.add(op.name, op, *operands, path=f"layer.{made}")
-                builder.type(name).fixed  # noqa: B018 - raises when it needs too many bits
             except HwaccelError as error:
                 self.refused[f"{op.name}: {str(error)[:40]}"] += 1
                 continue
