@@ -42,7 +42,7 @@ MOST_ELEMENTS = 48
 TABLE_BITS = 10
 
 # What may follow, by how often it is drawn.
-COMMON = ("relu", "requant", "requant", "requant", "scale", "reshape", "gather", "chansum", "table")
+COMMON = ("requant",) * 5 + ("relu", "scale", "reshape", "gather", "chansum", "table")
 VECTOR = ("dense",) * 5
 IMAGE = ("conv2d",) * 5 + ("maxpool2d",) * 2 + ("sumpool2d",) * 2
 PAIRED = ("add", "add", "minmax", "multiply", "concat")
@@ -221,8 +221,10 @@ class Edges(Drawing):
         return Relu()
 
     def requant(self, x: TensorType, shift: int | None = None) -> Requant:
-        width = self.width()
-        fixed = FixedType(self.chance(0.5), width, 0)
+        # Mostly a few bits narrower: only then does it round, and ties are frequent.
+        few = max(1, x.fixed.width - self.upto(1, 5))
+        width = min(self.width(), few) if self.chance(0.75) else self.width()
+        fixed = FixedType(self.chance(0.7 if x.lo < 0 else 0.3), width, 0)
         spare = x.fixed.width - width
         near = [spare + self.upto(-3, 2) for _ in range(10)]
         far = [x.fixed.width + self.upto(-1, 4), self.upto(0, 62)]

@@ -20,8 +20,8 @@ from tests.trust.executors import Built, Executor, outcome_line, packed
 from tests.verify.packing import pack
 
 TARGETS = ("ecp5-85k", "xc7")
-# Two runs: one whose cycles are predicted, one against a sink that makes everything wait.
-STALLS = (Stalls("some", "none", 3), Stalls("none", "bursts", 4))
+# One run, as gates are slow: source and sink both pause.
+STALLS = (Stalls("some", "bursts", 3),)
 _TIMEOUT_S = 1800.0
 
 

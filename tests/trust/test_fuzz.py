@@ -11,8 +11,11 @@ from pathlib import Path
 
 import pytest
 
+from hwaccel.fxp import Rounding
+from hwaccel.ir import Interpreter
+from hwaccel.ops import OPS, Requant
 from hwaccel.tools import find
-from tests.trust.campaign import Campaign
+from tests.trust.campaign import Campaign, case_of
 from tests.trust.executors import EXECUTORS, QUICK
 from tests.trust.graphs import random_graph
 from tests.trust.netlists import TARGETS, netlist
@@ -41,11 +44,13 @@ def _run(executors: dict, seeds: range, tmp_path: Path, **options) -> Campaign:
 @needs("g++", "ap_types")
 def test_golden_torch_hls_and_cuda_equal_the_reference(tmp_path: Path) -> None:
     pytest.importorskip("torch")
-    _run(QUICK, range(12), tmp_path)
+    _run(QUICK, range(4), tmp_path)
 
 
-def test_golden_equals_the_reference_on_many(tmp_path: Path) -> None:
-    _run({"golden": EXECUTORS["golden"]}, range(1000, 1060), tmp_path)
+@needs("g++")
+def test_golden_torch_and_cuda_equal_the_reference(tmp_path: Path) -> None:
+    pytest.importorskip("torch")
+    _run({name: QUICK[name] for name in QUICK if name != "hls"}, range(1000, 1030), tmp_path)
 
 
 @pytest.mark.rtl
@@ -71,13 +76,13 @@ def test_what_once_failed_does_not(file: Path) -> None:
 
 
 def test_graphs_reach_every_op_mode_and_width() -> None:
-    graphs = [random_graph(seed) for seed in range(300)]
+    graphs = [random_graph(seed) for seed in range(200)]
     ops = [node.op for graph in graphs for node in graph.nodes]
     requants = [op for op in ops if op.name == "requant"]
-    assert {op.name for op in ops} == {op.name for op in _all_ops()}
+    assert {op.name for op in ops} == {op.name for op in OPS}
     assert len({(op.rounding, op.overflow) for op in requants}) == 6
     widths = {value.type.fixed.width for graph in graphs for value in graph.inputs}
-    assert widths == set(range(1, 17))
+    assert widths >= set(range(1, 17))
     assert {True, False} == {v.type.fixed.signed for graph in graphs for v in graph.inputs}
     assert any(len(graph.inputs) == 3 for graph in graphs)
     assert any(len(graph.outputs) == 3 for graph in graphs)
@@ -85,7 +90,14 @@ def test_graphs_reach_every_op_mode_and_width() -> None:
     assert max(carriers) > 32
 
 
-def _all_ops() -> tuple:
-    from hwaccel.ops import OPS
-
-    return OPS
+def test_every_rounding_meets_ties_below_zero() -> None:
+    met = set()
+    for seed in range(120):
+        case = case_of(seed)
+        values = Interpreter(case.graph).trace(*case.xs)
+        for node in case.graph.nodes:
+            if isinstance(node.op, Requant) and node.op.shift > 0:
+                x, half = values[node.inputs[0]], 1 << (node.op.shift - 1)
+                if ((x < 0) & (x % (2 * half) == half)).any():
+                    met.add(node.op.rounding)
+    assert met == set(Rounding)
