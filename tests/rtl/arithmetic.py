@@ -188,6 +188,7 @@ MUTANTS = [
         "hwa_maxpool", "compares without sign", "(x ^ FLIP) > (max_q ^ FLIP)", "x > max_q", "value"
     ),
     Mutant("hwa_maxpool", "valid with every beat", "in_valid && in_last;", "in_valid;", "valid"),
+    Mutant("hwa_chansum", "a carry too many", "carries[s] = 1'b0;", "carries[s] = 1'b1;", "input"),
     Mutant(
         "hwa_chansum",
         "adds to the sum before",
