@@ -184,7 +184,9 @@ module hwa_chansum #(
     always @* if (!rst) begin
         p_input: assert (&f_right);
 
-        // Helper: the sum so far.
+        // Helpers: what is on its way, and the sum so far.
+        assert (valid == f_valids[LEVELS:0]);
+        assert ((valid & ((first ^ f_firsts[LEVELS:0]) | (last ^ f_lasts[LEVELS:0]))) == 0);
         if (f_open_q) assert (out_data == f_run_q);
     end
 `endif
