@@ -33,8 +33,7 @@ from tests.rtl.arithmetic import CASES
 from tests.rtl.proofs import AT_ONCE, RTL, Case, bounded, induction, write_together
 
 Values = Mapping[str, int]
-# What does not compute; and what an induction of each other module looks back, to which an adder
-# tree adds its levels.
+# What does not compute; and what an induction of each other module looks back.
 OTHERS = ("hwa_rom", "hwa_meet", "hwa_window")
 LOOKS_BACK = {case.module: case.induction for case in CASES if case.module not in OTHERS}
 # Parameters that name a file, and those that only a module inside looks at, where it is proved.
@@ -96,8 +95,6 @@ def cases(module: str, values: Values) -> Iterator[Case]:
     if module in ("hwa_mac", "hwa_mac_lanes"):
         values = {name: value for name, value in values.items() if name not in INSIDE}
     back = LOOKS_BACK[module]
-    if module == "hwa_chansum":
-        back = 3 + (values["SIMD"] - 1).bit_length()
     shared = values.get("PACK", 1)
     if shared == 1:
         yield Case(module, dict(values), 0, back)

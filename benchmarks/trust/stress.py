@@ -12,11 +12,12 @@ of their streams, and show nothing after a reset. `unknowns` then looks for X in
 from __future__ import annotations
 
 import argparse
+import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import product
+from itertools import chain, product
 from pathlib import Path
 
 from benchmarks.trust import designs, unknowns
@@ -30,6 +31,8 @@ from tests.verify.packing import side_by_side
 
 GRID_FRAMES = 12
 POWER_UPS = 16
+# Designs in one compiled model, at most.
+TOGETHER = 16
 
 
 @dataclass(frozen=True)
@@ -77,6 +80,16 @@ def group(members: Sequence[Design], frames: int, seed: int, workdir: Path) -> G
     return Group(model, members, xs, expected)
 
 
+def batches(members: Sequence[Design]) -> Iterator[list[Design]]:
+    """Put designs together that take about as long for a frame; none waits long for the others."""
+    rest = sorted(members, key=lambda design: design.plan.timing().interval)
+    while rest:
+        most = 4 * rest[0].plan.timing().interval
+        alike = [one for one in rest[:TOGETHER] if one.plan.timing().interval <= most]
+        yield alike
+        rest = rest[len(alike) :]
+
+
 def grid(frames: int, seed: int) -> list[FastRun]:
     """Every pattern of the source with every pattern of the sink."""
     pairs = product(PATTERNS, PATTERNS)
@@ -117,16 +130,16 @@ def main() -> None:
     parser.add_argument("--designs", nargs="*", help="names of designs; all without it")
     arguments = parser.parse_args()
     started = time.monotonic()
-    parts, total, watched = [], 0, 0
-    for source in (designs.one_op, designs.networks):
-        members = [d for d in source() if not arguments.designs or d.name in arguments.designs]
-        if not members:
-            continue
+    everything = chain(designs.one_op(), designs.networks())
+    members = [d for d in everything if not arguments.designs or d.name in arguments.designs]
+    parts = []
+    for number, alike in enumerate(batches(members)):
         with tempfile.TemporaryDirectory(prefix="hwaccel-") as folder:
-            one = group(members, arguments.frames, arguments.seed, Path(folder))
+            one = group(alike, arguments.frames, arguments.seed, Path(folder))
             parts.append(stress(one, arguments.frames, arguments.seed))
-        watched += unknowns.watch(members, arguments.seed)
-        total += len(members)
+        print(f"{number}: {parts[-1]}, {time.monotonic() - started:.0f} s", file=sys.stderr)
+    watched = sum(unknowns.watch(alike, arguments.seed) for alike in batches(members))
+    total = len(members)
     figure = (
         f"{total} designs: {len(PATTERNS)} x {len(PATTERNS)} patterns of stalls, "
         f"{arguments.frames} frames without a pause, {POWER_UPS} random power-ups "

@@ -127,27 +127,24 @@ module hwa_chansum #(
     endgenerate
 
 `ifdef FORMAL
-    // The sum of all lanes at once, as long ago as the tree takes.
-    localparam integer F_W = IN_W + SIMD + OUT_W;
-
-    reg  [LEVELS:0]                  f_valid_q, f_first_q, f_last_q;
-    wire [LEVELS+1:0]                f_valids = {f_valid_q, in_valid};
-    wire [LEVELS+1:0]                f_firsts = {f_first_q, in_first};
-    wire [LEVELS+1:0]                f_lasts  = {f_last_q, in_last};
-    wire                             f_valid  = f_valids[LEVELS];
-    wire                             f_first  = f_firsts[LEVELS];
-    wire                             f_last   = f_lasts[LEVELS];
-    wire [PE*OUT_W-1:0]              f_now, f_spec;
-    reg  [(LEVELS+1)*PE*OUT_W-1:0]   f_sums_q;
-    wire [(LEVELS+2)*PE*OUT_W-1:0]   f_sums = {f_sums_q, f_now};
-    reg                              f_open_q;
-    reg  [PE*OUT_W-1:0]              f_run_q;
+    // By parts: what the adder trees get, here; what they make of it, in their own module; and what
+    // is added up over the beats, here.
+    reg  [LEVELS:0]         f_valid_q, f_first_q, f_last_q;
+    wire [LEVELS+1:0]       f_valids = {f_valid_q, in_valid};
+    wire [LEVELS+1:0]       f_firsts = {f_first_q, in_first};
+    wire [LEVELS+1:0]       f_lasts  = {f_last_q, in_last};
+    wire                    f_valid  = f_valids[LEVELS];
+    wire                    f_first  = f_firsts[LEVELS];
+    wire                    f_last   = f_lasts[LEVELS];
+    wire [PE*SIMD-1:0]      f_right;
+    wire [PE*OUT_W-1:0]     f_spec;
+    reg                     f_open_q;
+    reg  [PE*OUT_W-1:0]     f_run_q;
 
     always @(posedge clk) begin
         f_valid_q <= f_valids[LEVELS:0];
         f_first_q <= f_firsts[LEVELS:0];
         f_last_q  <= f_lasts[LEVELS:0];
-        f_sums_q  <= f_sums[(LEVELS+1)*PE*OUT_W-1:0];
         if (f_valid) begin
             f_open_q <= !f_last;
             f_run_q  <= f_spec;
@@ -163,16 +160,17 @@ module hwa_chansum #(
 
     generate
         for (p = 0; p < PE; p = p + 1) begin : g_spec
-            wire signed [F_W-1:0] sum [0:SIMD];
+            wire signed [SUM_W-1:0]       sum = g_lane[p].sum;
+            wire signed [SUM_W+OUT_W-1:0] sum_int = sum;
 
-            assign sum[0] = 0;
             for (s = 0; s < SIMD; s = s + 1) begin : g_term
                 wire signed [IN_W:0] x = {(IN_SIGNED != 0) && in_data[(p*SIMD+s)*IN_W+IN_W-1],
                                           in_data[(p*SIMD+s)*IN_W +: IN_W]};
-                assign sum[s+1] = sum[s] + x;
+                wire signed [XS_W-1:0] number = g_lane[p].numbers[s*XS_W +: XS_W];
+
+                assign f_right[p*SIMD+s] = number == x && !g_lane[p].carries[s];
             end
-            assign f_now[p*OUT_W +: OUT_W] = sum[SIMD][OUT_W-1:0];
-            assign f_spec[p*OUT_W +: OUT_W] = f_sums[(LEVELS*PE+p)*OUT_W +: OUT_W]
+            assign f_spec[p*OUT_W +: OUT_W] = sum_int[OUT_W-1:0]
                 + (f_first ? {OUT_W{1'b0}} : f_run_q[p*OUT_W +: OUT_W]);
 
             hwa_pipe_check #(.LATENCY(1), .DATA_W(OUT_W)) f_check (
@@ -183,8 +181,14 @@ module hwa_chansum #(
         end
     endgenerate
 
-    // Helper: the sum so far.
-    always @* if (!rst && f_open_q) assert (out_data == f_run_q);
+    always @* if (!rst) begin
+        p_input: assert (&f_right);
+
+        // Helpers: what is on its way, and the sum so far.
+        assert (valid == f_valids[LEVELS:0]);
+        assert ((valid & ((first ^ f_firsts[LEVELS:0]) | (last ^ f_lasts[LEVELS:0]))) == 0);
+        if (f_open_q) assert (out_data == f_run_q);
+    end
 `endif
 
 endmodule

@@ -52,7 +52,7 @@ CASES = [
     ),
     Case("hwa_sumpool", {"LANES": 2, "IN_W": 4, "OUT_W": 7}, 8, 2),
     Case("hwa_maxpool", {"LANES": 2, "W": 4}, 8, 2),
-    Case("hwa_chansum", {"PE": 2, "SIMD": 3, "IN_W": 4, "OUT_W": 8}, 10, 5),
+    Case("hwa_chansum", {"PE": 2, "SIMD": 3, "IN_W": 4, "OUT_W": 8}, 10, 2),
     Case("hwa_table", {"LANES": 2, "IN_W": 5, "LO": -13, "WORDS": 21, "OUT_W": 4}, 8, 3),
     Case("hwa_loop", {"COUNT": 5}, 12, 2),
     Case("hwa_loop", {"COUNT": 1}, 12, 2),
@@ -188,6 +188,7 @@ MUTANTS = [
         "hwa_maxpool", "compares without sign", "(x ^ FLIP) > (max_q ^ FLIP)", "x > max_q", "value"
     ),
     Mutant("hwa_maxpool", "valid with every beat", "in_valid && in_last;", "in_valid;", "valid"),
+    Mutant("hwa_chansum", "a carry too many", "carries[s] = 1'b0;", "carries[s] = 1'b1;", "input"),
     Mutant(
         "hwa_chansum",
         "adds to the sum before",
