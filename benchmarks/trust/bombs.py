@@ -15,8 +15,8 @@ MAY_HOLD = frozenset(
 )
 
 
-def bombs() -> Iterator[Bomb]:
-    """Yield every bomb once."""
+def bombs(only: str = "") -> Iterator[Bomb]:
+    """Yield every bomb once, or those of one kind."""
     for kind, make in (
         ("graph", _graphs),
         ("plan", _plans),
@@ -35,7 +35,7 @@ def bombs() -> Iterator[Bomb]:
         ("pt2-weights", bomb_files.pt2_weights),
         ("onnx", bomb_files.onnx),
     ):
-        for label, data, *sparse in make():
+        for label, data, *sparse in make() if only in ("", kind) else ():
             yield label, kind, data, sparse[0] if sparse else 0
 
 

@@ -129,10 +129,6 @@ def pt2_with_graph(data: bytes) -> bytes:
     return archive({**model, graph: data})
 
 
-def _load_pt2_graph(data: bytes, folder: Path) -> None:
-    _load_pt2(pt2_with_graph(data), folder)
-
-
 def _pt2_graphs() -> list[bytes]:
     return [members(m)[member(m, "models/model.json")] for m in exported()]
 
@@ -141,10 +137,6 @@ def pt2_with_weights(data: bytes) -> bytes:
     """Return a model that says of its weights what ``data`` says."""
     model = exported()[0]
     return archive({**members(model), member(model, "model_weights_config.json"): data})
-
-
-def _load_pt2_weights(data: bytes, folder: Path) -> None:
-    _load_pt2(pt2_with_weights(data), folder)
 
 
 def _pt2_weights() -> list[bytes]:
@@ -206,10 +198,6 @@ def state_with(pickled: bytes) -> bytes:
     """Return a state dict file that says of its storages what ``pickled`` says."""
     state = states()[0]
     return archive({**members(state), member(state, "data.pkl"): pickled})
-
-
-def _load_state_pickle(data: bytes, folder: Path) -> None:
-    _load_state(state_with(data), folder)
 
 
 def _pickles() -> list[bytes]:
@@ -395,11 +383,18 @@ LOADERS = (
     Loader("npy", _npys, _load_npy, mutate.any_bytes),
     Loader("npz", lambda: [npz(**samples()), npz(True, **samples())], _load_npz, mutate.any_bytes),
     Loader("state", lambda: list(states()), _load_state, mutate.any_bytes),
-    Loader("pickle", _pickles, _load_state_pickle, mutate.pickle_program),
+    Loader("pickle", _pickles, lambda d, f: _load_state(state_with(d), f), mutate.pickle_program),
     Loader("edits", _edits, _load_edits, mutate.json_document),
     Loader("pt2", lambda: list(exported()), _load_pt2, mutate.any_bytes),
-    Loader("pt2-graph", _pt2_graphs, _load_pt2_graph, mutate.json_document),
-    Loader("pt2-weights", _pt2_weights, _load_pt2_weights, mutate.json_document),
+    Loader(
+        "pt2-graph", _pt2_graphs, lambda d, f: _load_pt2(pt2_with_graph(d), f), mutate.json_document
+    ),
+    Loader(
+        "pt2-weights",
+        _pt2_weights,
+        lambda d, f: _load_pt2(pt2_with_weights(d), f),
+        mutate.json_document,
+    ),
     Loader("onnx", lambda: list(onnx_models()), _load_onnx, mutate.onnx_model),
 )
 BY_NAME = {loader.name: loader for loader in LOADERS}

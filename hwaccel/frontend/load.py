@@ -101,7 +101,7 @@ def load_state(model: torch.nn.Module, path: Path) -> None:
 
 
 def _state_dict(path: Path) -> Mapping[str, torch.Tensor]:
-    if not path.is_file():
+    if not path.exists():
         raise FrontendError(f"{path}: no such file")
     if path.suffix.lower() == ".safetensors":
         return _safetensors(path)
