@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 TOGETHER = 3000
 PER_LINE = 250
 RESET = 8
-LIBRARY = "hwa_add hwa_minmax hwa_multiply hwa_relu hwa_table hwa_requant hwa_scale hwa_rom hwa_loop".split()
+LIBRARY = tuple(
+    "hwa_add hwa_minmax hwa_multiply hwa_relu hwa_table hwa_requant hwa_scale hwa_rom hwa_loop".split()
+)
 
 _BENCH = """`timescale 1ns / 1ps
 module bench;
