@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 TOGETHER = 3000
 PER_LINE = 250
 RESET = 8
-LIBRARY = "hwa_add hwa_minmax hwa_multiply hwa_relu hwa_table hwa_requant hwa_scale hwa_rom".split()
+_NAMES = "add minmax multiply relu table requant scale rom loop"
+LIBRARY = tuple(f"hwa_{name}" for name in _NAMES.split())
 
 _BENCH = """`timescale 1ns / 1ps
 module bench;
