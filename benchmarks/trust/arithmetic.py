@@ -95,6 +95,9 @@ def cases(module: str, values: Values) -> Iterator[Case]:
     if module in ("hwa_mac", "hwa_mac_lanes"):
         values = {name: value for name, value in values.items() if name not in INSIDE}
     back = LOOKS_BACK[module]
+    if module == "hwa_sum_tree":
+        # Sums too large for their leaves are ruled out level by level.
+        back = 2 + (values["COUNT"] - 1).bit_length()
     shared = values.get("PACK", 1)
     if shared == 1:
         yield Case(module, dict(values), 0, back)
