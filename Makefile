@@ -6,11 +6,15 @@ BIN     := $(VENV)/bin
 EXTRAS  := torch,qat,prune,sim,synth,hls,report,litex,demo,dev
 JOBS    ?= 2
 
-.PHONY: demo test test-all lint setup tools clean help
+FIGURES := proofs arithmetic exhaustive matrices fuzz netlists stress rtl_mutants python_mutants \
+           malformed guided hostile crashes identical repeats
+
+.PHONY: demo test test-all trust lint setup tools clean help
 
 help:
 	@echo 'make demo      train, convert, simulate, synthesize, place and route; one table, one report'
 	@echo 'make test      the default test suite'
+	@echo 'make trust     every figure of docs/trust.md, some hours; a line each'
 	@echo 'make test-all  lint, types, layers and every test, slow ones included (what CI runs)'
 
 demo: setup
@@ -21,6 +25,12 @@ test: setup
 
 test-all: setup lint
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup -m 'not gpu'
+
+trust: setup
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[fuzz]'
+	@failed=; for figure in $(FIGURES); do \
+	  $(BIN)/python -m benchmarks.trust.$$figure || failed="$$failed $$figure"; \
+	done; test -z "$$failed" || { echo "failed:$$failed"; exit 1; }
 
 lint: setup
 	$(BIN)/ruff check .

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
-import numpy as np
 from numpy.typing import ArrayLike
 
 from hwaccel._version import __version__
@@ -194,26 +193,11 @@ class Design:
         return {**root, **nested, **self.system.files(self.banner)}
 
     def testbench(self, frames: int | None = None, seed: int = 1) -> dict[str, str | bytes]:
-        """Return a cocotb bench with frames and expected results, run by ``make``.
+        """Return a cocotb bench with ``frames`` of them (or 5 to 256), run by ``make``."""
+        from hwaccel.verify.bench import project_bench
 
-        ``frames`` is chosen by their length: 256 short ones, at least 5.
-        """
-        from hwaccel.verify.bench import bench_files
-        from hwaccel.verify.stimulus import bench_frames
-        from hwaccel.verify.stimulus import frames as drawn
-
-        types = [value.type for value in self.graph.inputs]
-        count = frames or bench_frames(types, self.plan.timing().interval)
-        xs = drawn(types, count, np.random.default_rng(seed))
-        timing = self.plan.timing(count)
-        return bench_files(
-            self.netlist,
-            xs,
-            self.golden.raw(*xs),
-            self.banner,
-            timing.finished(),
-            hold=timing.latency + 4 * timing.interval,
-        )
+        golden = self.golden.raw
+        return project_bench(self.netlist, self.plan, golden, self.banner, frames, seed)
 
     def write(self, folder: str | Path) -> Path:
         """Write the project folder, whole or not at all; see ``docs/reference/project.md``.

@@ -4,18 +4,42 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+
+import numpy as np
 
 from hwaccel import resources
 from hwaccel.emit.env import render
 from hwaccel.emit.netlist import Netlist
+from hwaccel.schedule.plan import Plan
+from hwaccel.verify import stimulus
 from hwaccel.verify.beats import Ints
 from hwaccel.verify.jobs import Bench, Stalls, write_job
 
 _SOURCES = ("bench_design.py", "scoreboard.py", "stalls.py", "streams.py")
 # Cycles without a transfer after which the bench gives up.
 _PATIENCE_CYCLES = 200_000
+
+
+def project_bench(
+    netlist: Netlist,
+    plan: Plan,
+    golden: Callable[..., tuple[Ints, ...]],
+    banner: tuple[str, ...],
+    frames: int | None,
+    seed: int,
+) -> dict[str, str | bytes]:
+    """Return a bench with frames that are hard on the design, and what ``golden`` makes of them.
+
+    ``frames`` is chosen by their length where it is ``None``: 256 short ones, at least 5.
+    """
+    types = [value.type for value in plan.graph.inputs]
+    count = frames or stimulus.bench_frames(types, plan.timing().interval)
+    xs = stimulus.frames(types, count, np.random.default_rng(seed))
+    timing = plan.timing(count)
+    hold = timing.latency + 4 * timing.interval
+    return bench_files(netlist, xs, golden(*xs), banner, timing.finished(), hold)
 
 
 def bench_files(
