@@ -64,6 +64,14 @@ class Builder:
             self.origins.append(self.origin)
         return known
 
+    def again(self, node: Node, new: dict[int, int]) -> int:
+        """Add a node of another builder; an operand may reach less far than it did there."""
+        if not isinstance(node, Table):
+            return self.add(node.moved(new))
+        x = self.nodes[new[node.a]]
+        low, high = x.lo - node.first, x.hi - node.first
+        return self.table(new[node.a], node.values[low : high + 1])
+
     def label(self, ids: Sequence[int]) -> None:
         """Let each node be known as the element of ``origin`` at its place, first come first."""
         for element, number in enumerate(ids):

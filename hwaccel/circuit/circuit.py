@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from hwaccel.circuit.node import Constant, Input, Ints, Node
+from hwaccel.circuit.node import Constant, Input, Ints, Node, Table
 from hwaccel.errors import VerifyError
 
 
@@ -48,6 +48,10 @@ class Circuit:
                 raise VerifyError(f"circuit node {number} has an empty interval")
             if node.width > 63:
                 raise VerifyError(f"circuit node {number} needs {node.width} bits, more than 63")
+            if isinstance(node, Table):
+                x, count = self.nodes[node.a], len(node.values)
+                if (node.first, node.first + count - 1) != (x.lo, x.hi):
+                    raise VerifyError(f"circuit node {number} is a table of another interval")
             if isinstance(node, Input) and self.inputs[node.index] != (node.lo, node.hi):
                 raise VerifyError(f"circuit node {number} is not its input's interval")
 

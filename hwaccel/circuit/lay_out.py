@@ -58,7 +58,7 @@ def lay_out(
         node = builder.nodes[number]
         fresh.origin = builder.origins[number]
         if not isinstance(node, Dot):
-            new[number] = fresh.add(node.moved(new))
+            new[number] = fresh.again(node, new)
             continue
         if (node.job, node.row, node.offset) not in taps:
             job = jobs[node.job]

@@ -31,14 +31,14 @@ def with_tables(circuit: Circuit, bits: int) -> Circuit:
         build.origin = circuit.origins[number]
         root = support[number]
         if root is None or root == number:
-            new[number] = build.add(node.moved(new))
+            new[number] = build.again(node, new)
         else:
             values[number] = _values(nodes, number, root, values)
             small = _small(nodes, number, root, support, readers)
             new[number] = (
                 build.table(new[root], tuple(int(v) for v in values[number]))
                 if small
-                else build.add(node.moved(new))
+                else build.again(node, new)
             )
         if circuit.elements[number] >= 0:
             build.elements.setdefault(

@@ -70,3 +70,8 @@ class Unit:
     outs: tuple[Lanes, ...]
     paths: tuple[tuple[str, str], ...] = ()
     shapes: tuple[tuple[str, tuple[int, ...]], ...] = ()
+
+    @property
+    def modules(self) -> tuple[str, ...]:
+        """Modules of the RTL library that it instantiates."""
+        return ("hwa_add3",) if self.piped.circuit.counts()["sum3"] else ()

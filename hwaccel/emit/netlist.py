@@ -138,8 +138,7 @@ class Netlist:
     def modules(self) -> tuple[str, ...]:
         """Return the library modules needed, instantiated ones and those they use."""
         used = {i.module for section in self.sections for i in section.instances}
-        if any(unit.piped.circuit.counts()["sum3"] for unit in self.units):
-            used.add("hwa_add3")
+        used |= {module for unit in self.units for module in unit.modules}
         # No module that is made here has a name like those of the library.
         return library_closure(module for module in used if module.startswith("hwa_"))
 

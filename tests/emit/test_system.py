@@ -126,7 +126,7 @@ def test_a_project_read_back_has_the_same_files(tmp_path: Path) -> None:
 
 
 def test_a_circuit_may_be_called_as_the_wrapper() -> None:
-    taken = replace(core("dense")[0], units=(SimpleNamespace(name="dense_axi"),))  # type: ignore[arg-type]
+    taken = replace(core("dense")[0], units=(SimpleNamespace(name="dense_axi", modules=()),))  # type: ignore[arg-type]
     assert build_system(taken, HASH).netlist.name == "dense_axi_2"
 
 
