@@ -278,7 +278,8 @@ def test_frames_that_do_not_fit(xs, message):
 def test_unknown_pattern():
     with pytest.raises(ConfigError) as caught:
         Stalls(idle="often")
-    assert str(caught.value) == "idle: 'often' is not one of none, some, heavy, bursts"
+    known = "none, rare, some, heavy, bursts, alternate, start"
+    assert str(caught.value) == f"idle: 'often' is not one of {known}"
 
 
 def test_folder_without_verilog(tmp_path):
