@@ -98,7 +98,10 @@ DEVICES: Mapping[str, Device] = {
 
 @dataclass(frozen=True, slots=True)
 class Synthesis:
-    """A synthesis result; ``device`` is ``None`` for a target whose size is not known here."""
+    """A synthesis result; ``device`` is ``None`` for a target whose size is not known here.
+
+    Where the delays of some cells are unknown (``untimed``), there is a bound instead of an Fmax.
+    """
 
     target: str
     device: Device | None
@@ -112,6 +115,8 @@ class Synthesis:
     fmax_mhz: float | None
     clock_mhz: float
     routed: bool
+    untimed: tuple[str, ...] = ()
+    bound_mhz: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,9 +242,11 @@ def syntheses(results: Results) -> tuple[Synthesis, ...]:
             r.block_rams,
             r.carries,
             r.distributed_rams,
-            r.fmax_mhz,
+            None if r.untimed else r.fmax_mhz,
             r.clock_mhz,
             r.routed,
+            tuple(clean(cell) for cell in r.untimed),
+            r.fmax_mhz if r.untimed else None,
         )
         for r in records
     )
