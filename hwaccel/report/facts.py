@@ -88,11 +88,16 @@ class Device:
     block_rams: int
 
 
-# Lattice FPGA-DS-02012, table 1.1; LUT and register counts as nextpnr sees them.
+# Lattice FPGA-DS-02012, table 1.1; LUT and register counts as nextpnr sees them. The others are
+# as nextpnr lists them; multipliers of Gowin are of 9 bits.
 DEVICES: Mapping[str, Device] = {
     "ecp5-25": Device(24288, 24288, 28, 56),
     "ecp5-45": Device(43848, 43848, 72, 108),
     "ecp5-85": Device(83640, 83640, 156, 208),
+    "ice40-up5": Device(5280, 5280, 8, 30),
+    "ice40hx-8": Device(7680, 7680, 0, 32),
+    "gw1n-9c": Device(8640, 6480, 40, 26),
+    "gw2a-18": Device(20736, 15552, 96, 46),
 }
 
 

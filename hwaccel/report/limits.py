@@ -59,8 +59,8 @@ def _gaps(measured: Measured) -> list[str]:
     elif not measured.synthesis[0].routed:
         gaps.append("Nothing has been placed and routed: Fmax is not known.")
     gaps += [
-        f"{made.target}: Fmax is at most {megahertz(made.bound_mhz)} MHz; nextpnr does not know all "
-        f"delays of {', '.join(made.untimed)}."
+        f"{made.target}: Fmax is at most {megahertz(made.bound_mhz)} MHz; nextpnr does not know "
+        f"all delays of {', '.join(made.untimed)}."
         for made in measured.synthesis
         if made.bound_mhz is not None
     ]

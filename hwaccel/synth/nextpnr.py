@@ -248,6 +248,8 @@ def _run(
         text = f"{top}: {error}"
         if "no BELs remaining" in text:
             text += "; the design does not fit: choose a larger target or less parallelism"
+        elif "Unconstrained IO" in text:
+            text += "; name a pin for every port bit"
         elif watch.fmax_mhz is not None:
             text += f" (placed, estimate {watch.fmax_mhz:.1f} MHz, stopped at: {watch.phase})"
         raise ToolError(text) from None

@@ -477,7 +477,7 @@ def test_unknown_names(project: Path) -> None:
     assert refused("sim", project, "--simulator", "modelsim") == (
         "simulator 'modelsim' is not one of verilator, icarus, fast"
     )
-    patterns = "is not one of none, some, heavy, bursts"
+    patterns = "is not one of none, rare, some, heavy, bursts, alternate, start"
     assert refused("sim", project, "--idle", "often") == f"idle 'often' {patterns}"
     assert refused("sim", project, "--backpressure", "x") == f"backpressure 'x' {patterns}"
     assert refused("csim", project, "--what", "vhdl") == (
