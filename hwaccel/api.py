@@ -169,10 +169,12 @@ class Design:
     def files(self) -> dict[str, str | bytes]:
         """Return every file of the project by relative path."""
         from hwaccel.synth.constraints import Clock, Constraints
+        from hwaccel.synth.fusesoc import core_file
 
         clocks = Constraints((Clock("clk", self.config.clock_mhz),))
-
+        verilog = self.verilog()
         root = {
+            f"{self.name}.core": core_file([*verilog], self.name, self.hash, self.banner[0]),
             "graph.json": save_graph(self.graph).decode(),
             "graph.txt": print_graph(self.graph),
             "plan.json": _pretty(choices_of(self.plan)),
@@ -180,7 +182,7 @@ class Design:
             "spatial.json": msgspec.json.encode(self.plan.found).decode(),
         }
         parts: dict[str, Mapping[str, str | bytes]] = {
-            "rtl": self.verilog(),
+            "rtl": verilog,
             "hls": self.hls(),
             "cuda": self.cuda(),
             "constraints": {

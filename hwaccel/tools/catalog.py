@@ -233,6 +233,7 @@ _SPECS = (
     _Spec("nvcc", "compiles emitted CUDA C++", "apt install nvidia-cuda-toolkit"),
     _Spec("cuda", "runs emitted CUDA C++", "an NVIDIA GPU and pip install torch", _cuda, ""),
     _Spec("vivado", "synthesizes for AMD devices", "AMD's installer", version_flag="-version"),
+    _Spec("quartus_sh", "synthesizes for Intel devices", "Intel's installer"),
 )
 NAMES = tuple(spec.name for spec in _SPECS)
 
