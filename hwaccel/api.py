@@ -168,10 +168,12 @@ class Design:
     def files(self) -> dict[str, str | bytes]:
         """Return every file of the project by relative path."""
         from hwaccel.synth.constraints import Clock, Constraints
+        from hwaccel.synth.fusesoc import core_file
 
         clocks = Constraints((Clock("clk", self.config.clock_mhz),))
-
+        verilog = self.verilog()
         root = {
+            f"{self.name}.core": core_file([*verilog], self.name, self.hash, self.banner[0]),
             "graph.json": save_graph(self.graph).decode(),
             "graph.txt": print_graph(self.graph),
             "plan.json": _pretty(choices_of(self.plan)),
@@ -179,7 +181,7 @@ class Design:
             "spatial.json": msgspec.json.encode(self.plan.found).decode(),
         }
         parts: dict[str, Mapping[str, str | bytes]] = {
-            "rtl": self.verilog(),
+            "rtl": verilog,
             "hls": self.hls(),
             "cuda": self.cuda(),
             "constraints": {
@@ -340,26 +342,29 @@ class Design:
         clock_mhz: float | None = None,
         pnr: bool = True,
         seed: int = 1,
+        pins: Path | None = None,
+        bitstream: bool = False,
         workdir: Path | None = None,
         progress: Progress | None = None,
     ) -> Implementation:
         """Synthesize with Yosys; place and route with nextpnr where it knows the target.
 
-        ``clock_mhz`` defaults to the configuration's. ``pnr=False`` stops at cell counts.
+        ``clock_mhz`` defaults to the configuration's. ``pnr=False`` stops at cell counts. ``pins``
+        is a file that puts ports on pins (``.lpf``, ``.pcf`` or ``.cst``, as the target has it).
+        ``bitstream`` packs what was routed, with every port on a pin, into ``workdir``.
 
         Raises:
-            ConfigError: the target is unknown.
+            ConfigError: the target is unknown, or the choices do not go together.
             ToolError: a tool is missing or fails, or the design does not fit or route.
         """
-        from hwaccel.synth.run import implement
+        from hwaccel.synth.run import Choices, implement
 
+        clock = clock_mhz or self.config.clock_mhz
         return implement(
             self.verilog(),
             self.name,
             target,
-            clock_mhz=clock_mhz or self.config.clock_mhz,
-            pnr=pnr,
-            seed=seed,
+            Choices(clock, pnr=pnr, seed=seed, pin_file=pins, bitstream=bitstream),
             workdir=workdir,
             progress=progress or (lambda _: None),
         )

@@ -161,12 +161,14 @@ def synthesize(
     clock_mhz: float | None = None,
     pnr: bool = True,
     seed: int = 1,
+    pins: Path | None = None,
+    bitstream: bool = False,
     progress: Progress = lambda _: None,
 ) -> SynthRecord:
-    """Synthesize, place and route, save and return the record.
+    """Synthesize, place and route, pack a bitstream, save and return the record.
 
     Raises:
-        ConfigError: the clock or the target is impossible.
+        ConfigError: the clock, the target or a choice is impossible.
     """
     clock = design.config.clock_mhz if clock_mhz is None else clock_mhz
     Clock("clk", clock)  # raises before Yosys works for nothing
@@ -175,6 +177,8 @@ def synthesize(
         clock_mhz=clock,
         pnr=pnr,
         seed=seed,
+        pins=pins,
+        bitstream=bitstream,
         workdir=work_folder(project, f"synth-{find_target(target).name}"),
         progress=progress,
     )
@@ -182,7 +186,9 @@ def synthesize(
     record = SynthRecord(
         design=design.hash,
         command=f"hwaccel synth {project} --target {target} --clock-mhz {clock:g} --seed {seed}"
-        + ("" if pnr else " --no-pnr"),
+        + ("" if pnr else " --no-pnr")
+        + (f" --pins {pins}" if pins else "")
+        + (" --bitstream" if bitstream else ""),
         target=target,
         luts=used.luts,
         lut4_equivalents=used.lut4_equivalents,
@@ -194,6 +200,8 @@ def synthesize(
         fmax_mhz=made.fmax_mhz,
         clock_mhz=clock,
         routed=made.routed,
+        untimed=list(made.untimed) if made.routed else [],
+        bitstream=str(made.bitstream.relative_to(project)) if made.bitstream else "",
         seconds=made.seconds,
         tool_versions=dict(made.tool_versions),
     )
@@ -209,7 +217,11 @@ def synth_line(record: SynthRecord) -> str:
     )
     if record.fmax_mhz is None:
         return f"{area}; not placed and routed, so no Fmax"
-    return f"{area}; routed, Fmax {record.fmax_mhz:.1f} MHz (asked for {record.clock_mhz:g})"
+    bound = "at most " if record.untimed else ""
+    line = f"{area}; routed, Fmax {bound}{record.fmax_mhz:.1f} MHz (asked for {record.clock_mhz:g})"
+    if record.untimed:
+        line += f"; no delays known of {', '.join(record.untimed)}"
+    return f"{line}; bitstream {record.bitstream}" if record.bitstream else line
 
 
 def gpu(design: Design, project: Path, batch: int, seed: int) -> tuple[CsimRecord, Throughput]:

@@ -30,7 +30,7 @@ from hwaccel.errors import ScheduleError
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """LUTs (LUT4 equivalents on ECP5 and iCE40), registers and DSP blocks."""
+    """LUTs (LUT4 equivalents on ECP5, iCE40 and Gowin), registers and DSP blocks."""
 
     luts: float
     ffs: int
@@ -74,6 +74,10 @@ _DEVICES = (
     _Device("xcup", 6, 1, 1.0, 0.2, registered=0.4, shift_register=3, carried=True, ternary=True),
     _Device("xc7", 6, 1, 1.0, 0.2, registered=0.4, shift_register=3, carried=True, ternary=True),
     _Device("ice40", 4, 1, carried=True),
+    _Device("ice40hx", 4, 1, carried=True),
+    # An adder cell of Gowin takes the place of a LUT4. Not fitted.
+    _Device("gw1n", 4, 1),
+    _Device("gw2a", 4, 1),
 )
 
 

@@ -205,21 +205,35 @@ def csim(
 def synth(
     project: Project,
     target: Annotated[
-        str, typer.Option(help="ecp5-85k, ecp5-45k, ecp5-25k, xcup, ...")
+        str, typer.Option(help="ecp5-85k, ice40-up5k, gw1n-9c, xcup, ...")
     ] = "ecp5-85k",
     clock_mhz: Annotated[float | None, typer.Option(help="Clock to aim at.")] = None,
     pnr: Annotated[
         bool, typer.Option(help="Place and route where nextpnr knows the target.")
     ] = True,
     seed: Annotated[int, typer.Option(min=0, help="Placement seed.")] = 1,
+    pins: Annotated[
+        Path | None, typer.Option(help="File of pins: .lpf, .pcf or .cst, as the target has it.")
+    ] = None,
+    bitstream: Annotated[
+        bool, typer.Option("--bitstream", help="Pack a bitstream, with every port on a pin.")
+    ] = False,
 ) -> None:
-    """Synthesize with Yosys; place and route with nextpnr."""
+    """Synthesize with Yosys; place and route with nextpnr; pack a bitstream."""
     from hwaccel import stages
 
     with steps("reading the project") as step:
         design = load(project)
         record = stages.synthesize(
-            design, project, target, clock_mhz=clock_mhz, pnr=pnr, seed=seed, progress=step
+            design,
+            project,
+            target,
+            clock_mhz=clock_mhz,
+            pnr=pnr,
+            seed=seed,
+            pins=pins,
+            bitstream=bitstream,
+            progress=step,
         )
     say(stages.synth_line(record))
 

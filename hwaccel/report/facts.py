@@ -88,17 +88,25 @@ class Device:
     block_rams: int
 
 
-# Lattice FPGA-DS-02012, table 1.1; LUT and register counts as nextpnr sees them.
+# Lattice FPGA-DS-02012, table 1.1; LUT and register counts as nextpnr sees them. The others are
+# as nextpnr lists them; multipliers of Gowin are of 9 bits.
 DEVICES: Mapping[str, Device] = {
     "ecp5-25": Device(24288, 24288, 28, 56),
     "ecp5-45": Device(43848, 43848, 72, 108),
     "ecp5-85": Device(83640, 83640, 156, 208),
+    "ice40-up5": Device(5280, 5280, 8, 30),
+    "ice40hx-8": Device(7680, 7680, 0, 32),
+    "gw1n-9c": Device(8640, 6480, 40, 26),
+    "gw2a-18": Device(20736, 15552, 96, 46),
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Synthesis:
-    """A synthesis result; ``device`` is ``None`` for a target whose size is not known here."""
+    """A synthesis result; ``device`` is ``None`` for a target whose size is not known here.
+
+    Where the delays of some cells are unknown (``untimed``), there is a bound instead of an Fmax.
+    """
 
     target: str
     device: Device | None
@@ -112,6 +120,8 @@ class Synthesis:
     fmax_mhz: float | None
     clock_mhz: float
     routed: bool
+    untimed: tuple[str, ...] = ()
+    bound_mhz: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,9 +247,11 @@ def syntheses(results: Results) -> tuple[Synthesis, ...]:
             r.block_rams,
             r.carries,
             r.distributed_rams,
-            r.fmax_mhz,
+            None if r.untimed else r.fmax_mhz,
             r.clock_mhz,
             r.routed,
+            tuple(clean(cell) for cell in r.untimed),
+            r.fmax_mhz if r.untimed else None,
         )
         for r in records
     )

@@ -58,6 +58,12 @@ def _gaps(measured: Measured) -> list[str]:
         )
     elif not measured.synthesis[0].routed:
         gaps.append("Nothing has been placed and routed: Fmax is not known.")
+    gaps += [
+        f"{made.target}: Fmax is at most {megahertz(made.bound_mhz)} MHz; nextpnr does not know "
+        f"all delays of {', '.join(made.untimed)}."
+        for made in measured.synthesis
+        if made.bound_mhz is not None
+    ]
     if not measured.accuracy:
         gaps.append("No labelled data has been run: nothing is said about accuracy.")
     return gaps

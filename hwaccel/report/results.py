@@ -84,7 +84,8 @@ class SynthRecord(Record, frozen=True, kw_only=True, tag="synth"):
     """A synthesis run, placed and routed where ``routed``; Fmax from its timing analysis.
 
     ``luts`` counts those in carry chains and distributed RAM as well; ``lut4_equivalents`` is
-    the same in four-input LUTs, ``None`` for a family with larger ones.
+    the same in four-input LUTs, ``None`` for a family with larger ones. Where cells are
+    ``untimed``, Fmax is an upper bound: paths through them are missing from the analysis.
     """
 
     target: Text
@@ -98,6 +99,8 @@ class SynthRecord(Record, frozen=True, kw_only=True, tag="synth"):
     fmax_mhz: Megahertz | None = None
     clock_mhz: Megahertz
     routed: bool
+    untimed: list[Text] = []
+    bitstream: Text = ""
     seconds: Seconds = 0.0
     tool_versions: dict[Text, Text] = {}
 

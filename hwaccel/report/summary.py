@@ -149,7 +149,8 @@ def _speed(report: Report) -> tuple[Figure, Figure]:
         bad = clock < made.clock_mhz
         fmax = Figure("Fmax", megahertz(clock), "MHz", Basis.MEASURED, how, bad)
     else:
-        how = f"not placed and routed; {megahertz(report.clock_mhz)} MHz asked for"
+        state = "delays not known" if made is not None and made.routed else "not placed and routed"
+        how = f"{state}; {megahertz(report.clock_mhz)} MHz asked for"
         fmax = Figure("Fmax", NONE, "", Basis.MISSING, how)
     basis = Basis.MEASURED if known and headline_timing(report) else Basis.PREDICTED
     per_second = rate(clock * 1e6 / interval) if interval else NONE

@@ -14,9 +14,11 @@ DEFAULT_MULTIPLIERS = 64
 # Below so many cycles per frame a stream shares no multiplier and pays for handshakes.
 _SHARED = 8
 _NAMES = {Style.STREAM: "streaming", Style.PIXEL: "pixel", Style.SPATIAL: "spatial"}
-# UG479, UG579, FPGA-TN-02205, FPGA-TN-02007; what Yosys leaves to LUTs.
+# UG479, UG579, FPGA-TN-02205, FPGA-TN-02007, UG287 (Gowin); what Yosys leaves to LUTs.
 _MULTIPLIERS = {
     "ecp5": Multiplier(18, 18),
+    "gw1n": Multiplier(18, 18),
+    "gw2a": Multiplier(18, 18),
     "ice40": Multiplier(16, 16, soft_bits=10),
     "xc7": Multiplier(25, 18),
     "xcup": Multiplier(27, 18),

@@ -74,5 +74,17 @@ class Constraints:
         """Return Synopsys design constraints: the clocks, for Quartus and OpenSTA."""
         return self._render("sdc")
 
+    def pcf(self) -> str:
+        """Return the pins as nextpnr-ice40 reads them; it is told the clock by a flag."""
+        return self._render("pcf")
+
+    def cst(self) -> str:
+        """Return the pins as nextpnr for Gowin and Gowin's own tools read them."""
+        return self._render("cst")
+
+    def text(self, language: str) -> str:
+        """Return the text in the language that has this file suffix."""
+        return self._render(language)
+
     def _render(self, suffix: str) -> str:
         return env.render(f"synth/clock.{suffix}.j2", constraints=self)

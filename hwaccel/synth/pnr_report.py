@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -97,15 +98,32 @@ def read_ports(netlist: Path, top: str) -> dict[str, int]:
     Raises:
         ToolError: the file is missing, no netlist, or has no such module.
     """
-    try:
-        content = netlist.read_bytes()
-    except OSError as error:
-        raise ToolError(f"{netlist}: {error.strerror}; synthesize the design first") from None
-    modules = _decode(content, _Netlist, netlist.name, "a netlist of Yosys").modules
+    modules = _decode(_content(netlist), _Netlist, netlist.name, "a netlist of Yosys").modules
     if top not in modules:
         found = ", ".join(sorted(modules)[:5]) or "none"
         raise ToolError(f"{netlist}: no module {top!r}; it holds {found}; pass the right top")
     return {name: len(port.bits) for name, port in modules[top].ports.items()}
+
+
+def without_ports(netlist: Path, top: str, kept: Sequence[str]) -> bytes:
+    """Return the netlist with no other ports of ``top`` than ``kept``; their nets stay.
+
+    What an input drove has no driver then: no pad, and no path that starts there.
+
+    Raises:
+        ToolError: the file is missing or no netlist.
+    """
+    whole = _decode(_content(netlist), dict[str, Any], netlist.name, "a netlist of Yosys")
+    module = whole["modules"][top]
+    module["ports"] = {name: port for name, port in module["ports"].items() if name in kept}
+    return msgspec.json.encode(whole)
+
+
+def _content(netlist: Path) -> bytes:
+    try:
+        return netlist.read_bytes()
+    except OSError as error:
+        raise ToolError(f"{netlist}: {error.strerror}; synthesize the design first") from None
 
 
 def parse_report(text: bytes, clock: str, top: str) -> Report:
@@ -126,7 +144,7 @@ def parse_report(text: bytes, clock: str, top: str) -> Report:
     )
 
 
-def _decode(text: bytes, kind: type[Any], where: str, expected: str) -> Any:
+def _decode(text: bytes, kind: Any, where: str, expected: str) -> Any:
     try:
         return msgspec.json.decode(text, type=kind)
     except msgspec.MsgspecError as error:

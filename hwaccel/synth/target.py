@@ -1,4 +1,4 @@
-"""Targets as data: which device, how Yosys is told, and what each of its cells counts as."""
+"""Targets as data: which device, how the tools are told, and what each of its cells counts as."""
 
 from __future__ import annotations
 
@@ -34,13 +34,45 @@ class CellRule:
 
 
 @dataclass(frozen=True, slots=True)
+class Flow:
+    """How open tools place, route and pack a family.
+
+    Pins are written in ``language`` (the suffix of its files), which nextpnr is given with the
+    words ``pin_flags``. It is told the clock in the same file, or by ``clock_flag``. Without the
+    flag ``out_of_context``, the ports are taken out of the netlist instead: all but the clock, or
+    all of them where nextpnr does not choose pins (``chooses_pins``). ``routed`` and ``bitstream``
+    are the suffixes of what nextpnr writes with ``routed_flag`` and of what ``packer`` makes of it.
+    ``untimed`` are patterns of cells of whose delays nextpnr knows nothing, or not all.
+    """
+
+    nextpnr: str
+    language: str
+    pin_flags: tuple[str, ...]
+    routed_flag: str
+    routed: str
+    packer: str
+    bitstream: str
+    pack_flags: tuple[str, ...] = ("{routed}", "{bitstream}")
+    clock_flag: str = ""
+    out_of_context: str = ""
+    chooses_pins: bool = True
+    untimed: tuple[str, ...] = ()
+
+    def is_untimed(self, cell: str) -> bool:
+        """Tell whether paths through cells of this type are missing from the timing analysis."""
+        return any(fnmatch.fnmatchcase(cell, pattern) for pattern in self.untimed)
+
+
+@dataclass(frozen=True, slots=True)
 class Family:
     """One FPGA family, as Yosys knows it.
 
     ``command`` is its synthesis pass; everything before its label ``first_label`` only reads the
     cell library and checks the hierarchy. ``soft_product_bits`` is the widest product for
     which the pass would not take a DSP block anyway. ``add3_map`` is the technology map of
-    ``hwa_add3``, where its text is not what should be synthesized.
+    ``hwa_add3``, where its text is not what should be synthesized; ``last_map`` is one for the
+    finished netlist. ``pads`` is the pass that puts pads at the ports, where nextpnr does not.
+    ``flow`` is None where no open tool places and routes the family.
     """
 
     name: str
@@ -53,6 +85,9 @@ class Family:
     soft_product_bits: int = 8
     techmap_defines: str = ""
     add3_map: str = ""
+    last_map: str = ""
+    pads: str = ""
+    flow: Flow | None = field(default=None, repr=False)
 
     def rule(self, cell: str) -> CellRule | None:
         """Return what a cell type counts as, or None when it is not a cell of this family."""
@@ -61,16 +96,31 @@ class Family:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """One device. Without ``pnr_device`` there is no open place and route for it."""
+    """One device: what nextpnr and the packer are told of it, and how many pins its package has."""
 
     name: str
     family: Family = field(repr=False)
     part: str
-    pnr_device: str = ""
-    package: str = ""
-    speed: str = ""
+    device_flags: tuple[str, ...] = ()
+    pack_flags: tuple[str, ...] = ()
     user_pins: int = 0
 
+    @property
+    def flow(self) -> Flow | None:
+        """How open tools place and route it; None where they do not."""
+        return self.family.flow
+
+
+_ECP5_FLOW = Flow(
+    nextpnr="nextpnr-ecp5",
+    language="lpf",
+    pin_flags=("--lpf", "{file}", "--lpf-allow-unconstrained"),
+    routed_flag="--textcfg",
+    routed="config",
+    packer="ecppack",
+    bitstream="bit",
+    out_of_context="--out-of-context",
+)
 
 # An ECP5 slice has two LUT4 and one two-bit carry cell made of them. Distributed RAM (16 words of 4
 # bits) takes the four LUT4 of two slices and blocks the two of a third for its write port.
@@ -81,6 +131,7 @@ _ECP5 = Family(
     no_dsp="-nodsp",
     no_block_ram="-nobram",
     techmap_defines="-D HWA_CCU2C",
+    flow=_ECP5_FLOW,
     cells=(
         CellRule("LUT4", Kind.LUT, luts=1, lut4s=1),
         CellRule("CCU2C", Kind.CARRY, luts=2, lut4s=2),
@@ -139,29 +190,110 @@ def _xilinx(name: str) -> Family:
     )
 
 
-_ICE40 = Family(
-    name="ice40",
-    command="synth_ice40",
-    first_label="flatten",
-    use_dsp="-dsp",
-    no_block_ram="-nobram",
-    soft_product_bits=10,
-    cells=(
-        CellRule("SB_LUT4", Kind.LUT, luts=1, lut4s=1),
-        CellRule("SB_CARRY", Kind.CARRY),
-        CellRule("SB_DFF*", Kind.FF),
-        CellRule("SB_MAC16", Kind.DSP),
-        CellRule("SB_RAM40_4K*", Kind.BLOCK_RAM),
-        CellRule("SB_SPRAM256KA", Kind.BLOCK_RAM),
-        CellRule("SB_GB", Kind.FREE),
-    ),
+_ICE40_FLOW = Flow(
+    nextpnr="nextpnr-ice40",
+    language="pcf",
+    pin_flags=("--pcf", "{file}", "--pcf-allow-unconstrained"),
+    routed_flag="--asc",
+    routed="asc",
+    packer="icepack",
+    bitstream="bin",
+    clock_flag="--freq",
 )
+
+_ICE40_CELLS = (
+    CellRule("SB_LUT4", Kind.LUT, luts=1, lut4s=1),
+    CellRule("SB_CARRY", Kind.CARRY),
+    CellRule("SB_DFF*", Kind.FF),
+    CellRule("SB_MAC16", Kind.DSP),
+    CellRule("SB_RAM40_4K*", Kind.BLOCK_RAM),
+    CellRule("SB_SPRAM256KA", Kind.BLOCK_RAM),
+    CellRule("SB_GB", Kind.FREE),
+)
+
+
+def _ice40(name: str, speed: str, dsp: str) -> Family:
+    """Return a branch of iCE40; UltraPlus is the one with DSP blocks, and the slow one."""
+    return Family(
+        name=name,
+        command=f"synth_ice40 -device {speed}",
+        first_label="flatten",
+        use_dsp=dsp,
+        no_block_ram="-nobram",
+        soft_product_bits=10,
+        flow=_ICE40_FLOW,
+        cells=_ICE40_CELLS,
+    )
+
+
+_GOWIN_FLOW = Flow(
+    nextpnr="nextpnr-himbaechel-gowin",
+    language="cst",
+    pin_flags=("--vopt", "cst={file}"),
+    routed_flag="--write",
+    routed="pnr.json",
+    packer="gowin_pack",
+    bitstream="fs",
+    pack_flags=("-o", "{bitstream}", "{routed}"),
+    clock_flag="--freq",
+    chooses_pins=False,
+    # nextpnr 0.11.1 has no arcs for multipliers, nor for the second address of dual-port memory
+    # (YosysHQ/nextpnr#1803).
+    untimed=("MULT*", "DP", "DPB", "DPX9", "DPX9B"),
+)
+
+# Distributed RAM takes the whole of a block of eight LUT4: four store, four cannot be used.
+_GOWIN_CELLS = (
+    CellRule("LUT[1-4]", Kind.LUT, luts=1, lut4s=1),
+    CellRule("ALU", Kind.CARRY, luts=1, lut4s=1),
+    CellRule("DFF*", Kind.FF),
+    CellRule("MULT9X9", Kind.DSP),
+    CellRule("MULT18X18", Kind.DSP, units=2),
+    CellRule("MULT36X36", Kind.DSP, units=8),
+    CellRule("SP", Kind.BLOCK_RAM),
+    CellRule("SPX9", Kind.BLOCK_RAM),
+    CellRule("SDP", Kind.BLOCK_RAM),
+    CellRule("SDPB", Kind.BLOCK_RAM),
+    CellRule("SDPX9", Kind.BLOCK_RAM),
+    CellRule("SDPX9B", Kind.BLOCK_RAM),
+    CellRule("DP", Kind.BLOCK_RAM),
+    CellRule("DPB", Kind.BLOCK_RAM),
+    CellRule("DPX9", Kind.BLOCK_RAM),
+    CellRule("DPX9B", Kind.BLOCK_RAM),
+    CellRule("pROM", Kind.BLOCK_RAM),
+    CellRule("pROMX9", Kind.BLOCK_RAM),
+    CellRule("RAM16SDP[124]", Kind.DISTRIBUTED_RAM, luts=8, lut4s=8),
+    CellRule("MUX2_LUT[5-8]", Kind.FREE),
+    CellRule("VCC", Kind.FREE),
+    CellRule("GND", Kind.FREE),
+    CellRule("GSR", Kind.FREE),
+)
+
+
+def _gowin(name: str) -> Family:
+    return Family(
+        name=name,
+        command=f"synth_gowin -family {name} -noiopads",
+        first_label="coarse",
+        no_dsp="-nodsp",
+        no_block_ram="-nobram",
+        last_map="gowin_luts.v",
+        pads="iopadmap -bits -inpad IBUF O:I -outpad OBUF I:O",
+        flow=_GOWIN_FLOW,
+        cells=_GOWIN_CELLS,
+    )
 
 
 def _ecp5(size: str, package: str, pins: int) -> Target:
     """Return an LFE5U device in the package that has most pins, in the slowest speed grade."""
-    part = f"LFE5U-{size}F-6{package}"
-    return Target(f"ecp5-{size}k", _ECP5, part, f"--{size}k", package, "6", pins)
+    flags = (f"--{size}k", "--package", package, "--speed", "6")
+    return Target(f"ecp5-{size}k", _ECP5, f"LFE5U-{size}F-6{package}", flags, user_pins=pins)
+
+
+def _gowin_device(name: str, part: str, die: str, pins: int) -> Target:
+    """Return a Gowin device; ``die`` is what Apicula calls it."""
+    flags = ("--device", part, "--vopt", f"family={die}")
+    return Target(name, _gowin(name.split("-")[0]), part, flags, ("-d", die), pins)
 
 
 TARGETS = (
@@ -170,8 +302,25 @@ TARGETS = (
     _ecp5("85", "CABGA756", 365),
     Target("xcup", _xilinx("xcup"), "xczu7ev-ffvc1156-2-e"),
     Target("xc7", _xilinx("xc7"), "xc7a100tcsg324-1"),
-    Target("ice40", _ICE40, "iCE40UP5K"),
+    Target(
+        "ice40-up5k",
+        _ice40("ice40", "u", "-dsp"),
+        "iCE40UP5K-SG48",
+        ("--up5k", "--package", "sg48"),
+        user_pins=39,
+    ),
+    Target(
+        "ice40hx-8k",
+        _ice40("ice40hx", "hx", ""),
+        "iCE40HX8K-CT256",
+        ("--hx8k", "--package", "ct256"),
+        user_pins=206,
+    ),
+    _gowin_device("gw1n-9c", "GW1NR-LV9QN88PC6/I5", "GW1N-9C", 71),
+    _gowin_device("gw2a-18", "GW2A-LV18PG256C8/I7", "GW2A-18", 207),
 )
+# Names that stood in configurations before there was more than one device of the family.
+_OLD_NAMES = {"ice40": "ice40-up5k"}
 
 
 def target(name: str) -> Target:
@@ -180,8 +329,9 @@ def target(name: str) -> Target:
     Raises:
         ConfigError: there is none of that name.
     """
+    wanted = _OLD_NAMES.get(name, name)
     for candidate in TARGETS:
-        if candidate.name == name:
+        if candidate.name == wanted:
             return candidate
     known = ", ".join(t.name for t in TARGETS)
     raise ConfigError(f"target {name!r}: not known; choose one of {known}")

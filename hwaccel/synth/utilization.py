@@ -16,7 +16,8 @@ class Utilization:
 
     ``luts`` counts every LUT in use, those in carry chains and distributed RAM included;
     ``lut4_equivalents`` is the same in LUT4s, and None for families with larger LUTs.
-    ``block_rams`` is in units of the family's smallest block (16 or 18 Kbit; 4 Kbit on iCE40).
+    ``block_rams`` is in units of the family's smallest block (16 or 18 Kbit; 4 Kbit on iCE40), and
+    so is ``dsps`` (on Gowin, where two multipliers of 9 bits make one of 18).
     ``cells`` is the full table, sorted by cell type.
     """
 

@@ -84,19 +84,27 @@ class SynthJob:
     delay_ps: int | None
     techmap_defines: str
     soft_products: str
+    last_map: str
+    pads: str
     stat_file: str
     json_file: str
+    padded_file: str
     verilog_file: str
 
 
 @dataclass(frozen=True, slots=True)
 class SynthResult:
-    """A synthesized design: its area and its netlist, as JSON for nextpnr and as Verilog."""
+    """A synthesized design: its area and its netlist, as JSON for nextpnr and as Verilog.
+
+    ``padded_json`` is the netlist to put on pins of a package; nextpnr itself adds the pads of most
+    families.
+    """
 
     top: str
     target: Target
     utilization: Utilization
     netlist_json: Path
+    padded_json: Path
     netlist_verilog: Path
     log: Path
     warnings: tuple[str, ...]
@@ -125,7 +133,8 @@ def synthesize(
     """
     job = plan(stage(sources, data, workdir), top, target, options or Options())
     yosys = tools.require("yosys")
-    for name in (*_TECHMAPS, *([job.add3_map] if job.boxes else [])):
+    maps = [*_TECHMAPS, *([job.add3_map] if job.boxes else []), job.last_map]
+    for name in filter(None, maps):
         (workdir / name).write_text(env.render(f"synth/{name}.j2"))
     (workdir / _SCRIPT).write_text(env.render("synth/yosys.ys.j2", job=job))
     tools.warm(yosys)
@@ -144,6 +153,7 @@ def synthesize(
         target=target,
         utilization=parse_stat((workdir / _STAT).read_bytes(), target.family, top),
         netlist_json=workdir / job.json_file,
+        padded_json=workdir / job.padded_file,
         netlist_verilog=workdir / job.verilog_file,
         log=log,
         warnings=_warnings(log),
@@ -177,8 +187,11 @@ def plan(sources: Sequence[str], top: str, target: Target, options: Options) -> 
         delay_ps=options.delay_ps,
         techmap_defines=family.techmap_defines,
         soft_products=small if options.dsp else "",
+        last_map=family.last_map,
+        pads=family.pads,
         stat_file=_STAT,
         json_file=f"{top}.json",
+        padded_file=f"{top}_pads.json" if family.pads else f"{top}.json",
         verilog_file=f"{top}_netlist.v",
     )
 

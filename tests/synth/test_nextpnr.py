@@ -112,7 +112,8 @@ def test_a_target_without_open_place_and_route(tmp_path: Path) -> None:
     with pytest.raises(ConfigError) as error:
         place_and_route(tmp_path / "n.json", target("xcup"), tmp_path, top="mac", clock_mhz=1)
     assert str(error.value) == (
-        "target xcup: no open place and route; choose an ecp5 target, or run the vendor's project"
+        "target xcup: no open place and route; choose an ecp5, ice40 or Gowin target, or run the "
+        "vendor's project"
     )
 
 

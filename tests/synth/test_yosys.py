@@ -47,8 +47,11 @@ def test_options_reach_the_script(tmp_path: Path, golden: Callable[[str, str], N
     [
         ("xcup", True, "synth_xilinx -family xcup -flatten -noiopad -noclkbuf"),
         ("xc7", False, "synth_xilinx -family xc7 -flatten -noiopad -noclkbuf -nodsp"),
-        ("ice40", True, "synth_ice40 -dsp"),
-        ("ice40", False, "synth_ice40"),
+        ("ice40", True, "synth_ice40 -device u -dsp"),
+        ("ice40", False, "synth_ice40 -device u"),
+        ("ice40hx-8k", True, "synth_ice40 -device hx"),
+        ("gw1n-9c", True, "synth_gowin -family gw1n -noiopads"),
+        ("gw2a-18", False, "synth_gowin -family gw2a -noiopads -nodsp"),
     ],
 )
 def test_each_family_has_its_command(name: str, dsp: bool, command: str) -> None:
