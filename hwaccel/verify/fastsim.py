@@ -18,7 +18,7 @@ import numpy as np
 from hwaccel import tools
 from hwaccel.emit.env import render
 from hwaccel.emit.netlist import Edge, Netlist
-from hwaccel.errors import ToolError
+from hwaccel.errors import StreamError, ToolError
 from hwaccel.tools.cache import drop_oldest
 from hwaccel.verify.beats import Bytes, Ints, from_beats, to_beats
 from hwaccel.verify.jobs import Stalls
@@ -28,6 +28,8 @@ from hwaccel.verify.result import SimResult
 _BUILD_TIMEOUT_S = 900.0
 # Cycles without a handshake after which the design counts as deadlocked, times its beats.
 _QUIET_FLOOR = 200_000
+# Exit code of the driver where the design breaks a rule of its streams.
+_BROKEN = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +97,7 @@ class FastModel:
                 file.write_bytes(_to_words(to_beats(x, edge), edge))
             outs = [work / f"out{i}.bin" for i in range(len(self.netlist.outputs))]
             (work / "runs.txt").write_text("".join(f"{run.line}\n" for run in runs))
-            tools.run(
+            done = tools.run(
                 [
                     self.program,
                     work / "runs.txt",
@@ -106,7 +108,11 @@ class FastModel:
                 ],
                 cwd=self.program.parent.parent,
                 timeout_s=timeout_s,
+                check=False,
             )
+            if done.returncode != 0:
+                said = tools.failure(self.program.name, done)
+                raise StreamError(said) if done.returncode == _BROKEN else ToolError(said)
             seconds = time.monotonic() - started
             with (work / "times.txt").open(encoding="ascii") as times, ExitStack() as stack:
                 opened = [stack.enter_context(out.open("rb")) for out in outs]

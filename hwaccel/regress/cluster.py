@@ -1,0 +1,141 @@
+"""Runs on a Dask cluster. What a worker there gets is a few files; what it returns is an answer.
+
+Inside of each Dask worker a process of our own does the work, so a run that hangs is killed there
+with all its simulators, and a Dask worker that dies takes its runs along.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import queue
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from hwaccel._version import __version__
+from hwaccel.emit.project import read_project, write_project
+from hwaccel.errors import ToolError
+from hwaccel.regress.pool import Crew
+from hwaccel.regress.work import Answer, Try, encode
+
+_CONNECT_S = 30
+# Runs that are handed out ahead, for each thread of the cluster.
+_AHEAD = 2
+# What ``load`` needs of a project.
+_FILES = ("graph.json", "plan.json", "config.json", "spatial.json")
+
+
+class Cluster:
+    """A pool whose workers are those of a Dask scheduler."""
+
+    def __init__(self, address: str, limit_s: float) -> None:
+        """Connect to the scheduler at ``address``, such as ``tcp://host:8786``.
+
+        Raises:
+            ToolError: distributed is not installed, or the scheduler does not answer.
+        """
+        self._dask = _distributed()
+        self._limit_s = limit_s
+        self._stopped = False
+        try:
+            self._client = self._dask.Client(address, timeout=_CONNECT_S, set_as_default=False)
+        except (OSError, ValueError) as error:
+            raise ToolError(
+                f"{address}: no Dask scheduler answers ({type(error).__name__}); start one with: "
+                "dask scheduler"
+            ) from None
+
+    def run(self, requests: Sequence[Try]) -> Iterator[tuple[int, Answer]]:
+        """Yield the number of each request and its answer, as they come.
+
+        After ``stop`` only those that were handed out are answered.
+        """
+        waiting = iter(enumerate(requests))
+        numbers: dict[str, int] = {}
+        done = self._dask.as_completed(loop=self._client.loop)
+        for at, request in waiting:
+            self._submit(done, numbers, at, request)
+            if len(numbers) >= _AHEAD * self._threads():
+                break
+        while numbers:
+            future = next(done)
+            at = numbers.pop(future.key)
+            answer = _answer_of(future)
+            if not self._stopped:
+                for following, request in waiting:
+                    self._submit(done, numbers, following, request)
+                    break
+            yield at, answer
+
+    def stop(self) -> None:
+        """Hand out nothing more."""
+        self._stopped = True
+
+    def close(self) -> None:
+        """Leave the cluster; what is going on there is given up."""
+        self._client.close()
+
+    def _submit(self, done: Any, numbers: dict[str, int], at: int, request: Try) -> None:
+        future = self._client.submit(
+            perform_there, encode(request), _bundle(request.project), self._limit_s, pure=False
+        )
+        numbers[future.key] = at
+        done.add(future)
+
+    def _threads(self) -> int:
+        return max(1, sum(map(int, self._client.nthreads().values())))
+
+
+def perform_there(request: bytes, files: Mapping[str, bytes], limit_s: float) -> bytes:
+    """Do one run inside of a Dask worker; return the answer as JSON."""
+    asked = msgspec.json.decode(request, type=Try)
+    project = _root() / asked.content
+    if not (project / "manifest.json").is_file():
+        write_project(project, "design", asked.version, dict(files))
+    here = msgspec.structs.replace(asked, project=str(project))
+    try:
+        crew = _idle().get_nowait()
+    except queue.Empty:
+        crew = Crew(_root(), Path(tempfile.mkdtemp(dir=_root())) / "worker.log")
+    answer = crew.answer(here, limit_s)
+    _idle().put(crew)
+    return encode(answer)
+
+
+def _answer_of(future: Any) -> Answer:
+    """Return what came back, or why nothing did."""
+    error = future.exception()
+    if error is None:
+        return msgspec.json.decode(future.result(), type=Answer)
+    said = " ".join(f"{type(error).__name__}: {error}".split())[:1000]
+    gone = type(error).__name__ in ("KilledWorker", "CancelledError", "FutureCancelledError")
+    return Answer(status="lost" if gone else "error", message=f"on the cluster: {said}")
+
+
+@cache
+def _bundle(project: str) -> dict[str, bytes]:
+    _, files = read_project(Path(project))
+    return {name: files[name] for name in _FILES if name in files}
+
+
+@cache
+def _root() -> Path:
+    return Path(tempfile.mkdtemp(prefix=f"hwaccel-{__version__}-"))
+
+
+@cache
+def _idle() -> queue.SimpleQueue[Crew]:
+    return queue.SimpleQueue()
+
+
+def _distributed() -> Any:
+    if importlib.util.find_spec("distributed") is None:
+        raise ToolError(
+            "distributed: is not installed; a cluster needs it: pip install 'hwaccel[cluster]'"
+        )
+    return importlib.import_module("distributed")
