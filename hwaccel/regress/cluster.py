@@ -20,7 +20,7 @@ import msgspec
 from hwaccel._version import __version__
 from hwaccel.emit.project import read_project, write_project
 from hwaccel.errors import ToolError
-from hwaccel.regress.pool import Crew
+from hwaccel.regress.pool import Crew, Keep
 from hwaccel.regress.work import Answer, Try, encode
 
 _CONNECT_S = 30
@@ -50,27 +50,39 @@ class Cluster:
                 "dask scheduler"
             ) from None
 
-    def run(self, requests: Sequence[Try]) -> Iterator[tuple[int, Answer]]:
+    def run(self, requests: Sequence[Try], keep: Keep) -> Iterator[tuple[int, Answer]]:
         """Yield the number of each request and its answer, as they come.
 
-        After ``stop`` only those that were handed out are answered.
+        ``keep`` gets both first. After ``stop`` only what was handed out is answered. When this is
+        broken off, ``keep`` still gets what is done.
         """
         waiting = iter(enumerate(requests))
-        numbers: dict[str, int] = {}
+        out: dict[str, tuple[int, Any]] = {}
         done = self._dask.as_completed(loop=self._client.loop)
-        for at, request in waiting:
-            self._submit(done, numbers, at, request)
-            if len(numbers) >= _AHEAD * self._threads():
-                break
-        while numbers:
-            future = next(done)
-            at = numbers.pop(future.key)
-            answer = _answer_of(future)
-            if not self._stopped:
-                for following, request in waiting:
-                    self._submit(done, numbers, following, request)
-                    break
-            yield at, answer
+
+        def hand_out(most: int) -> None:
+            while len(out) < most and not self._stopped:
+                at, request = next(waiting, (-1, None))
+                if request is None:
+                    return
+                future = self._submit(request)
+                out[future.key] = at, future
+                done.add(future)
+
+        hand_out(_AHEAD * self._threads())
+        try:
+            while out:
+                key = next(done).key
+                at, future = out[key]
+                answer = _answer_of(future)
+                keep(at, answer)
+                del out[key]
+                hand_out(_AHEAD * self._threads())
+                yield at, answer
+        finally:
+            for at, future in out.values():
+                if future.status == "finished":
+                    keep(at, _answer_of(future))
 
     def stop(self) -> None:
         """Hand out nothing more."""
@@ -80,12 +92,10 @@ class Cluster:
         """Leave the cluster; what is going on there is given up."""
         self._client.close()
 
-    def _submit(self, done: Any, numbers: dict[str, int], at: int, request: Try) -> None:
-        future = self._client.submit(
+    def _submit(self, request: Try) -> Any:
+        return self._client.submit(
             perform_there, encode(request), _bundle(request.project), self._limit_s, pure=False
         )
-        numbers[future.key] = at
-        done.add(future)
 
     def _threads(self) -> int:
         return max(1, sum(map(int, self._client.nthreads().values())))

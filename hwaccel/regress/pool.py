@@ -16,7 +16,10 @@ from hwaccel.tools import Died, TimedOut, Worker
 
 ATTEMPTS = 2
 
-Say = Callable[[str], None]
+# For the last results to be written.
+_JOIN_S = 60.0
+
+Keep = Callable[[int, Answer], None]
 
 
 class Crew:
@@ -77,30 +80,38 @@ class Pool:
         self._crews = [Crew(folder, logs / f"worker-{n}.log") for n in range(workers)]
         self._limit_s = limit_s
         self._stopped = False
+        self._threads: list[threading.Thread] = []
 
-    def run(self, requests: Sequence[Request]) -> Iterator[tuple[int, Answer]]:
+    def run(self, requests: Sequence[Request], keep: Keep) -> Iterator[tuple[int, Answer]]:
         """Yield the number of each request and its answer, as they come.
 
-        After ``stop`` only those that were begun are answered.
+        ``keep`` gets both as soon as they are there, in a thread, before that worker begins
+        anything else. After ``stop`` only what was begun is answered.
         """
         waiting = iter(enumerate(requests))
         lock = threading.Lock()
         answers: queue.SimpleQueue[tuple[int, Answer] | None] = queue.SimpleQueue()
 
         def work(crew: Crew) -> None:
-            while not self._stopped:
-                with lock:
-                    at, request = next(waiting, (-1, None))
-                if request is None:
-                    break
-                answers.put((at, crew.answer(request, self._limit_s)))
-            answers.put(None)
+            try:
+                while not self._stopped:
+                    with lock:
+                        at, request = next(waiting, (-1, None))
+                    if request is None:
+                        break
+                    answer = crew.answer(request, self._limit_s)
+                    if answer.status == "lost" and self._stopped:
+                        break  # not lost, but taken from it
+                    keep(at, answer)
+                    answers.put((at, answer))
+            finally:
+                answers.put(None)
 
         busy = self._crews[: len(requests)]
-        threads = [threading.Thread(target=work, args=(crew,), daemon=True) for crew in busy]
-        for thread in threads:
+        self._threads = [threading.Thread(target=work, args=(crew,), daemon=True) for crew in busy]
+        for thread in self._threads:
             thread.start()
-        left = len(threads)
+        left = len(self._threads)
         while left:
             found = answers.get()
             if found is None:
@@ -113,8 +124,10 @@ class Pool:
         self._stopped = True
 
     def close(self) -> None:
-        """Kill all workers, and all that they started."""
+        """Kill all workers, and all that they started; see that what is done is kept."""
         self.stop()
         for crew in self._crews:
             with suppress(OSError):
                 crew.close()
+        for thread in self._threads:
+            thread.join(_JOIN_S)

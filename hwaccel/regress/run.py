@@ -19,10 +19,11 @@ from hwaccel.errors import EmitError
 from hwaccel.regress.junit import junit
 from hwaccel.regress.page import page
 from hwaccel.regress.plan import Plan, Run, Source
-from hwaccel.regress.pool import Pool
+from hwaccel.regress.pool import Keep, Pool
 from hwaccel.regress.store import Result, Store, key_of, result_of
 from hwaccel.regress.suite import Suite
 from hwaccel.regress.work import Answer, Make, Try
+from hwaccel.report.text import plural
 
 _NEEDED = {"icarus": ("iverilog", "vvp"), "verilator": ("verilator",), "fast": ("verilator",)}
 
@@ -32,8 +33,8 @@ Progress = Callable[[str], None]
 class Hands(Protocol):
     """Who does the runs: workers here, or on a cluster."""
 
-    def run(self, requests: Sequence[Try]) -> Iterator[tuple[int, Answer]]:
-        """Yield the number of each request and its answer."""
+    def run(self, requests: Sequence[Try], keep: Keep) -> Iterator[tuple[int, Answer]]:
+        """Yield the number of each request and its answer; let ``keep`` have them first."""
 
     def stop(self) -> None:
         """Begin nothing more."""
@@ -146,7 +147,7 @@ class _Session:
     def make(self, pool: Pool) -> None:
         """Convert every model in every style; what cannot be made fails all its runs."""
         sources = self.plan.sources
-        for at, answer in pool.run([self._make(source) for source in sources]):
+        for at, answer in pool.run([self._make(source) for source in sources], _drop):
             source = sources[at]
             self.progress(f"{source.name}: {_said(answer)}")
             if answer.status == "made":
@@ -171,49 +172,49 @@ class _Session:
         """Make the runs that have no result."""
         runs = self._left()
         self.progress(f"{self.taken} results known from before, {len(runs)} runs to go")
-        unkept: list[tuple[Run, Result]] = []
-        reason = ""
-        for number, (at, answer) in enumerate(hands.run([self._try(run) for run in runs]), 1):
-            run = runs[at]
-            result = self._result(run, answer)
+        unkept: list[tuple[Run, Result, str]] = []
+
+        def keep(at: int, answer: Answer) -> None:
+            run, result = runs[at], self._result(runs[at], answer)
             self.results[run] = result
-            said = f"{run.source.name}, {run.how}: {_said(answer)}"
-            self.progress(f"{number} of {len(runs)}: {said}")
             try:
                 self.store.save(run, result)
-                full = self.store.tight
             except OSError as error:
-                reason, full = error.strerror or str(error), True
-                unkept.append((run, result))
-            if full:
+                unkept.append((run, result, error.strerror or str(error)))
+            if unkept or self.store.tight:
                 hands.stop()
-        self._check_kept(unkept, reason)
 
-    def _check_kept(self, unkept: list[tuple[Run, Result]], reason: str) -> None:
+        requests = [self._try(run) for run in runs]
+        for number, (at, answer) in enumerate(hands.run(requests, keep), 1):
+            said = f"{runs[at].source.name}, {runs[at].how}: {_said(answer)}"
+            self.progress(f"{number} of {len(runs)}: {said}")
+        self._check_kept(unkept)
+
+    def _check_kept(self, unkept: Sequence[tuple[Run, Result, str]]) -> None:
         """Try once more to write what could not be written; stop if there is no room."""
-        lost = 0
-        for run, result in unkept:
+        if not unkept and not self.store.tight:
+            return
+        lost = []
+        for run, result, reason in unkept:
             try:
                 self.store.save(run, result)
             except OSError:
-                lost += 1
-        if not (unkept or self.store.tight):
-            return
-        kept = sum(result.final for result in self.results.values()) - lost
-        also = f"; {lost} could not be written ({reason})" if lost else ""
+                lost.append(reason)
+        kept = sum(result.final for result in self.results.values()) - len(lost)
+        facts = ["the disk is full"] if self.store.tight else []
+        if lost:
+            facts.append(f"{plural(len(lost), 'result')} could not be written ({lost[0]})")
+        facts += [f"{plural(kept, 'result')} kept", "make room" if self.store.tight else ""]
         raise EmitError(
-            f"{self.store.folder}: the disk is full{also}; {kept} results are kept; make room and "
-            "give the same command again, it goes on from there"
-            if self.store.tight or not lost
-            else f"{self.store.folder}: {lost} results could not be written ({reason}); {kept} are "
-            "kept; give the same command again, it goes on from there"
+            f"{self.store.folder}: {'; '.join(filter(None, facts))}; give the same command again, "
+            "it goes on from there"
         )
 
     def look_closer(self, pool: Pool, most: int) -> None:
         """Make runs that failed once more, with waves."""
         failed = [run for run in self.plan.runs if self._lacks_waves(run)][:most]
         requests = [self._try(run, waves=True) for run in failed]
-        for at, answer in pool.run(requests):
+        for at, answer in pool.run(requests, _drop):
             run, simulator = failed[at], requests[at].simulator
             before = self.results[run].answer
             name = self._folder(run).name
@@ -281,6 +282,10 @@ class _Session:
             folder=str(folder),
             waves=waves,
         )
+
+
+def _drop(at: int, answer: Answer) -> None:
+    """Keep nothing: what a design is follows from its model."""
 
 
 def _said(answer: Answer) -> str:

@@ -20,7 +20,7 @@ MAX_RUNS = 200_000
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _FILES = (".pt2", ".onnx")
 
-T = TypeVar("T")
+T = TypeVar("T", bound=msgspec.Struct)
 Seed = Annotated[int, msgspec.Meta(ge=0, le=1 << 31)]
 Frames = Annotated[int, msgspec.Meta(ge=1, le=1_000_000)]
 Seconds = Annotated[float, msgspec.Meta(gt=0, le=604_800)]
@@ -206,7 +206,7 @@ def _check_lists(suite: Suite) -> None:
 
 
 def _check_exclusion(rule: Exclusion, suite: Suite, place: str) -> None:
-    if not any(getattr(rule, field) for field in rule.__struct_fields__):
+    if not any(getattr(rule, name) for name in rule.__struct_fields__):
         raise ConfigError(f"{place}: names nothing, and so everything; name what is left out")
     known = {
         "models": tuple(model.name for model in suite.models),
@@ -214,12 +214,12 @@ def _check_exclusion(rule: Exclusion, suite: Suite, place: str) -> None:
         "simulators": suite.simulators,
         "stalls": suite.stalls,
     }
-    for field, names in known.items():
-        _check_known(f"{place}.{field}", getattr(rule, field), names)
-    for field in ("seeds", "frames"):
-        for value in getattr(rule, field):
-            if value not in getattr(suite, field):
-                raise ConfigError(f"{place}.{field}: {value} is not among those of the suite")
+    for name, names in known.items():
+        _check_known(f"{place}.{name}", getattr(rule, name), names)
+    for name in ("seeds", "frames"):
+        for value in getattr(rule, name):
+            if value not in getattr(suite, name):
+                raise ConfigError(f"{place}.{name}: {value} is not among those of the suite")
 
 
 def _check_known(place: str, values: Sequence[str], known: Sequence[str]) -> None:
