@@ -19,7 +19,7 @@ from hwaccel import tools
 from hwaccel.emit.env import render
 from hwaccel.emit.netlist import Edge, Netlist
 from hwaccel.errors import StreamError, ToolError
-from hwaccel.tools.cache import drop_oldest
+from hwaccel.tools.cache import drop_oldest, locked
 from hwaccel.verify.beats import Bytes, Ints, from_beats, to_beats
 from hwaccel.verify.jobs import Stalls
 from hwaccel.verify.models import KEPT
@@ -158,7 +158,8 @@ def build_fast(files: Mapping[str, str], netlist: Netlist, workdir: Path) -> Fas
     """Compile the Verilog ``files`` (name to text) into a program under ``workdir``.
 
     A program built from the same text is found again and run, so ``workdir`` must be a folder
-    where nobody else puts programs. The ones used last are kept.
+    where nobody else puts programs. The ones used last are kept. Safe under parallel use: the first
+    one builds, the others wait for it.
 
     Raises:
         ToolError: Verilator, make or the C++ compiler is missing or fails.
@@ -169,24 +170,28 @@ def build_fast(files: Mapping[str, str], netlist: Netlist, workdir: Path) -> Fas
     digest = hashlib.sha256(repr(sorted(texts.items())).encode()).hexdigest()[:16]
     folder = workdir / f"fast-{digest}"
     program = folder / "obj" / f"V{netlist.name}"
-    if program.exists():
-        with suppress(OSError):
-            os.utime(folder)
-        return FastModel(program, netlist)
-    for tool in ("verilator", "make", "g++"):
-        tools.require(tool)
-    workdir.mkdir(parents=True, exist_ok=True)
-    scratch = Path(tempfile.mkdtemp(prefix=".fast-", dir=workdir))
+    if not program.exists():
+        for tool in ("verilator", "make", "g++"):
+            tools.require(tool)
+        with locked(workdir / f".fast-{digest}.lock"):
+            if not program.exists():
+                _build(texts, netlist, folder)
+                drop_oldest(workdir.glob("fast-*"), KEPT)
+    with suppress(OSError):
+        os.utime(folder)
+    return FastModel(program, netlist)
+
+
+def _build(texts: Mapping[str, str], netlist: Netlist, folder: Path) -> None:
+    """Compile in a scratch folder, then move everything to ``folder`` in one step."""
+    scratch = Path(tempfile.mkdtemp(prefix=".fast-", dir=folder.parent))
     for name, text in texts.items():
         (scratch / name).write_text(text, encoding="ascii")
     _compile(scratch, netlist)
     try:
         scratch.rename(folder)
-    except OSError:  # somebody else built the same thing in the meantime
-        if not program.exists():
-            raise ToolError(f"{folder}: cannot be written; remove it and try again") from None
-    drop_oldest(workdir.glob("fast-*"), KEPT)
-    return FastModel(program, netlist)
+    except OSError:
+        raise ToolError(f"{folder}: cannot be written; remove it and try again") from None
 
 
 def _compile(folder: Path, netlist: Netlist) -> None:
