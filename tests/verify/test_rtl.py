@@ -278,7 +278,9 @@ def test_frames_that_do_not_fit(xs, message):
 def test_unknown_pattern():
     with pytest.raises(ConfigError) as caught:
         Stalls(idle="often")
-    assert str(caught.value) == "idle: 'often' is not one of none, some, heavy, bursts"
+    assert str(caught.value) == (
+        "idle: 'often' is not one of none, rare, some, heavy, bursts, alternate, start"
+    )
 
 
 def test_folder_without_verilog(tmp_path):
