@@ -17,7 +17,6 @@ from typing import Any
 
 import msgspec
 
-from hwaccel._version import __version__
 from hwaccel.emit.project import read_project, write_project
 from hwaccel.errors import ToolError
 from hwaccel.regress.pool import Crew, Keep
@@ -94,7 +93,11 @@ class Cluster:
 
     def _submit(self, request: Try) -> Any:
         return self._client.submit(
-            perform_there, encode(request), _bundle(request.project), self._limit_s, pure=False
+            perform_there,
+            encode(request),
+            _bundle(request.project, request.content),
+            self._limit_s,
+            pure=False,
         )
 
     def _threads(self) -> int:
@@ -128,14 +131,20 @@ def _answer_of(future: Any) -> Answer:
 
 
 @cache
-def _bundle(project: str) -> dict[str, bytes]:
+def _bundle(project: str, content: str) -> dict[str, bytes]:
+    """Return the files of a project; ``content`` tells it from what was there before."""
     _, files = read_project(Path(project))
     return {name: files[name] for name in _FILES if name in files}
 
 
-@cache
 def _root() -> Path:
-    return Path(tempfile.mkdtemp(prefix=f"hwaccel-{__version__}-"))
+    return Path(_temporary().name)
+
+
+@cache
+def _temporary() -> tempfile.TemporaryDirectory[str]:
+    """Return the folder of this Dask worker, which goes with it."""
+    return tempfile.TemporaryDirectory(prefix="hwaccel-", ignore_cleanup_errors=True)
 
 
 @cache

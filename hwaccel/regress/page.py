@@ -22,7 +22,7 @@ def page(found: Found) -> str:
     bad = [run for run in found.plan.runs if not _good(found, run)]
     tables = [matrix_table(found), stall_table(found)]
     if bad:
-        tables.insert(0, trouble_table(found, bad[:_MOST]))
+        tables.append(trouble_table(found, bad[:_MOST]))
     return render(
         "report/regress.html.j2",
         title=clean(found.suite.name),
@@ -32,12 +32,12 @@ def page(found: Found) -> str:
 
 
 def _lead(found: Found, bad: int) -> tuple[str, ...]:
-    told = sorted({r.answer.tool for r in found.results.values() if r.answer.tool})
-    versions = sorted({r.version for r in found.results.values()})
+    made = {f"hwaccel {result.version}" for result in found.results.values()}
+    told = {clean(r.answer.tool) for r in found.results.values() if r.answer.tool}
     cut = f" The first {count(_MOST)} are listed; junit.xml has all." if bad > _MOST else ""
     return (
         f"{found.plan.line}: {found.line}.{cut}",
-        f"Made by hwaccel {listed(versions)}; {listed([clean(t) for t in told])}.",
+        f"Tools: {listed([*sorted(made), *sorted(told)])}.",
     )
 
 

@@ -68,13 +68,19 @@ def plan_of(suite: Suite) -> Plan:
     """Return every combination that no exclusion takes away; designs take turns.
 
     Raises:
-        ConfigError: there are too many, or none is left.
+        ConfigError: there are too many, none is left, or two designs have one name.
     """
     sources = [
         Source(model, style)
         for model in suite.models
         for style in ((("",) if model.is_project else suite.styles) or ("",))
     ]
+    names = [source.name for source in sources]
+    for source in sources:
+        if names.count(source.name) > 1:
+            raise ConfigError(
+                f"suite {suite.name}: two designs are called {source.name!r}; rename a model"
+            )
     lists = (suite.simulators, suite.frames, suite.seeds, suite.stalls)
     total = len(sources)
     for values in lists:

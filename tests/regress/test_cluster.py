@@ -7,6 +7,7 @@ import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import distributed
 import pytest
 
 from hwaccel import tools
@@ -21,15 +22,13 @@ from hwaccel.regress.suite import read_suite
 from tests.regress.test_runs import check
 from tests.report.designs import mlp
 
-distributed = pytest.importorskip("distributed", reason="distributed is not installed")
-
 Go = Callable[..., Found]
 
 
 @pytest.fixture
 def scheduler(place: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """Return the address of a scheduler with two workers that are threads of this process."""
-    monkeypatch.setattr(cluster, "_bundle", lambda project: {"graph.json": b"{}"})
+    monkeypatch.setattr(cluster, "_bundle", lambda project, content: {"graph.json": b"{}"})
     monkeypatch.setattr(cluster, "_root", lambda: place)
     cluster._idle.cache_clear()
     with distributed.LocalCluster(

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import time
 from pathlib import Path
 
 import msgspec
@@ -12,11 +14,11 @@ import pytest
 from hwaccel import __version__, tools
 from hwaccel.api import Design, design_from
 from hwaccel.config import Config
-from hwaccel.regress import pool
+from hwaccel.regress import pool, serve
 from hwaccel.regress.plan import plan_of
 from hwaccel.regress.run import regress
 from hwaccel.regress.suite import read_suite
-from hwaccel.regress.work import Make, Try, perform
+from hwaccel.regress.work import Make, Try, encode, perform
 from tests.report.designs import mlp
 
 pytestmark = [
@@ -76,14 +78,23 @@ def test_workers_that_are_killed_in_the_middle(
     assert len(list((tmp_path / "out" / "results").glob("*.json"))) == 4
 
 
-def test_a_simulator_that_hangs(
-    design: Design, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def hanging(design: Design, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return the file in which an ``iverilog`` that never ends will write its number."""
     stub = tmp_path / "bin" / "iverilog"
     stub.parent.mkdir()
     stub.write_text(f"#!/bin/sh\necho $$ > {tmp_path}/pid\nexec sleep 300\n")
     stub.chmod(0o755)
     monkeypatch.setenv("PATH", f"{stub.parent}{os.pathsep}{os.environ['PATH']}")
+    return tmp_path / "pid"
+
+
+def gone(pid: Path) -> bool:
+    stat = Path("/proc", pid.read_text().strip(), "stat")
+    return not stat.exists() or stat.read_text().split()[2] == "Z"
+
+
+def test_a_simulator_that_hangs(hanging: Path, tmp_path: Path) -> None:
     text = SUITE.replace("seeds = [1, 2]", "seeds = [1]").replace('"none", ', "")
     (tmp_path / "suite.toml").write_text(text.replace("300", "10"))
     suite = read_suite(tmp_path / "suite.toml")
@@ -91,9 +102,40 @@ def test_a_simulator_that_hangs(
     (result,) = found.results.values()
     assert (result.answer.status, found.passed) == ("hung", False)
     assert result.answer.message == "stopped after 10 s, the time a run is given"
-    gone = Path("/proc", (tmp_path / "pid").read_text().strip(), "stat")
-    assert not gone.exists() or gone.read_text().split()[2] == "Z"
+    assert gone(hanging)
     assert not result.final  # so a second call would try again
+
+
+def test_a_worker_that_nobody_asks_any_more_ends_its_simulator(
+    hanging: Path, tmp_path: Path
+) -> None:
+    project = str(tmp_path / "build")
+    made = perform(Make(folder=project))
+    request = Try(
+        project=project, named="build", content=made.content, simulator="icarus", frames=2,
+        seed=3, idle="none", backpressure="none", folder=str(tmp_path / "run"),
+    )  # fmt: skip
+    process = subprocess.Popen(
+        serve.argv(),
+        cwd=tmp_path,
+        env={**os.environ, **serve.environment()},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    assert process.stdin is not None
+    process.stdin.write(encode(request) + b"\n")
+    process.stdin.flush()
+    deadline = time.monotonic() + 60
+    while not (hanging.exists() and hanging.read_text()) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not gone(hanging)
+    process.stdin.close()
+    assert process.wait(30) == 0
+    assert process.stdout is not None
+    assert process.stdout.read() == b"ready\n"
+    assert gone(hanging)
 
 
 def test_wrong_hardware_fails_and_leaves_waves(

@@ -184,6 +184,10 @@ def test_a_style_of_an_exclusion_is_not_that_of_a_project() -> None:
             "suite s: every run is excluded; exclude less",
         ),
         (
+            'styles = ["stream"]\n[models.a-stream]\nsource = "build"\n' + MODEL,
+            "suite s: two designs are called 'a-stream'; rename a model",
+        ),
+        (
             "seeds = { first = 1, last = 150000 }\nframes = [1, 2]\n" + MODEL,
             "suite s: 300,000 runs are more than the 200,000 of one suite; make it several",
         ),
