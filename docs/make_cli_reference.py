@@ -25,7 +25,8 @@ INTRODUCTION = """\
 
 Results go to standard output. What is going on goes to standard error: a live line on a terminal,
 plain lines elsewhere. A failure is one line on standard error that begins with `hwaccel:`, with
-exit code 2; an interrupt has exit code 130. Whatever fails, earlier output stays as it was.
+exit code 2; an interrupt has exit code 130, a suite in which something did not pass 1. Whatever
+fails, earlier output stays as it was.
 
 A `PROJECT` is a folder written by `hwaccel convert`; see [project.md](project.md). Every stage
 checks it before it works on it, and keeps a record of what it found out under `PROJECT/results/`.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 
@@ -117,21 +117,43 @@ def read_config(path: Path) -> Config:
         ConfigError: the file is missing, not TOML, or holds an unknown or illegal field.
     """
     try:
+        return config_of(read_toml(path))
+    except ConfigError as error:
+        if str(error).startswith(f"{path}: "):
+            raise
+        raise ConfigError(f"{path}: {error}") from None
+
+
+def config_of(fields: Mapping[str, Any]) -> Config:
+    """Return the options in a table of TOML.
+
+    Raises:
+        ConfigError: it holds an unknown or illegal field; the message names it.
+    """
+    try:
+        return msgspec.convert(fields, Config)
+    except msgspec.ValidationError as error:
+        raise ConfigError(_readable(error)) from None
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """Return the tables of a TOML file.
+
+    Raises:
+        ConfigError: the file is missing or not TOML; the message begins with ``path``.
+    """
+    try:
         data = read_file(path, _MAX_BYTES)
         longest = max(map(len, data.split(b"\n")))
         if longest > _MAX_LINE:
             raise Damaged(f"has a line of {longest} bytes, expected at most {_MAX_LINE}; break it")
-        return msgspec.toml.decode(data, type=Config)
+        return msgspec.toml.decode(data, type=dict[str, Any])
     except Damaged as error:
         raise ConfigError(f"{path}: {error}") from None
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read ({error.strerror})") from None
-    except msgspec.ValidationError as error:
-        raise ConfigError(f"{path}: {_readable(error)}") from None
     except (msgspec.DecodeError, ValueError, RecursionError) as error:
         raise ConfigError(f"{path}: is not TOML ({error})") from None
-    except ConfigError as error:
-        raise ConfigError(f"{path}: {error}") from None
 
 
 def _readable(error: msgspec.ValidationError) -> str:

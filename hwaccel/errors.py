@@ -45,5 +45,9 @@ class ToolError(HwaccelError):
     """An external tool is missing, failed, or ran out of time."""
 
 
+class StreamError(ToolError):
+    """A simulated design broke a rule of its streams: stuck, a beat too many, ``tlast`` wrong."""
+
+
 class MismatchError(HwaccelError):
     """Two executors of the same graph disagree."""

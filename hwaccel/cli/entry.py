@@ -1,4 +1,7 @@
-"""The command line: parse, call the API, print. Every failure is one line and exit code 2."""
+"""The command line: parse, call the API, print. Every failure is one line and exit code 2.
+
+Only ``regress`` has another code, 1: a suite that ran and in which something did not pass.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,18 @@ from typing import Annotated
 import typer
 
 from hwaccel import __version__
-from hwaccel.cli import compress, design, distill, fit, profile, prune, quantize, shrink, simplify
+from hwaccel.cli import (
+    compress,
+    design,
+    distill,
+    fit,
+    profile,
+    prune,
+    quantize,
+    regress,
+    shrink,
+    simplify,
+)
 from hwaccel.cli.console import err, printable, say
 from hwaccel.errors import HwaccelError
 
@@ -52,6 +66,7 @@ _COMMANDS = (
         simplify.simplify,
         fit.fit,
     ),
+    regress.regress,
     design.doctor,
 )
 for _command in _COMMANDS:
@@ -65,8 +80,11 @@ def main() -> None:
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
         # Newer releases of typer return the code of an interrupt; older ones raise Abort.
-        if app(prog_name="hwaccel", standalone_mode=False) == _INTERRUPTED:
+        code = app(prog_name="hwaccel", standalone_mode=False)
+        if code == _INTERRUPTED:
             raise KeyboardInterrupt
+        if isinstance(code, int):
+            sys.exit(code)
     except HwaccelError as error:
         _fail(str(error))
     except (typer.Abort, KeyboardInterrupt):

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 
@@ -17,6 +19,15 @@ def user_cache(name: str) -> Path:
     home = Path.home() / ("Library/Caches" if sys.platform == "darwin" else ".cache")
     chosen = os.environ.get("XDG_CACHE_HOME", "")
     return (Path(chosen) if Path(chosen).is_absolute() else home) / "hwaccel" / name
+
+
+@contextmanager
+def locked(file: Path) -> Iterator[None]:
+    """Wait until nobody else holds ``file``; a process that is killed lets go of it."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with file.open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def drop_oldest(folders: Iterable[Path], kept: int) -> None:

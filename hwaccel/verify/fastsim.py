@@ -18,8 +18,8 @@ import numpy as np
 from hwaccel import tools
 from hwaccel.emit.env import render
 from hwaccel.emit.netlist import Edge, Netlist
-from hwaccel.errors import ToolError
-from hwaccel.tools.cache import drop_oldest
+from hwaccel.errors import StreamError, ToolError
+from hwaccel.tools.cache import drop_oldest, locked
 from hwaccel.verify.beats import Bytes, Ints, from_beats, to_beats
 from hwaccel.verify.jobs import Stalls
 from hwaccel.verify.models import KEPT
@@ -28,6 +28,8 @@ from hwaccel.verify.result import SimResult
 _BUILD_TIMEOUT_S = 900.0
 # Cycles without a handshake after which the design counts as deadlocked, times its beats.
 _QUIET_FLOOR = 200_000
+# Exit code of the driver where the design breaks a rule of its streams.
+_BROKEN = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +97,7 @@ class FastModel:
                 file.write_bytes(_to_words(to_beats(x, edge), edge))
             outs = [work / f"out{i}.bin" for i in range(len(self.netlist.outputs))]
             (work / "runs.txt").write_text("".join(f"{run.line}\n" for run in runs))
-            tools.run(
+            done = tools.run(
                 [
                     self.program,
                     work / "runs.txt",
@@ -106,7 +108,11 @@ class FastModel:
                 ],
                 cwd=self.program.parent.parent,
                 timeout_s=timeout_s,
+                check=False,
             )
+            if done.returncode != 0:
+                said = tools.failure(self.program.name, done)
+                raise StreamError(said) if done.returncode == _BROKEN else ToolError(said)
             seconds = time.monotonic() - started
             with (work / "times.txt").open(encoding="ascii") as times, ExitStack() as stack:
                 opened = [stack.enter_context(out.open("rb")) for out in outs]
@@ -152,7 +158,8 @@ def build_fast(files: Mapping[str, str], netlist: Netlist, workdir: Path) -> Fas
     """Compile the Verilog ``files`` (name to text) into a program under ``workdir``.
 
     A program built from the same text is found again and run, so ``workdir`` must be a folder
-    where nobody else puts programs. The ones used last are kept.
+    where nobody else puts programs. The ones used last are kept. Safe under parallel use: the first
+    one builds, the others wait for it.
 
     Raises:
         ToolError: Verilator, make or the C++ compiler is missing or fails.
@@ -163,24 +170,28 @@ def build_fast(files: Mapping[str, str], netlist: Netlist, workdir: Path) -> Fas
     digest = hashlib.sha256(repr(sorted(texts.items())).encode()).hexdigest()[:16]
     folder = workdir / f"fast-{digest}"
     program = folder / "obj" / f"V{netlist.name}"
-    if program.exists():
-        with suppress(OSError):
-            os.utime(folder)
-        return FastModel(program, netlist)
-    for tool in ("verilator", "make", "g++"):
-        tools.require(tool)
-    workdir.mkdir(parents=True, exist_ok=True)
-    scratch = Path(tempfile.mkdtemp(prefix=".fast-", dir=workdir))
+    if not program.exists():
+        for tool in ("verilator", "make", "g++"):
+            tools.require(tool)
+        with locked(workdir / f".fast-{digest}.lock"):
+            if not program.exists():
+                _build(texts, netlist, folder)
+                drop_oldest(workdir.glob("fast-*"), KEPT)
+    with suppress(OSError):
+        os.utime(folder)
+    return FastModel(program, netlist)
+
+
+def _build(texts: Mapping[str, str], netlist: Netlist, folder: Path) -> None:
+    """Compile in a scratch folder, then move everything to ``folder`` in one step."""
+    scratch = Path(tempfile.mkdtemp(prefix=".fast-", dir=folder.parent))
     for name, text in texts.items():
         (scratch / name).write_text(text, encoding="ascii")
     _compile(scratch, netlist)
     try:
         scratch.rename(folder)
-    except OSError:  # somebody else built the same thing in the meantime
-        if not program.exists():
-            raise ToolError(f"{folder}: cannot be written; remove it and try again") from None
-    drop_oldest(workdir.glob("fast-*"), KEPT)
-    return FastModel(program, netlist)
+    except OSError:
+        raise ToolError(f"{folder}: cannot be written; remove it and try again") from None
 
 
 def _compile(folder: Path, netlist: Netlist) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from hwaccel.emit.netlist import Edge, Netlist
-from hwaccel.errors import ConfigError, HwaccelError, MismatchError, ToolError
+from hwaccel.errors import ConfigError, HwaccelError, MismatchError, StreamError
 from hwaccel.verify.beats import Ints, from_beats, to_beats
 from hwaccel.verify.compare import require_equal
 from hwaccel.verify.result import SimResult
@@ -188,7 +188,7 @@ def _outcome(
     if run["failure"]:
         again = f"; repeat with: {repeat}" if repeat else ""
         text = f"{bench.netlist.name}: {run['failure']}; seed {seed}{again}"
-        return Outcome(None, ToolError(text))
+        return Outcome(None, StreamError(text))
     return Outcome(
         SimResult(
             simulator=simulator,

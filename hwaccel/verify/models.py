@@ -7,21 +7,20 @@ needs, and the library is compiled once: 3 instead of 60 seconds of CPU time for
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import importlib
 import importlib.util
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from hwaccel import tools
 from hwaccel.errors import ToolError
-from hwaccel.tools.cache import drop_oldest, user_cache
+from hwaccel.tools.cache import drop_oldest, locked, user_cache
 
 BUILD_TIMEOUT_S = 900.0
 # Models kept; the ones not used for longest go first.
@@ -68,7 +67,7 @@ def verilated(files: Mapping[str, str], top: str, *, waves: bool) -> Path:
     runtime = _digest([*options, *_MAKE, _identity()])
     sources = [word for item in sorted(files.items()) for word in item]
     folder = cache / _digest([runtime, top, *sources])
-    with _locked(cache / f"{folder.name}.lock"):
+    with locked(cache / f"{folder.name}.lock"):
         if not (folder / top).is_file():
             _build(files, top, options, folder, cache / f"runtime-{runtime}")
             _prune(cache)
@@ -87,14 +86,6 @@ def _identity() -> str:
     places = [str(tools.require(tool).path.resolve()) for tool in ("verilator", "g++")]
     versions = [tools.version(tools.require(tool)) or "" for tool in ("verilator", "g++")]
     return " ".join([*places, *versions, str(cocotb_files().libs_dir)])
-
-
-@contextmanager
-def _locked(file: Path) -> Iterator[None]:
-    file.parent.mkdir(parents=True, exist_ok=True)
-    with file.open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
 
 
 def _build(
