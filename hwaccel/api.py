@@ -170,8 +170,7 @@ class Design:
         from hwaccel.synth.constraints import Clock, Constraints
         from hwaccel.synth.fusesoc import core_file
 
-        clocks = Constraints((Clock("clk", self.config.clock_mhz),))
-        verilog = self.verilog()
+        clocks, verilog = Constraints((Clock("clk", self.config.clock_mhz),)), self.verilog()
         root = {
             f"{self.name}.core": core_file([*verilog], self.name, self.hash, self.banner[0]),
             "graph.json": save_graph(self.graph).decode(),
@@ -198,8 +197,8 @@ class Design:
         """Return a cocotb bench with ``frames`` of them (or 5 to 256), run by ``make``."""
         from hwaccel.verify.bench import project_bench
 
-        golden = self.golden.raw
-        return project_bench(self.netlist, self.plan, golden, self.banner, frames, seed)
+        raw = self.golden.raw
+        return project_bench(self.netlist, self.plan, raw, self.banner, frames, seed)
 
     def write(self, folder: str | Path) -> Path:
         """Write the project folder, whole or not at all; see ``docs/reference/project.md``.
@@ -270,10 +269,7 @@ class Design:
         )
 
     def check_structure(self) -> None:
-        """Parse what was printed with an independent parser and compare it with the plan.
-
-        Top and wrapper: every port, wire, instance, parameter and connection. What is laid out in
-        logic: every node of every circuit, and every register.
+        """Parse top, wrapper and every node of the circuits back, and compare with the plan.
 
         Raises:
             MismatchError: something differs; the line names the first difference.
@@ -354,7 +350,7 @@ class Design:
         ``bitstream`` packs what was routed, with every port on a pin, into ``workdir``.
 
         Raises:
-            ConfigError: the target is unknown, or the choices do not go together.
+            ConfigError: the target is unknown, or the choices do not fit.
             ToolError: a tool is missing or fails, or the design does not fit or route.
         """
         from hwaccel.synth.run import Choices, implement
