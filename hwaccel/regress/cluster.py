@@ -110,7 +110,8 @@ def perform_there(request: bytes, files: Mapping[str, bytes], limit_s: float) ->
     project = _root() / asked.content
     if not (project / "manifest.json").is_file():
         write_project(project, "design", asked.version, dict(files))
-    here = msgspec.structs.replace(asked, project=str(project))
+    # Its folder is one of another machine: nothing is kept here.
+    here = msgspec.structs.replace(asked, project=str(project), folder="")
     try:
         crew = _idle().get_nowait()
     except queue.Empty:

@@ -52,6 +52,8 @@ def _case(suite: ElementTree.Element, group: str, run: Run, result: Result | Non
     )
     if answer.waves:
         said.text = f"waves: {clean(answer.waves)}"
+    elif answer.left:
+        said.text = f"log: {clean(answer.left)}"
 
 
 def _count(element: ElementTree.Element) -> None:

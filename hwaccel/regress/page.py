@@ -87,16 +87,14 @@ def _share(found: Found, runs: list[Run]) -> Cell:
 
 
 def trouble_table(found: Found, runs: list[Run]) -> Table:
-    """Return what did not pass, and where its waves are."""
+    """Return what did not pass, and where its waves or its log are."""
     rows: list[Row] = []
     for run in runs:
         result = found.results.get(run)
         status = result.answer.status if result else "not run"
         said = clean(result.answer.message, _LONGEST) if result else ""
-        waves = clean(result.answer.waves) if result else ""
+        left = clean(result.answer.waves or result.answer.left) if result else ""
         css = "bad" if result else ""
-        rows.append(
-            (Cell(run.source.name, run.how), Cell(status, css=css), Cell(said), Cell(waves))
-        )
-    heads = Head("Run"), Head("Result"), Head("Message"), Head("Waves")
+        rows.append((Cell(run.source.name, run.how), Cell(status, css=css), Cell(said), Cell(left)))
+    heads = Head("Run"), Head("Result"), Head("Message"), Head("Waves or log")
     return Table("Runs that did not pass", heads, (tuple(rows),))

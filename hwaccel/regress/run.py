@@ -175,7 +175,8 @@ class _Session:
         unkept: list[tuple[Run, Result, str]] = []
 
         def keep(at: int, answer: Answer) -> None:
-            run, result = runs[at], self._result(runs[at], answer)
+            run = runs[at]
+            result = self._result(run, self._with_place(run, answer))
             self.results[run] = result
             try:
                 self.store.save(run, result)
@@ -189,6 +190,13 @@ class _Session:
             said = f"{runs[at].source.name}, {runs[at].how}: {_said(answer)}"
             self.progress(f"{number} of {len(runs)}: {said}")
         self._check_kept(unkept)
+
+    def _with_place(self, run: Run, answer: Answer) -> Answer:
+        """Say where a run that did not pass has left its log and frames."""
+        folder = self._folder(run)
+        if answer.status == "passed" or not folder.is_dir() or not any(folder.iterdir()):
+            return answer
+        return msgspec.structs.replace(answer, left=f"runs/{folder.name}")
 
     def _check_kept(self, unkept: Sequence[tuple[Run, Result, str]]) -> None:
         """Try once more to write what could not be written; stop if there is no room."""
@@ -221,8 +229,9 @@ class _Session:
             if answer.waves:
                 told = msgspec.structs.replace(before, waves=f"runs/{name}/{answer.waves}")
             else:
-                said = f"{before.message}; with waves on {simulator}: {_said(answer)}"
-                told = msgspec.structs.replace(before, message=said)
+                said = f"; with waves on {simulator}: {_said(answer)}"
+                known = before.message.removesuffix(said)
+                told = msgspec.structs.replace(before, message=known + said, left="")
             self.results[run] = self._result(run, told)
             self.progress(f"waves of {run.source.name}, {run.how}: {told.waves or _said(answer)}")
             with suppress(OSError):  # the result itself is kept already

@@ -62,7 +62,8 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """What became of a request.
 
     ``failed``: the hardware differs from the golden model, or breaks a rule of its streams.
-    ``error``: something else went wrong. ``hung`` and ``lost`` come from who asked the worker.
+    ``error``: something else went wrong. ``hung`` and ``lost`` come from who asked the worker, and
+    ``left`` as well: where it found log and frames of a run that did not pass.
     """
 
     status: Status
@@ -74,6 +75,7 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     seconds: float = 0.0
     attempts: int = 1
     waves: str = ""
+    left: str = ""
     tool: str = ""
 
 

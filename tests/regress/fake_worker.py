@@ -1,8 +1,9 @@
 """A worker that simulates nothing: it passes, unless a file in its folder says otherwise.
 
 ``die-SEED``: it kills itself, once. ``doom-SEED``: every time. ``hang-SEED``: it starts a process
-in a session of its own and waits. ``fail-SEED``: the hardware is wrong. ``broken-NAME``: a model
-cannot be converted. Every run is noted in ``asked.txt``.
+in a session of its own and waits. ``fail-SEED``: the hardware is wrong; with ``flaky-SEED`` as
+well, only without waves. ``broken-NAME``: a model cannot be converted. Every run is noted in
+``asked.txt``.
 """
 
 import hashlib
@@ -35,14 +36,16 @@ def answer(asked: dict) -> dict:
             if once.name.startswith("die"):
                 once.unlink()
             os.kill(os.getpid(), signal.SIGKILL)
+    if asked["folder"]:
+        Path(asked["folder"]).mkdir(parents=True, exist_ok=True)
+        Path(asked["folder"], "sim.log").touch()
     if Path(f"hang-{seed}").exists():
         child = subprocess.Popen(["sleep", "300"], start_new_session=True)
         Path(f"hang-{seed}").write_text(str(child.pid))
         child.wait()
-    if Path(f"fail-{seed}").exists():
+    if Path(f"fail-{seed}").exists() and not (asked["waves"] and Path(f"flaky-{seed}").exists()):
         found = {"status": "failed", "message": Path(f"fail-{seed}").read_text()}
         if asked["waves"]:
-            Path(asked["folder"]).mkdir(parents=True, exist_ok=True)
             (Path(asked["folder"]) / "waves.fst").write_text("waves")
             found["waves"] = "waves.fst"
         return found

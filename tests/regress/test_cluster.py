@@ -57,6 +57,7 @@ def test_a_run_that_hangs_there(place: Path, go: Go, scheduler: str) -> None:
     found = go(connect=lambda: Cluster(scheduler, 2))
     check(found, 4)
     assert found.counts == {"passed": 10, "hung": 2}
+    assert not (place / "out" / "runs").exists()
 
 
 def test_what_was_done_when_an_interrupt_came_is_kept(place: Path, go: Go, scheduler: str) -> None:

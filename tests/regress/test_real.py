@@ -103,6 +103,7 @@ def test_a_simulator_that_hangs(hanging: Path, tmp_path: Path) -> None:
     assert (result.answer.status, found.passed) == ("hung", False)
     assert result.answer.message == "stopped after 10 s, the time a run is given"
     assert gone(hanging)
+    assert (tmp_path / "out" / result.answer.left / "sim.log").is_file()
     assert not result.final  # so a second call would try again
 
 

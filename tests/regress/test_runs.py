@@ -138,6 +138,16 @@ def test_what_fails_is_run_once_more_with_waves(place: Path, go: Go, asked: Aske
     assert asked() == []
 
 
+def test_what_does_not_fail_again_is_told_once(place: Path, go: Go) -> None:
+    (place / "fail-5").write_text("y: expected 3, found 4")
+    (place / "flaky-5").touch()
+    for _ in range(2):
+        found = go()
+        bad = {r.answer.message for run, r in found.results.items() if run.seed == 5}
+        assert bad == {"y: expected 3, found 4; with waves on icarus: passed"}
+        assert found.counts == {"passed": 10, "failed": 2}
+
+
 def test_a_model_that_cannot_be_made_fails_only_its_own_runs(place: Path, go: Go) -> None:
     (place / "broken-b").write_text("conv1: kernel 3x3 is larger than input 2x2")
     found = go()
