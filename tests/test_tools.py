@@ -250,6 +250,14 @@ def test_the_compiler_hides_behind_ccache(tmp_path: Path, monkeypatch: pytest.Mo
     assert (tool.path, tool.argv) == (own, (str(ccache), str(own)))
 
 
+def test_one_himbaechel_serves_for_gowin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    own = _script(tmp_path, "nextpnr-himbaechel", "")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr("hwaccel.tools.catalog._beside_python", lambda _: None)
+    tool = tools.require("nextpnr-himbaechel-gowin")
+    assert (tool.name, tool.argv, tool.package) == ("nextpnr-himbaechel-gowin", (str(own),), None)
+
+
 def test_pyosys_stands_in_for_yosys(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "/nowhere")
     monkeypatch.setattr("hwaccel.tools.catalog._beside_python", lambda _: None)

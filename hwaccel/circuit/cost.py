@@ -75,7 +75,7 @@ _DEVICES = (
     _Device("xc7", 6, 1, 1.0, 0.2, registered=0.4, shift_register=3, carried=True, ternary=True),
     _Device("ice40", 4, 1, carried=True),
     _Device("ice40hx", 4, 1, carried=True),
-    # An adder cell of Gowin takes the place of a LUT4. Not fitted.
+    # Gowin: as iCE40, not fitted.
     _Device("gw1n", 4, 1),
     _Device("gw2a", 4, 1),
 )

@@ -11,7 +11,7 @@ import shlex
 import shutil
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from hwaccel.errors import ToolError
@@ -158,6 +158,12 @@ def _yosys(name: str) -> Tool | None:
     return Tool(name, folder, (sys.executable, "-c", _PYOSYS), package="pyosys")
 
 
+def _himbaechel(name: str) -> Tool | None:
+    """Return the wheel's nextpnr for one family, or the native one for all of them."""
+    tool = _yowasp(name) or _program("nextpnr-himbaechel")
+    return None if tool is None else replace(tool, name=name)
+
+
 def _gowin_pack(name: str) -> Tool | None:
     tool = _program(name)
     if tool is None or _package_folder("apycula") is None:
@@ -226,7 +232,7 @@ _SPECS = (
     _Spec("ecppack", "packs an ECP5 bitstream", _SYNTH, _yowasp),
     _Spec("nextpnr-ice40", "places and routes for iCE40", _FPGA, _yowasp),
     _Spec("icepack", "packs an iCE40 bitstream", _FPGA, _yowasp),
-    _Spec("nextpnr-himbaechel-gowin", "places and routes for Gowin", _FPGA, _yowasp),
+    _Spec("nextpnr-himbaechel-gowin", "places and routes for Gowin", _FPGA, _himbaechel),
     _Spec("gowin_pack", "packs a Gowin bitstream", _FPGA, _gowin_pack, ""),
     _Spec("z3", "proves RTL properties", "pip install z3-solver"),
     _Spec("ap_types", "compiles emitted HLS C++ without Vitis", _HLS, _ap_types, ""),

@@ -63,7 +63,10 @@ def test_more_bits_never_cost_less(family: str, kind: str) -> None:
     assert costs == sorted(costs)
 
 
-@pytest.mark.parametrize(("family", "want"), [("ecp5", 10), ("xcup", 8.2), ("ice40", 8)])
+@pytest.mark.parametrize(
+    ("family", "want"),
+    [("ecp5", 10), ("xcup", 8.2), ("ice40", 8), ("ice40hx", 8), ("gw1n", 8), ("gw2a", 8)],
+)
 def test_sum_of_bytes(family: str, want: float) -> None:
     build = Builder()
     build.sum(build.input(0, 0, 255), build.input(1, 0, 255))

@@ -111,8 +111,7 @@ def test_targets_are_named() -> None:
     text = (DOCS / "how-to" / "synthesize.md").read_text("utf-8")
     rows = re.findall(r"^\| `(\w[\w-]*)` \| (\S+) \| (.*) \|$", text, re.MULTILINE)
     assert rows == [
-        (t.name, t.part, "Yosys, nextpnr" if t.flow else "Yosys: cell counts")
-        for t in TARGETS
+        (t.name, t.part, "Yosys, nextpnr" if t.flow else "Yosys: cell counts") for t in TARGETS
     ]
 
 

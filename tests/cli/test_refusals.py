@@ -497,6 +497,16 @@ def test_clocks_that_do_not_tick(project: Path) -> None:
         )
 
 
+def test_pins_and_bitstreams_that_cannot_be(project: Path) -> None:
+    assert refused("synth", project, "--target", "xcup", "--bitstream") == (
+        "target xcup: no open place and route; choose an ecp5, ice40 or Gowin target, or run the "
+        "vendor's project"
+    )
+    assert refused("synth", project, "--no-pnr", "--pins", "board.lpf") == (
+        "--no-pnr: pins and a bitstream need place and route; drop it"
+    )
+
+
 def test_no_waves_from_the_fast_path(project: Path) -> None:
     assert refused("sim", project, "--simulator", "fast", "--waves", "w.vcd") == (
         "the fast path writes no waves; use verilator or icarus"

@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from hwaccel.errors import ConfigError, ToolError
+from hwaccel.report.results import SynthRecord
+from hwaccel.stages import synth_line
 from hwaccel.synth.bitstream import pack
 from hwaccel.synth.constraints import Clock, Constraints, Pin
 from hwaccel.synth.nextpnr import Pins, PnrResult, place_and_route
@@ -234,6 +236,17 @@ def test_cells_of_gowin() -> None:
     flow = target("gw2a-18").flow
     assert flow is not None
     assert [cell for cell in cells if flow.is_untimed(cell)] == ["MULT9X9", "MULT18X18"]
+
+
+def test_the_line_says_what_is_not_timed() -> None:
+    record = SynthRecord(
+        design="d", command="c", target="gw1n-9c", luts=9, ffs=8, dsps=1, block_rams=0,
+        clock_mhz=50.0, fmax_mhz=119.66, routed=True, untimed=["MULT9X9"], bitstream="work/a.fs",
+    )  # fmt: skip
+    assert synth_line(record) == (
+        "gw1n-9c: 9 LUT, 8 FF, 1 DSP, 0 block RAM; routed, Fmax at most 119.7 MHz (asked for 50); "
+        "no delays known of MULT9X9; bitstream work/a.fs"
+    )
 
 
 def test_the_old_name_of_ice40() -> None:

