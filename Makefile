@@ -3,7 +3,7 @@
 PYTHON  ?= python3
 VENV    ?= .venv
 BIN     := $(VENV)/bin
-EXTRAS  := torch,qat,prune,sim,synth,hls,report,litex,demo,dev
+EXTRAS  := torch,qat,prune,sim,synth,fpga,hls,report,litex,fusesoc,demo,dev
 JOBS    ?= 2
 
 FIGURES := proofs arithmetic exhaustive matrices fuzz netlists stress rtl_mutants python_mutants \
