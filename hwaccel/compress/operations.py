@@ -21,7 +21,10 @@ from hwaccel.config import Config
 from hwaccel.errors import ScheduleError
 from hwaccel.frontend.absorb import absorb
 from hwaccel.frontend.batchnorm import fold_batchnorm
+from hwaccel.frontend.decomposed import plain_numbers
+from hwaccel.frontend.export import export
 from hwaccel.frontend.floatgraph import FloatGraph, Role
+from hwaccel.frontend.fold import constant_calls
 from hwaccel.frontend.fuse import cancel_moves, fuse_functions
 from hwaccel.frontend.quant import quantize
 from hwaccel.frontend.scales import factor_scales
@@ -95,11 +98,23 @@ def exact_rewrites(
     """
     config = config or Config()
     traced = trace(model, data.example)
-    found, graph = _front_end(traced), quantize(traced, data.calibration(CALIBRATION), config)
+    found, graph = (
+        [_folding(model, data), *_front_end(traced)],
+        quantize(traced, data.calibration(CALIBRATION), config),
+    )
     found += _passes(graph, config)
     if config.style != "stream":
         found += _sharing(schedule(optimize(graph), config))
     return tuple(found)
+
+
+def _folding(model: torch.nn.Module, data: Data) -> Rewrite:
+    """Return what is computed before there is a graph: nodes are calls of the exported model."""
+    program = plain_numbers(export(model, data.example))
+    calls, folded = len(program.calls), constant_calls(program)
+    what = "Calls on weights and sizes alone are computed once, at conversion."
+    sizes = Size(calls, 0), Size(calls - folded, 0)
+    return Rewrite("front end", "fold_constants", what, int(folded > 0), *sizes)
 
 
 def _front_end(graph: FloatGraph) -> list[Rewrite]:

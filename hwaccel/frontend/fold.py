@@ -13,6 +13,7 @@ from hwaccel.frontend.program import (
     Arg,
     Call,
     Constant,
+    Program,
     Ref,
     overload,
     reason,
@@ -103,6 +104,16 @@ def is_constant(call: Call, constants: Mapping[str, Constant]) -> bool:
     read = {key: arg for key, arg in call.args.items() if key != "size"}
     names = [n for arg in read.values() for n in references(arg)]
     return all(n in constants for n in names) and name in (_PURE if names else _FACTORIES)
+
+
+def constant_calls(program: Program) -> int:
+    """Return how many calls of a program depend on its constants alone; none is computed."""
+    known, count = dict(program.constants), 0
+    for call in program.calls:
+        if is_constant(call, known):
+            count += 1
+            known |= {name: Constant(name, torch.empty(0)) for name in call.results if name}
+    return count
 
 
 def fold(call: Call, constants: Mapping[str, Constant]) -> Constant:

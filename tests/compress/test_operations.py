@@ -64,6 +64,23 @@ def test_batch_norm_and_rounding(data: Data) -> None:
     assert all(r.what.endswith(".") for r in rewrites)
 
 
+def test_constants_are_folded(data: Data) -> None:
+    class Masked(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            torch.manual_seed(0)
+            self.fc = nn.Linear(64, 10)
+            self.mask = nn.Parameter(torch.rand(10, 64))
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return nn.functional.linear(x.flatten(1), self.fc.weight * torch.tanh(self.mask))
+
+    folded = {r.name: r for r in exact_rewrites(Masked().eval(), data, CONFIG)}["fold_constants"]
+    assert (folded.changes, folded.saved.nodes) == (1, 2)  # tanh and the product
+    plain = {r.name: r for r in exact_rewrites(Net(2, 8).eval(), data, CONFIG)}["fold_constants"]
+    assert plain.saved.nodes == plain.changes == 0
+
+
 def test_dead_and_equal_work_is_seen(data: Data) -> None:
     class Twice(nn.Module):
         def __init__(self) -> None:
@@ -80,8 +97,8 @@ def test_dead_and_equal_work_is_seen(data: Data) -> None:
     rewrites = exact_rewrites(Twice(), data, CONFIG)
     found = {r.name: r for r in rewrites}
     # sigmoid and product are one table.
-    assert rewrites[3].name == "fuse_functions"
-    assert rewrites[3].saved.nodes == 1
+    assert rewrites[4].name == "fuse_functions"
+    assert rewrites[4].saved.nodes == 1
     # Three neurons that nobody reads, and three columns.
     assert found["prune_channels"].saved.multiplications == 3 * 64 + 3 * 4
 
