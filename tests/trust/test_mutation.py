@@ -74,11 +74,11 @@ def test_a_fault_is_killed_in_a_copy(tmp_path: Path) -> None:
     from benchmarks.trust.python_mutants import Copy
 
     copied = Copy(tmp_path)
-    (wrong,) = [
+    wrong = next(
         m
         for m in every_mutant("fxp/arith.py")
         if (m.function, m.kind, m.now) == ("_round_int", "operator", "x << shift")
-    ]
+    )
     assert copied.kills(wrong)[0] == "a test failed"
     copied.check()
     copied.close()
