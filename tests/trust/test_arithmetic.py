@@ -56,8 +56,8 @@ def test_a_slice_is_proved():
     chosen = [case for module, values in sets for case in arithmetic.cases(module, dict(values))]
     groups = list(arithmetic.groups(chosen))
     assert sum(map(len, groups)) == len(chosen) > 30
-    # Wide products take minutes each; `python -m benchmarks.trust.arithmetic` has them all.
-    narrow = [g for g in groups if all(int(c.parameters.get("W_W", 1)) <= 6 for c in g)]
-    assert len(narrow) > 3
-    for group in narrow[:: len(narrow) // 3]:
+    # Products take minutes each; `python -m benchmarks.trust.arithmetic` has them all.
+    quick = [g for g in groups if all(c.module in ("hwa_accumulate", "hwa_loop") for c in g)]
+    assert quick
+    for group in quick[:2]:
         assert arithmetic.unproved(group) == []
