@@ -18,11 +18,11 @@ from hwaccel.circuit.node import (
     Even,
     Max,
     Node,
-    Shift,
     Sum,
     Sum3,
     Table,
     Times,
+    first_bit,
 )
 from hwaccel.circuit.unit import Pipelined
 from hwaccel.errors import ScheduleError
@@ -71,8 +71,10 @@ class _Device:
 
 _DEVICES = (
     _Device("ecp5", 4, 2),
-    _Device("xcup", 6, 1, 1.0, 0.2, registered=0.4, shift_register=3, carried=True, ternary=True),
-    _Device("xc7", 6, 1, 1.0, 0.2, registered=0.4, shift_register=3, carried=True, ternary=True),
+    *(
+        _Device(name, 6, 1, chain=0.2, registered=0.4, shift_register=3, carried=True, ternary=True)
+        for name in ("xcup", "xc7")
+    ),
     _Device("ice40", 4, 1, carried=True),
     _Device("ice40hx", 4, 1, carried=True),
     # Gowin: as iCE40, not fitted.
@@ -131,7 +133,7 @@ def luts(
     if isinstance(node, Sum):
         return _sum(node, nodes, zeros, device)
     if isinstance(node, Sum3):
-        bits = node.width - node.first_bit([zeros[i] for i in node.operands])
+        bits = node.width - first_bit(node, [zeros[i] for i in node.operands])
         return device.chain + bits if device.ternary else 2 * _chain(bits, device)
     if isinstance(node, Clip):
         return _clip(node, nodes[node.a], device)
@@ -154,27 +156,15 @@ def empty_bits(nodes: Sequence[Node]) -> list[int]:
     """Return how many of the lowest bits of every node are zero for structural reasons."""
     found: list[int] = []
     for node in nodes:
-        count = 0
-        if isinstance(node, Constant):
-            count = (node.lo & -node.lo).bit_length() - 1 if node.lo else node.width
-        elif isinstance(node, Sum):
-            up, down = max(0, -node.shift), max(0, node.shift)
-            count = min(found[node.a] + up, found[node.b] + down)
-        elif isinstance(node, Sum3):
-            ends = zip(node.operands, node.ups, strict=True)
-            count = min(found[operand] + up for operand, up in ends)
-        elif isinstance(node, Shift):
-            count = max(0, found[node.a] + node.amount)
-        found.append(min(count, node.width))
+        found.append(min(node.empty(*(found[i] for i in node.operands)), node.width))
     return found
 
 
 def _sum(node: Sum, nodes: Sequence[Node], zeros: Sequence[int], device: _Device) -> float:
     """Return the carry chain over the bits in which both operands may differ from zero."""
     a, b = nodes[node.a], nodes[node.b]
-    up, down = max(0, -node.shift), max(0, node.shift)
-    a_low, b_low = zeros[node.a] + up, zeros[node.b] + down
-    cut = min(a_low, b_low) if node.subtract and a_low > b_low else max(a_low, b_low)
+    up, down = node.ups
+    cut = first_bit(node, (zeros[node.a], zeros[node.b]))
     bits = node.width - cut
     if bits <= 0 or _apart(node, a, b, cut, up, down):
         return 0.0

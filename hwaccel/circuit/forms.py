@@ -94,8 +94,7 @@ def _row(number: int, node: Node, rows: Sequence[Ints], width: int) -> Ints:
         row[-1] = node.lo
         return row
     if isinstance(node, Sum):
-        left = _shifted(number, rows[0], max(0, -node.shift))
-        right = _shifted(number, rows[1], max(0, node.shift))
+        left, right = (_shifted(number, row, up) for row, up in zip(rows, node.ups, strict=True))
         return left - right if node.subtract else left + right
     if isinstance(node, Shift):
         return _shifted(number, rows[0], node.amount)

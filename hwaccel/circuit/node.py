@@ -39,6 +39,10 @@ class Node(ABC):
         """Return the node with its operands renumbered."""
         return self
 
+    def empty(self, *zeros: int) -> int:
+        """Return how many of the lowest bits are 0, from the number of those of each operand."""
+        return 0
+
     @property
     def signed(self) -> bool:
         """Tell whether a sign bit is needed."""
@@ -73,6 +77,10 @@ class Constant(Node):
     def evaluate(self, *xs: Ints) -> Ints:
         """Return the value; it broadcasts."""
         return np.full(1, self.lo, dtype=np.int64)
+
+    def empty(self, *zeros: int) -> int:
+        """Count the zeros below the lowest one."""
+        return (self.lo & -self.lo).bit_length() - 1 if self.lo else self.width
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,10 +125,24 @@ class Sum(Binary):
     shift: int = 0
     subtract: bool = False
 
+    @property
+    def ups(self) -> tuple[int, int]:
+        """By how much each operand is shifted up."""
+        return max(0, -self.shift), max(0, self.shift)
+
+    @property
+    def negative(self) -> tuple[bool, bool]:
+        """Which operands are subtracted."""
+        return False, self.subtract
+
     def evaluate(self, *xs: Ints) -> Ints:
         """Add or subtract."""
-        a, b = xs[0] << max(0, -self.shift), xs[1] << max(0, self.shift)
+        a, b = (x << up for x, up in zip(xs, self.ups, strict=True))
         return a - b if self.subtract else a + b
+
+    def empty(self, *zeros: int) -> int:
+        """Begin where the lower operand does."""
+        return min(low + up for low, up in zip(zeros, self.ups, strict=True))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -161,15 +183,20 @@ class Sum3(Node):
         total: Ints = a + b + c
         return total
 
-    def first_bit(self, zeros: Sequence[int]) -> int:
-        """Return the lowest bit of the adder; below it one operand passes.
+    def empty(self, *zeros: int) -> int:
+        """Begin where the lowest operand does."""
+        return min(low + up for low, up in zip(zeros, self.ups, strict=True))
 
-        ``zeros`` are the low bits of each operand known to be zero. What is subtracted does not
-        pass, it has to be negated.
-        """
-        ends = [(low + up, n) for low, up, n in zip(zeros, self.ups, self.negative, strict=True)]
-        (lowest, negated), (second, _), _ = sorted(ends)
-        return min(lowest if negated else second, self.width)
+
+def first_bit(node: Sum | Sum3, zeros: Sequence[int]) -> int:
+    """Return the lowest bit of the adder of a sum; below it one operand passes.
+
+    ``zeros`` are the low bits of each operand known to be zero. What is subtracted does not pass,
+    it has to be negated.
+    """
+    ends = [(low + up, n) for low, up, n in zip(zeros, node.ups, node.negative, strict=True)]
+    (lowest, negated), (second, _), *_ = sorted(ends)
+    return min(lowest if negated else second, node.width)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -183,6 +210,10 @@ class Shift(Unary):
     def evaluate(self, *xs: Ints) -> Ints:
         """Shift."""
         return xs[0] << self.amount if self.amount >= 0 else xs[0] >> -self.amount
+
+    def empty(self, *zeros: int) -> int:
+        """Move the zeros along."""
+        return max(0, zeros[0] + self.amount)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -142,10 +142,9 @@ def _fused(nodes: Sequence[Node], number: int, operand: int) -> Sum3:
     return Sum3(a=a, b=b, c=c, ups=ups, subtract=subtract, lo=node.lo, hi=node.hi)
 
 
-def _terms(node: Node) -> tuple[_Term, _Term]:
+def _terms(node: Node) -> list[_Term]:
     assert isinstance(node, Sum)
-    up, down = max(0, -node.shift), max(0, node.shift)
-    return (node.a, up, False), (node.b, down, node.subtract)
+    return list(zip(node.operands, node.ups, node.negative, strict=True))
 
 
 def _chosen(nodes: Sequence[Node], gains: dict[int, float]) -> set[int]:

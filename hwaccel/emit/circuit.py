@@ -189,14 +189,7 @@ class _Writer:
     def _zeros(self, node: Node) -> int:
         """Return how many of the lowest bits of ``node`` are always 0."""
         operands = [self._nets[i][0].zeros for i in node.operands]
-        if isinstance(node, Sum):
-            up, down = max(0, -node.shift), max(0, node.shift)
-            return min(operands[0] + up, operands[1] + down, node.width)
-        if isinstance(node, Sum3):
-            return min(*(x + up for x, up in zip(operands, node.ups, strict=True)), node.width)
-        if isinstance(node, Shift):
-            return min(max(0, operands[0] + node.amount), node.width)
-        return 0
+        return min(node.empty(*operands), node.width)
 
     # --- expressions: the text of a node, and lines that must stand before it ------------------
 

@@ -126,7 +126,8 @@ class Cuda(Dialect):
     def type(self, node: Node, operands: tuple[Node, ...]) -> str:
         """Return the 32-bit integer where node and operands fit it, shifted ones included."""
         widths = [node.width + (not node.signed)]
-        for operand, up in zip(operands, _ups(node), strict=False):
+        ups = node.ups if isinstance(node, Sum | Sum3) else (0, 0)
+        for operand, up in zip(operands, ups, strict=False):
             widths.append(operand.width + up + (not operand.signed))
         if isinstance(node, Sum3):  # what two of three add up to may need a bit more than all
             widths.append(max(widths[1:]) + 1)
@@ -256,8 +257,9 @@ class _Writer:
         of = [self._operand(i) for i in node.operands]
         match node:
             case Sum():
-                left = dialect.up(kind, of[0], max(0, -node.shift))
-                right = dialect.up(kind, of[1], max(0, node.shift))
+                left, right = (
+                    dialect.up(kind, name, up) for name, up in zip(of, node.ups, strict=True)
+                )
                 if right.startswith("-"):
                     right = f"({right})"
                 if isinstance(dialect, Cuda) and node.subtract and of[0] == "0":
@@ -323,13 +325,6 @@ class _Writer:
             label = f"{self.unit.name}_table{len(self.tables)}"
             known = self.tables[node.values] = Values(self.dialect.table(bits), label, node.values)
         return known
-
-
-def _ups(node: Node) -> tuple[int, ...]:
-    """Return by how much each operand is shifted up in front of the adder."""
-    if isinstance(node, Sum3):
-        return node.ups
-    return (max(0, -node.shift), max(0, node.shift)) if isinstance(node, Sum) else (0, 0)
 
 
 def _bits(node: Clip) -> int:

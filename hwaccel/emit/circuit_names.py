@@ -118,10 +118,7 @@ def _parts(unit: Unit) -> Iterable[Part]:
 
 
 def _formula(node: Node, of: list[str]) -> str:
-    if isinstance(node, Sum):
-        left, right = _times(of[0], -node.shift), _times(of[1], node.shift)
-        return left + _added(right, node.subtract)
-    if isinstance(node, Sum3):
+    if isinstance(node, Sum | Sum3):
         terms = [_times(name, up) for name, up in zip(of, node.ups, strict=True)]
         return terms[0] + "".join(map(_added, terms[1:], node.negative[1:]))
     if isinstance(node, Shift):

@@ -5,19 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
-from hwaccel.circuit.node import Sum, Sum3
+from hwaccel.circuit.node import Sum, Sum3, first_bit
 from hwaccel.emit.circuit_bits import Literal, Net, joined, shifted, zeros
 
 
 def sum_text(node: Sum, *operands: Net | Literal) -> str:
     """Return a sum whose adder spans only the bits in which both operands may differ from 0."""
     a, b = operands
-    up, down = max(0, -node.shift), max(0, node.shift)
+    up, down = node.ups
     width = node.width
     a_low, b_low = min(a.zeros + up, width), min(b.zeros + down, width)
     empty = min(a_low, b_low)
-    # Below the lowest bit of one operand the other passes; what is subtracted has to be negated.
-    cut = empty if node.subtract and a_low > b_low else max(a_low, b_low)
+    cut = first_bit(node, (a.zeros, b.zeros))
     left, right = partial(shifted, a, up), partial(shifted, b, down)
     pieces = []
     if cut < width:
@@ -35,7 +34,7 @@ def sum3_text(
 ) -> tuple[str, list[str]]:
     """Return a sum of three, and the instance of its adder; ``names``: of its wire, of itself."""
     width = node.width
-    cut = node.first_bit([x.zeros for x in operands])
+    cut = first_bit(node, [x.zeros for x in operands])
     lows = [min(x.zeros + up, width) for x, up in zip(operands, node.ups, strict=True)]
     empty = min(lows)
     pieces, before = [], []

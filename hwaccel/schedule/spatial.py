@@ -269,16 +269,21 @@ class Maker:
         return graph
 
     def _piped(self, region: Region, circuit: Circuit) -> Pipelined:
-        cut = self.cuts[region.name] = self.known.cuts.get(region.name) or self._cut(circuit)
-        family = self.config.family
-        cut_circuit = fused(circuit, family) if cut.ternary else circuit
-        piped = Pipelined(cut_circuit, tuple(cut.stages), cut.latency)
-        check(piped)
+        family, known = self.config.family, self.known.cuts.get(region.name)
+        if known is None:
+            piped, ternary = self._cut(circuit)
+        else:
+            ternary = known.ternary
+            before = fused(circuit, family) if ternary else circuit
+            piped = Pipelined(before, tuple(known.stages), known.latency)
+            check(piped)
+        stages = list(piped.stages)
+        self.cuts[region.name] = Cut(latency=piped.latency, stages=stages, ternary=ternary)
         # Without registers and without a limit of depth, time does not matter.
-        free = not cut.latency and self.config.extra_depth is None
-        return piped if cut.ternary else with_ternary(piped, family, self._clock_ns, free=free)
+        free = not piped.latency and self.config.extra_depth is None
+        return piped if ternary else with_ternary(piped, family, self._clock_ns, free=free)
 
-    def _cut(self, circuit: Circuit) -> Cut:
+    def _cut(self, circuit: Circuit) -> tuple[Pipelined, bool]:
         """Place the registers; after sums of three are made if that takes no cycle more."""
         model, clock, ternary = model_for(self.config.family), self._clock_ns, False
         if clock is not None:
@@ -287,8 +292,7 @@ class Maker:
                 least_latency(merged, model, clock) <= least_latency(circuit, model, clock)
             )
             circuit = merged if ternary else circuit
-        piped = pipeline(circuit, model, clock_ns=clock, latency=self.config.latency)
-        return Cut(latency=piped.latency, stages=list(piped.stages), ternary=ternary)
+        return pipeline(circuit, model, clock_ns=clock, latency=self.config.latency), ternary
 
     @property
     def _clock_ns(self) -> float | None:

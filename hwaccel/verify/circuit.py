@@ -175,9 +175,7 @@ class _Check:
         except NotWired:
             raise self._module.wrong(f"{name}: is no sum of its operands") from None
         up, down, signs = [0], 0, [1]
-        if isinstance(node, Sum):
-            up, signs = [max(0, -node.shift), max(0, node.shift)], [1, -1 if node.subtract else 1]
-        elif isinstance(node, Sum3):
+        if isinstance(node, Sum | Sum3):
             up, signs = list(node.ups), [-1 if negative else 1 for negative in node.negative]
         elif isinstance(node, Shift):
             up, down = [max(0, node.amount)], max(0, -node.amount)
