@@ -34,6 +34,11 @@ class Clock:
         return round(1e3 / self.frequency_mhz, 3)
 
 
+def fmax_mhz(clock_mhz: float, slack_ns: float | None) -> float | None:
+    """Return the highest clock, from the slack left at ``clock_mhz``; None without any path."""
+    return None if slack_ns is None else 1e3 / (1e3 / clock_mhz - slack_ns)
+
+
 @dataclass(frozen=True, slots=True)
 class Pin:
     """One bit of a port on one pin of the package, such as ``s_axis_tdata[0]`` on ``A10``."""

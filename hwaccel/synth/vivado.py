@@ -15,7 +15,7 @@ from hwaccel import tools
 from hwaccel._version import __version__
 from hwaccel.emit import env
 from hwaccel.errors import ConfigError, ToolError
-from hwaccel.synth.constraints import Constraints
+from hwaccel.synth.constraints import Constraints, fmax_mhz
 from hwaccel.synth.names import checked_identifier
 from hwaccel.synth.staging import stage
 from hwaccel.synth.target import Target
@@ -48,7 +48,7 @@ class VivadoResult(msgspec.Struct, frozen=True):
 
     def fmax_mhz(self, clock_mhz: float) -> float | None:
         """Return the highest clock, from the slack left at ``clock_mhz``."""
-        return None if self.slack_ns is None else 1e3 / (1e3 / clock_mhz - self.slack_ns)
+        return fmax_mhz(clock_mhz, self.slack_ns)
 
 
 def write_project(
