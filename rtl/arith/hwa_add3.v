@@ -44,6 +44,19 @@ module hwa_add3 #(
         end
     endgenerate
 
+`ifdef FORMAL
+    // What is subtracted stands on the other side of the equation instead.
+    wire [WIDTH-1:0] f_zero  = {WIDTH{1'b0}};
+    wire [WIDTH-1:0] f_left  = y + (SUBTRACT == 2 ? b : f_zero) + (SUBTRACT == 0 ? f_zero : c);
+    wire [WIDTH-1:0] f_right = a + (SUBTRACT == 2 ? f_zero : b) + (SUBTRACT == 0 ? c : f_zero);
+
+    always @* begin
+        p_value: assert (f_left == f_right);
+
+        c_value: cover (a != b && b != c && y != 0);
+    end
+`endif
+
 endmodule
 
 `resetall

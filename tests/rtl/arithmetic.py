@@ -69,6 +69,7 @@ CASES = [
     ],
     Case("hwa_sum_tree", {"COUNT": 5, "IN_W": 4}, 8, 2),
     Case("hwa_sum_tree", {"COUNT": 1, "IN_W": 4}, 8, 2),
+    *[Case("hwa_add3", {"WIDTH": 5, "SUBTRACT": subtract}, 2, 1) for subtract in range(3)],
     Case(
         "hwa_accumulate",
         {
@@ -220,6 +221,7 @@ MUTANTS = [
         "g_node[2*n+1].carry};",
         "value",
     ),
+    Mutant("hwa_add3", "adds the first operand twice", "a + b + c;", "a + a + c;", "value"),
     Mutant(
         "hwa_accumulate",
         "adds to the sum before",

@@ -116,7 +116,8 @@ def write_smt2(
 def write_together(cases: Sequence[Case], folder: Path) -> Path:
     """Compile cases of one module, which name no files, to one SMT2 file: all hold or it fails."""
     module, source = cases[0].module, source_of(cases[0].module)
-    ports = ".clk(clk), .rst(rst)" if re.search(r"input +wire +rst", source) else ".clk(clk)"
+    driven = [name for name in ("clk", "rst") if re.search(rf"input +wire +{name}\b", source)]
+    ports = ", ".join(f".{name}({name})" for name in driven)
     lines = [
         f"    {module} #({_pairs(case.parameters)}) u{i} ({ports});" for i, case in enumerate(cases)
     ]
