@@ -26,10 +26,7 @@ PAGE = (ROOT / "docs" / "how-to" / "add-an-op.md").read_text(encoding="utf-8")
 PART = re.compile(
     r"(Create|[Cc]hange) `([\w./-]+)`|^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL
 )
-COPIED = (
-    *("hwaccel", "rtl", "sim", "templates", "tests", "benchmarks", "docs"),
-    *("pyproject.toml", "CHANGELOG.md"),
-)
+COPIED = ("hwaccel", "rtl", "sim", "templates", "tests", "docs", "pyproject.toml", "CHANGELOG.md")
 
 
 def blocks() -> Iterator[tuple[str, str, str]]:
