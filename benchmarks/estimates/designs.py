@@ -17,6 +17,9 @@ from hwaccel.api import Design
 from hwaccel.errors import HwaccelError
 
 
+KINDS = ("conv", "conv", "conv", "depth", "point", "pool", "around", "curve")
+
+
 class Around(nn.Module):
     """A layer and a way around it, which meet in a sum, a product, a maximum or side by side."""
 
@@ -38,7 +41,7 @@ def layers(rng: np.random.Generator, channels: int, size: int, many: int) -> lis
     """Draw ``many`` layers over images, and a classifier behind some of them."""
     found: list[nn.Module] = []
     for _ in range(many):
-        kind = str(rng.choice(["conv", "conv", "conv", "depth", "point", "pool", "around", "curve"]))
+        kind = str(rng.choice(KINDS))
         wide = int(rng.choice([2, 3, 4, 6, 8, 12, 16]))
         if kind == "pool" and size >= 4:
             found.append(nn.MaxPool2d(2) if rng.random() < 0.6 else nn.AvgPool2d(2))
