@@ -16,7 +16,6 @@ from hwaccel import Config
 from hwaccel.api import Design
 from hwaccel.errors import HwaccelError
 
-
 KINDS = ("conv", "conv", "conv", "depth", "point", "pool", "around", "curve")
 
 
