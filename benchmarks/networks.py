@@ -33,7 +33,7 @@ from benchmarks.hybrid_cnn import mnist
 from hwaccel import Config, convert
 from hwaccel.api import Design
 from hwaccel.ir.hardware import Area
-from hwaccel.schedule.plan import estimate_area
+from hwaccel.schedule.estimate import plan_area
 
 
 def block(inputs: int, outputs: int, kernel: int, stride: int = 1, groups: int = 1) -> nn.Module:
@@ -200,7 +200,7 @@ def measure(name: str, path: Path | None, executors: bool) -> list[str]:
         if idle == "none":
             interval, latency = result.interval, result.latency
     timing = design.plan.timing(len(some) if len(some) <= 16 else 4)
-    area: Area = estimate_area(design.plan)
+    area: Area = plan_area(design.plan)
     return [
         name, str(len(some)), str(wrong), f"{latency:,}", f"{interval:,}",
         "yes" if (latency, interval) == (timing.latency, timing.interval) else

@@ -21,7 +21,7 @@ import torch
 from benchmarks.estimates.designs import design
 from hwaccel.api import Design
 from hwaccel.ir.text import print_graph
-from hwaccel.schedule.plan import estimate_area
+from hwaccel.schedule.estimate import plan_area
 
 DATA = Path(__file__).with_name("data")
 # Larger designs are left out: the data should be measured in minutes.
@@ -87,7 +87,7 @@ def main() -> None:
         if seed in known:
             continue
         made = design(seed, args.set == "networks")
-        if made is None or estimate_area(made.plan).luts > MOST_LUTS:
+        if made is None or plan_area(made.plan).luts > MOST_LUTS:
             continue
         found = measure(made, seed, args.target, args.pnr)
         known.add(seed)

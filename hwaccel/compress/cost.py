@@ -10,7 +10,7 @@ from hwaccel.api import Design, convert
 from hwaccel.compress.data import Data
 from hwaccel.config import Config
 from hwaccel.ir.hardware import Area
-from hwaccel.schedule.plan import estimate_area, segment_area
+from hwaccel.schedule.estimate import block_area, plan_area
 
 # Samples that formats follow where hardware is predicted.
 CALIBRATION = 256
@@ -55,7 +55,7 @@ def hardware(model: torch.nn.Module, data: Data, config: Config) -> Design:
 def cost_of(design: Design) -> Cost:
     """Return the predicted cost of a design."""
     timing = design.plan.timing()
-    return _cost(estimate_area(design.plan), timing.latency, timing.interval)
+    return _cost(plan_area(design.plan), timing.latency, timing.interval)
 
 
 def layer_costs(design: Design) -> dict[str, Cost]:
@@ -70,7 +70,7 @@ def layer_costs(design: Design) -> dict[str, Cost]:
     latency: dict[str, int] = {}
     for segment in design.plan.segments:
         path = next((paths[name] for name in segment.nodes if paths[name]), "")
-        areas[path] = areas.get(path, Area()) + segment_area(segment, design.plan)
+        areas[path] = areas.get(path, Area()) + block_area(segment, design.plan)
         cycles[path] = max(cycles.get(path, 0), segment.cycles)
         latency[path] = latency.get(path, 0) + segment.latency
     return {path: _cost(area, latency[path], cycles[path]) for path, area in areas.items()}

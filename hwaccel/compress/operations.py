@@ -33,7 +33,8 @@ from hwaccel.frontend.torch_export import trace
 from hwaccel.ir import Graph
 from hwaccel.passes import PIPELINE, optimize
 from hwaccel.schedule.choices import schedule
-from hwaccel.schedule.plan import Plan, estimate_area
+from hwaccel.schedule.estimate import plan_area
+from hwaccel.schedule.plan import Plan
 
 _FRONT: tuple[tuple[str, Callable[[FloatGraph], FloatGraph], str], ...] = (
     ("recognize", recognize, "Equal calls are made once; normalization spelled out is one op."),
@@ -171,7 +172,7 @@ def _size(graph: Graph, config: Config) -> Size:
     area = None
     if config.style == "stream":
         try:
-            area = estimate_area(schedule(graph, config)).equivalent
+            area = plan_area(schedule(graph, config)).equivalent
         except ScheduleError:
             area = None  # what is not simplified yet may not fit
     return Size(len(graph.nodes), products, area)

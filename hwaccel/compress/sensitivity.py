@@ -12,7 +12,7 @@ from hwaccel.compress.cost import Cost
 from hwaccel.compress.data import Samples
 from hwaccel.compress.training import Loss, Progress, evaluate
 from hwaccel.compress.units import Units, without
-from hwaccel.schedule.plan import segment_area
+from hwaccel.schedule.estimate import block_area
 
 LEVELS = (0.25, 0.5, 0.7, 0.8, 0.9, 0.95, 0.98)
 # In place of a rise that is infinite or no number.
@@ -101,7 +101,7 @@ def layer_areas(design: Design, weights: Mapping[str, int]) -> dict[str, float]:
     areas = dict.fromkeys(weights, 0.0)
     for segment in design.plan.segments:
         held = sorted({paths[name] for name in segment.nodes} & weights.keys())
-        area = segment_area(segment, design.plan)
+        area = block_area(segment, design.plan)
         for path in held:
             part = weights[path] / sum(weights[other] for other in held)
             areas[path] += part * Cost(area.luts, area.ffs, area.dsps, area.rams, 0, 0).area

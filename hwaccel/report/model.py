@@ -24,7 +24,8 @@ from hwaccel.report.stages import (
     stages_of,
 )
 from hwaccel.report.text import clean, shape_of
-from hwaccel.schedule.plan import Plan, estimate_area
+from hwaccel.schedule.estimate import plan_area
+from hwaccel.schedule.plan import Plan
 
 FORMAT = "hwaccel-report"
 VERSION = 1
@@ -131,7 +132,7 @@ def build_report(
         _totals(stages),
         measured,
         predicted,
-        Estimated(estimate_area(plan), adapter_area(plan)),
+        Estimated(plan_area(plan), adapter_area(plan)),
         stages,
         profile_of(plan),
         logic_of(plan, config.family),

@@ -13,7 +13,8 @@ from hwaccel.ir.lines import Lines
 from hwaccel.report.stages import adapter_area
 from hwaccel.report.text import clean, count, percent, plural
 from hwaccel.schedule.blocks import Block, Reorder, Segment
-from hwaccel.schedule.plan import Plan, segment_area
+from hwaccel.schedule.estimate import block_area
+from hwaccel.schedule.plan import Plan
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +132,7 @@ def _part(
         memory_bits=_memory_bits(plan, block),
         moved_bits=moved + (_rom_bits(segment) if segment else 0),
         # The area of what reorders is counted with what stands between the segments.
-        area=segment_area(segment, plan) if segment and segment.nodes else Area(),
+        area=block_area(segment, plan) if segment and segment.nodes else Area(),
         cycles=segment.cycles if segment else _reorder_cycles(block),
         latency=segment.latency if segment else 0,
         limit=_limit(plan, block, inside, products),

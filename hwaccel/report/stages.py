@@ -14,7 +14,8 @@ from hwaccel.ir.hardware import Area
 from hwaccel.ir.lines import Lines
 from hwaccel.report.text import clean, shape_of
 from hwaccel.schedule.blocks import Block, Reorder, Segment
-from hwaccel.schedule.plan import Plan, estimate_area, segment_area
+from hwaccel.schedule.estimate import block_area, plan_area
+from hwaccel.schedule.plan import Plan
 
 
 class Kind(Enum):
@@ -140,7 +141,7 @@ def _stage(
         block.latency if isinstance(block, Segment) else 0,
         cycles / interval if interval else 0.0,
         False,
-        segment_area(block, plan) if isinstance(block, Segment) else None,
+        block_area(block, plan) if isinstance(block, Segment) else None,
     )
 
 
@@ -190,8 +191,8 @@ def logic_of(plan: Plan, family: str) -> tuple[Logic, ...]:
 
 def adapter_area(plan: Plan) -> Area:
     """Estimate what stands between the stages: buffers, forks, width converters, reorders."""
-    total = estimate_area(plan)
-    inside = sum((segment_area(s, plan) for s in plan.segments if s.nodes), Area())
+    total = plan_area(plan)
+    inside = sum((block_area(s, plan) for s in plan.segments if s.nodes), Area())
     return Area(
         total.luts - inside.luts,
         total.ffs - inside.ffs,

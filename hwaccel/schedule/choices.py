@@ -51,7 +51,8 @@ def schedule(graph: Graph, config: Config, say: Say = lambda _: None) -> Plan:
 
 def _built(graph: Graph, folds: Mapping[str, Fold], maker: Maker) -> Plan:
     made = maker.make(regions(graph, folds))
-    return replace(build_plan(graph, folds, made), found=maker.found(made))
+    found = maker.found(made)
+    return replace(build_plan(graph, folds, made), found=found, family=maker.config.family)
 
 
 def choices_of(plan: Plan) -> Choices:

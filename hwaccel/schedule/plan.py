@@ -9,8 +9,7 @@ from math import gcd
 
 from hwaccel.errors import ScheduleError
 from hwaccel.ir import Graph, Node, TensorType
-from hwaccel.ir.hardware import Area, Fold, Hardware, Pipe, Style, ram_memory
-from hwaccel.ir.lines import Lines
+from hwaccel.ir.hardware import Fold, Hardware, Pipe, Style
 from hwaccel.schedule.blocks import (
     Block,
     Fork,
@@ -44,7 +43,8 @@ class Stream:
 class Plan:
     """A scheduled graph. ``inputs`` and ``outputs`` name the streams at the edge.
 
-    ``spatial`` holds the circuit of every region that does not stream, by name.
+    ``spatial`` holds the circuit of every region that does not stream, by name. ``family`` is that
+    of the target, which estimates of area depend on.
     """
 
     graph: Graph
@@ -55,6 +55,7 @@ class Plan:
     outputs: tuple[str, ...]
     spatial: Mapping[str, Spatial] = field(default_factory=dict)
     found: Found = field(default_factory=Found)
+    family: str = ""
 
     def run(self, frames: int = 4, arrivals: Mapping[str, list[int]] | None = None) -> Run:
         """Return when every beat moves; the source never waits unless ``arrivals`` says so."""
@@ -339,41 +340,3 @@ def _full_rate_depth(segment: Segment) -> int:
     spacing = segment.window.shortest if segment.window else 1
     away = segment.latency + 1
     return -(-away // spacing) + 1
-
-
-def estimate_area(plan: Plan) -> Area:
-    """Estimate the whole design; an estimate, not a result."""
-    total = Area()
-    for segment in plan.segments:
-        total += segment_area(segment, plan)
-    for block in plan.blocks:
-        if not isinstance(block, Segment):
-            bits = max(plan.streams[name].bits for name in (*block.inputs, *block.outputs))
-            total += Area(luts=bits // 2 + 8, ffs=bits + 8)
-    return total
-
-
-def segment_area(segment: Segment, plan: Plan) -> Area:
-    """Estimate one segment: pipes, FIFO, and the window's counters and ring."""
-    bits = plan.streams[segment.outputs[0]].bits
-    words = -(-segment.depth // 16)
-    area = Area(luts=16 + bits * words, ffs=12)
-    for pipe in segment.pipes:
-        area += pipe.area
-    if isinstance(segment.issuer, Lines):
-        area += _lines_area(segment.issuer, plan.streams[segment.inputs[0]].bits)
-    elif segment.issuer is not None:
-        area += segment.issuer.list_area
-        ring = plan.streams[segment.inputs[0]].bits
-        area += Area(luts=160, ffs=90 + ring) + ram_memory(segment.issuer.depth, ring)
-    return area
-
-
-def _lines_area(lines: Lines, bits: int) -> Area:
-    """Estimate a line buffer: its window registers, the turning of rows, a memory per row."""
-    height, width = lines.kernel
-    window = height * width + height * (width - 1) * lines.dilation[1]
-    ffs = bits * window + 80
-    luts = height * bits * -(-2 * lines.rows // 3) + 90
-    row = ram_memory(lines.width, bits)
-    return sum([row] * lines.rows, Area(luts=luts, ffs=ffs))

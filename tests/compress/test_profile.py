@@ -14,7 +14,7 @@ from hwaccel.compress.cost import layer_costs
 from hwaccel.config import Config
 from hwaccel.ops import OPS
 from hwaccel.report.profile import profile_of
-from hwaccel.schedule.plan import estimate_area
+from hwaccel.schedule.estimate import plan_area
 from tests.cli.tools import MODELS, done, refused
 
 
@@ -54,7 +54,7 @@ def test_counts() -> None:
 def test_areas_add_up_and_agree_with_the_cost(style: str) -> None:
     design = made(style)
     found, costs = profile_of(design.plan), layer_costs(design)
-    assert found.area == estimate_area(design.plan)
+    assert found.area == plan_area(design.plan)
     assert found.interval == design.plan.timing().interval
     for part in found.parts:
         if part.path in costs:

@@ -20,7 +20,7 @@ from hwaccel.report.results import (
 from hwaccel.report.stages import Kind
 from hwaccel.report.summary import Basis, figures, table_rows
 from hwaccel.schedule.choices import schedule
-from hwaccel.schedule.plan import estimate_area
+from hwaccel.schedule.estimate import plan_area
 from tests.report.designs import (
     CONFIG,
     HASH,
@@ -86,7 +86,7 @@ def test_estimates_add_up():
     found = report()
     areas = [s.estimated_area for s in found.stages if s.estimated_area]
     total = sum(areas, found.estimated.adapters)
-    assert total == found.estimated.total == estimate_area(plan)
+    assert total == found.estimated.total == plan_area(plan)
 
 
 def test_bottleneck_is_named():
