@@ -24,7 +24,7 @@ test: setup
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup -m 'not slow and not gpu'
 
 test-all: setup lint
-	$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup -m 'not gpu'
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup -m 'not gpu' --durations 50
 
 trust: setup
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[fuzz]'
