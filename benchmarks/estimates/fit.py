@@ -2,8 +2,8 @@
 
 python -m benchmarks.estimates.fit TARGET [--table]
 
-Single layers and the first networks of `benchmarks/estimates/data` are fitted; the last 60 networks
-are not, and say how far estimates are off. `--table` prints the numbers for
+Single layers of `benchmarks/estimates/data` are fitted; the networks there are not, and say how far
+estimates are off. `--table` prints the numbers for
 `hwaccel/schedule/estimate.py`.
 """
 
@@ -18,17 +18,20 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.optimize import lsq_linear
+from scipy.optimize import nnls
 
 from benchmarks.estimates.designs import design
 from benchmarks.estimates.measure import Measured, content_of, read
 from benchmarks.trust.line import print_line
-from hwaccel.schedule.estimate import Fit, parts, plan_area
+from hwaccel.schedule.estimate import plan_area, terms
+from hwaccel.schedule.fits import Cost
 from hwaccel.schedule.plan import Plan
 
-JUDGES = 60
-# How much a kind is held to its formula: as much as by so many designs that are 10 % off.
-PULL = 1.0
+# What a unit of a term takes where no design says anything, and what a module has once; and how
+# much a term is held to that, in relative errors of one design.
+UNIT, ONCE, PULL = 0.8, 5.0, 0.1
+# An error of so many LUTs or registers is none: nobody needs a smaller design more exactly.
+SMALL = 40
 
 
 @dataclass(frozen=True)
@@ -37,6 +40,13 @@ class Row:
 
     plan: Plan
     found: Measured
+
+    def amounts(self, what: str) -> Counter[str]:
+        """Return the amount of each term that takes LUTs, or registers."""
+        amounts: Counter[str] = Counter()
+        for term in (term for block in self.plan.blocks for term in terms(block, self.plan)):
+            amounts[term.name] += getattr(term, what)
+        return +amounts
 
 
 def rows(name: str, target: str) -> list[Row]:
@@ -50,47 +60,31 @@ def rows(name: str, target: str) -> list[Row]:
     return made
 
 
-def kinds(some: Sequence[Row]) -> Counter[str]:
-    """Return in how many designs each kind of part occurs."""
-    return Counter(
-        kind
-        for row in some
-        for kind in {p.kind for b in row.plan.blocks for p in parts(b, row.plan)}
-    )
+def fitted(some: Sequence[Row], what: str) -> dict[str, float]:
+    """Return LUTs or registers per unit of each term, which make squares of relative errors least.
 
-
-def fitted(some: Sequence[Row], names: Sequence[str], what: str) -> NDArray[np.float64]:
-    """Return factor and constant per kind, which make the squares of relative errors least."""
-    at = {name: i for i, name in enumerate(names)}
-    matrix = np.zeros((len(some), 2 * len(names)))
+    None is below zero (C. L. Lawson, R. J. Hanson, *Solving Least Squares Problems*, 1974).
+    """
+    amounts = [row.amounts(what) for row in some]
+    names = sorted({name for one in amounts for name in one})
+    once = {n for n in names if all(one[n] == round(one[n]) <= 9 for one in amounts)}
+    prior = np.array([ONCE if name in once else UNIT for name in names])
+    matrix = np.array([[float(one[name]) for name in names] for one in amounts])
     target = np.array([float(getattr(row.found, what)) for row in some])
-    for line, row in zip(matrix, some, strict=True):
-        for part in (p for b in row.plan.blocks for p in parts(b, row.plan)):
-            line[2 * at[part.kind]] += getattr(part.area, what)
-            line[2 * at[part.kind] + 1] += 1
-    scale = 1 / np.maximum(target, 40)
-    pulls = np.zeros((2 * len(names), 2 * len(names)))
-    wanted = np.zeros(2 * len(names))
-    for i in range(len(names)):
-        pulls[2 * i, 2 * i] = wanted[2 * i] = 0.1 * PULL
-        pulls[2 * i + 1, 2 * i + 1] = 0.1 * PULL / 40
-    low = np.tile([0.0, -200.0], len(names))
-    done = lsq_linear(
-        np.vstack([matrix * scale[:, None], pulls]),
-        np.concatenate([target * scale, wanted]),
-        (low, np.tile([4.0, 400.0], len(names))),
+    scale = 1 / np.maximum(target, SMALL)
+    held = PULL / prior
+    found, _ = nnls(
+        np.vstack([matrix * scale[:, None], np.diag(held)]),
+        np.concatenate([target * scale, held * prior]),
+        maxiter=100 * len(names),
     )
-    return done.x.reshape(-1, 2)
+    return {name: round(float(value), 2) for name, value in zip(names, found, strict=True)}
 
 
-def fit(some: Sequence[Row]) -> dict[str, Fit]:
-    """Return a fit for every kind of part that occurs in three designs at least."""
-    names = sorted(kinds(some))
-    luts, ffs = (fitted(some, names, what) for what in ("luts", "ffs"))
-    return {
-        name: Fit(*(round(float(v), 2) for v in (*luts[i], *ffs[i])))
-        for i, name in enumerate(names)
-    }
+def fit(some: Sequence[Row]) -> dict[str, Cost]:
+    """Return the cost of every term that occurs."""
+    luts, ffs = fitted(some, "luts"), fitted(some, "ffs")
+    return {n: Cost(luts.get(n, 0.0), ffs.get(n, 0.0)) for n in sorted({*luts, *ffs})}
 
 
 def errors(some: Sequence[Row], what: str) -> NDArray[np.float64]:
@@ -110,12 +104,11 @@ def main() -> None:
     parser.add_argument("--verbose", action="store_true")
     args = parser.parse_args()
     torch.set_num_threads(1)
-    layers, networks = rows("layers", args.target), rows("networks", args.target)
-    training, judges = [*layers, *networks[:-JUDGES]], networks[-JUDGES:]
     if args.table:
-        for name, one in fit(training).items():
-            print(f'        "{name}": Fit({one.luts}, {one.each_luts}, {one.ffs}, {one.each_ffs}),')
+        for name, one in fit(rows("layers", args.target)).items():
+            print(f'        "{name}": Cost({one.luts}, {one.ffs}),')
         return
+    judges = rows("networks", args.target)
     parts_of = []
     for what in ("luts", "ffs", "dsps", "rams"):
         off = errors(judges, what)

@@ -1,77 +1,74 @@
-"""Estimates of area: a formula for every part of a design, corrected by what synthesis made of it.
+"""Estimates of area: what a design is made of, and what synthesis makes of that.
 
-The formula of a part (``Pipe.area`` of an op, and those below) counts adders, multiplexers,
-registers and memories in LUT4s. How many LUTs Yosys makes of them depends on the family and on what
-it merges, so each kind of part has four numbers per family, fitted to synthesized designs by
-``benchmarks/estimates/fit.py``: a factor and a constant, for LUTs and for registers. An estimate,
-never a result.
+Every block is counted in terms: bits of a multiplexer, cells of a multiplier, bits of a memory. A
+family has two numbers for each term, LUTs and registers per unit, fitted to synthesized designs by
+``benchmarks/estimates/fit.py``; a term of amount 1 is what a module has once, whatever its size.
+A circuit comes with an estimate of its own (``hwaccel.circuit.cost``). Nothing here is a result.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
-from hwaccel.ir.hardware import Area, Window, ram_memory
+import numpy as np
+
+from hwaccel.circuit.node import Input
+from hwaccel.fxp import IntArray
+from hwaccel.ir.hardware import Area, Pipe, Rom, Window, block_rams
 from hwaccel.ir.lines import Lines
 from hwaccel.schedule.blocks import Block, Fork, Pack, Reorder, Segment
+from hwaccel.schedule.fits import FITS, Cost
 from hwaccel.schedule.plan import Plan
 
 
-@dataclass(frozen=True, slots=True)
-class Fit:
-    """What synthesis makes of a kind of part: ``factor * formula + each``, LUTs and registers."""
+class Term(NamedTuple):
+    """An amount of something that takes LUTs, registers or both, and the blocks that it takes."""
 
-    luts: float = 1.0
-    each_luts: float = 0.0
-    ffs: float = 1.0
-    each_ffs: float = 0.0
-
-
-@dataclass(frozen=True, slots=True)
-class Part:
-    """One part of a block: its kind, as fits name it, and what its formula says."""
-
-    kind: str
-    area: Area
+    name: str
+    luts: float = 0
+    ffs: float = 0
+    dsps: int = 0
+    rams: int = 0
 
 
-def parts(block: Block, plan: Plan) -> Iterator[Part]:
-    """Yield the parts of a block."""
+def terms(block: Block, plan: Plan) -> Iterator[Term]:
+    """Yield the terms of a block, a name possibly more than once."""
     ins, outs = (
         [plan.streams[name].bits for name in names] for names in (block.inputs, block.outputs)
     )
     if isinstance(block, Segment):
-        yield Part("fifo", Area(luts=16 + outs[0] * -(-block.depth // 16), ffs=12))
+        yield from _fifo(outs[0], block.depth)
         for pipe in block.pipes:
-            yield Part("circuit" if pipe.unit else pipe.module, pipe.area)
+            yield from _pipe(pipe)
         if isinstance(block.issuer, Lines):
-            yield Part("lines", _lines(block.issuer, ins[0]))
+            yield from _lines(block.issuer, ins[0], block.pipes[0])
         elif block.issuer is not None:
             yield from _window(block.issuer, ins[0])
-        elif len(ins) > 1:
-            yield Part("join", Area(luts=4 * len(ins)))
+        else:
+            yield Term("issue", 1, 1)
+            yield Term("join", len(ins) - 1, len(ins) - 1)
     elif isinstance(block, Reorder):
-        yield Part("reorder", Area(luts=max(*ins, *outs) // 2 + 8, ffs=max(*ins, *outs) + 8))
+        yield from _reorder(block, ins[0])
     elif isinstance(block, Fork):
-        yield Part("fork", Area(luts=4 * len(outs), ffs=2 * len(outs)))
+        yield Term("fork", len(outs), len(outs))
     else:
-        bits = max(*ins, *outs)
         kind = "pack" if isinstance(block, Pack) else "unpack"
-        yield Part(kind, Area(luts=bits // 2 + 8, ffs=bits + 8))
+        yield Term(kind, 1, 1)
+        yield Term(f"{kind} bits", max(*ins, *outs), max(*ins, *outs))
 
 
 def block_area(block: Block, plan: Plan) -> Area:
     """Estimate one block."""
-    fits = FITS.get(plan.family, {})
+    costs = FITS.get(plan.family, FITS["ecp5"])
     luts = ffs = 0.0
     dsps = rams = 0
-    for part in parts(block, plan):
-        fit = fits.get(part.kind, _AS_IT_IS)
-        luts += max(0.0, fit.luts * part.area.luts + fit.each_luts)
-        ffs += max(0.0, fit.ffs * part.area.ffs + fit.each_ffs)
-        dsps += part.area.dsps
-        rams += part.area.rams
+    for term in terms(block, plan):
+        cost = costs.get(term.name, _WHOLE)
+        luts += cost.luts * term.luts
+        ffs += cost.ffs * term.ffs
+        dsps += term.dsps
+        rams += term.rams
     return Area(round(luts), round(ffs), dsps, rams)
 
 
@@ -80,20 +77,173 @@ def plan_area(plan: Plan) -> Area:
     return sum((block_area(block, plan) for block in plan.blocks), Area())
 
 
-def _window(window: Window, bits: int) -> Iterator[Part]:
-    yield Part("window", window.list_area + Area(luts=160, ffs=90 + bits))
-    yield Part("ring", ram_memory(window.depth, bits))
+def _fifo(bits: int, depth: int) -> Iterator[Term]:
+    yield Term("fifo", 1, 1)
+    yield Term("fifo count", _clog2(depth + 1), _clog2(depth + 1))
+    if depth <= 2:
+        yield Term("fifo registers", bits, bits * depth)
+    else:
+        yield _memory("fifo ram", depth, bits)
 
 
-def _lines(lines: Lines, bits: int) -> Area:
-    """Estimate a line buffer: its window registers, the turning of rows, a memory per row."""
-    height, width = lines.kernel
-    window = height * width + height * (width - 1) * lines.dilation[1]
-    ffs = bits * window + 80
-    luts = height * bits * -(-2 * lines.rows // 3) + 90
-    row = ram_memory(lines.width, bits)
-    return sum([row] * lines.rows, Area(luts=luts, ffs=ffs))
+def _pipe(pipe: Pipe) -> Iterator[Term]:
+    if pipe.unit is not None:
+        area = pipe.area
+        yield Term("circuit", area.luts, area.ffs, area.dsps, area.rams)
+        yield Term("circuit once", 1, 1)
+        return
+    made = {
+        "hwa_mac": _mac, "hwa_mac_lanes": _mac, "hwa_requant": _requant, "hwa_table": _table,
+        "hwa_scale": _scale,
+    }  # fmt: skip
+    name = pipe.module.removeprefix("hwa_")
+    yield Term(f"{name} once", 1, 1)
+    if pipe.module in made:
+        yield from made[pipe.module](pipe, dict(pipe.params))
+    else:
+        yield Term(name, pipe.area.luts, pipe.area.ffs, pipe.area.dsps, pipe.area.rams)
 
 
-_AS_IT_IS = Fit()
-FITS: Mapping[str, Mapping[str, Fit]] = {}
+def _mac(pipe: Pipe, given: Mapping[str, int]) -> Iterator[Term]:
+    pe, simd = given.get("PE", given.get("LANES", 1)), given.get("SIMD", 1)
+    product, count = given["X_W"] + given["W_W"], pe * simd
+    weights, *channels = pipe.roms
+    fixed = weights.fields.shape[0] == 1  # one word is no memory, and its products are sums
+    soft = 0 if pipe.area.dsps else given["X_W"] * given["W_W"] * count
+    yield Term("fixed products" if fixed else "products", soft)
+    yield Term("product registers", ffs=product * count * (not pipe.area.dsps))
+    yield Term("dsp registers", ffs=product * count * bool(pipe.area.dsps), dsps=pipe.area.dsps)
+    if given.get("PACK", 1) > 1:
+        yield Term("unpacking", product * count)
+    tree, width, left = 0, product, simd
+    while left > 1:
+        width, tree, left = width + 1, tree + left // 2 * (width + 1), left - left // 2
+    yield Term("sum tree", tree * pe, tree * pe)
+    yield Term("accumulator", given["ACC_W"] * pe, given["ACC_W"] * pe)
+    yield Term("bias", given["OUT_W"] * pe * (given["BIAS_W"] > 0), given["OUT_W"] * pe)
+    varied = bool(channels) and channels[0].fields.shape[0] > 1
+    yield Term("channel shift", given["OUT_W"] * pe * given["SHIFT_W"] * varied)
+    yield Term("mac input", ffs=given["X_W"] * simd)
+    for rom in pipe.roms:
+        yield from _rom(rom)
+
+
+def _requant(pipe: Pipe, given: Mapping[str, int]) -> Iterator[Term]:
+    yield Term("requant in", given["IN_W"] * pipe.lanes, given["IN_W"] * pipe.lanes)
+    yield Term("requant out", pipe.width * pipe.lanes, pipe.width * pipe.lanes)
+    clipped = max(0, given["IN_W"] - max(0, given["SHIFT"])) * (not given["WRAP"])
+    yield Term("clip", clipped * pipe.lanes)
+
+
+def _table(pipe: Pipe, given: Mapping[str, int]) -> Iterator[Term]:
+    (rom,) = pipe.roms
+    index = _clog2(given["WORDS"]) * pipe.lanes
+    yield Term("table index", index, index)
+    for term in _rom(rom):
+        yield term._replace(
+            luts=term.luts * pipe.lanes, ffs=term.ffs * pipe.lanes, rams=term.rams * pipe.lanes
+        )
+
+
+def _scale(pipe: Pipe, given: Mapping[str, int]) -> Iterator[Term]:
+    bits = given["OUT_W"] * pipe.lanes
+    yield Term("scale", bits, bits, pipe.area.dsps)
+    yield from _rom(pipe.roms[0])
+
+
+def _rom(rom: Rom) -> Iterator[Term]:
+    """Count LUTs of 16 words that are neither constant nor the same as another's."""
+    words, bits = rom.fields.shape[0], rom.word_bits
+    if words == 1:
+        return
+    address = _clog2(words)
+    yield Term("rom address", address, address)
+    blocks = block_rams(words, bits)
+    if blocks:
+        yield Term("rom registers", ffs=bits, rams=blocks)
+        return
+    widths = np.resize(rom.widths, rom.fields.shape[1])
+    columns = np.concatenate(
+        [(rom.fields.a[:, [i]] >> np.arange(width)) & 1 for i, width in enumerate(widths)], axis=1
+    ).astype(np.uint8)
+    distinct = 0
+    for start in range(0, words, 16):
+        chunk = columns[start : start + 16]
+        packed = np.packbits(chunk ^ chunk[:1], axis=0)  # a column and its complement are one
+        distinct += np.unique(packed[:, packed.any(axis=0)], axis=1).shape[1]
+    yield Term("rom", distinct, min(bits, distinct))
+    yield Term("rom choice", bits * (-(-words // 64) - 1))
+
+
+def _window(window: Window, bits: int) -> Iterator[Term]:
+    counts = [
+        n for n in (
+            window.out_height, window.out_width, window.groups, window.repeat, *window.kernel,
+            window.group_beats,
+        ) if n > 1
+    ]  # fmt: skip
+    counted, address = sum(map(_clog2, counts)), _clog2(window.beats_in)
+    yield Term("window", 1, 1)
+    yield Term("window loops", len(counts), len(counts))
+    yield Term("window count", counted, counted)
+    yield Term("window address", address, address)
+    if any(window.padding):
+        yield Term("window edge", bits + address, address)
+    yield _memory("ring", window.depth, bits)
+    if window.kept is not None:
+        area = window.list_area
+        yield Term("window list", area.luts, area.ffs, area.dsps, area.rams)
+
+
+def _lines(lines: Lines, bits: int, pipe: Pipe) -> Iterator[Term]:
+    """Count the taps that the circuit reads; the registers of others are never made."""
+    assert pipe.unit is not None
+    circuit, (kh, kw) = pipe.unit.piped.circuit, lines.kernel
+    used = [bool(readers) for readers in circuit.uses()]
+    for output in circuit.outputs:
+        used[output] = True
+    indices = [n.index for i, n in enumerate(circuit.nodes) if isinstance(n, Input) and used[i]]
+    channels = len(circuit.inputs) // (kh * kw)
+    live = np.zeros(kh * kw * channels, dtype=bool)
+    live[[i for i in indices if i < live.size]] = True
+    width = bits // max(1, channels)
+    columns = (kw - 1 - np.arange(kw)) * lines.dilation[1]
+    past = (live.reshape(kh, kw, channels) * columns[None, :, None]).max(axis=1).sum()
+    taps = int(live.sum()) * width
+    yield Term("lines", 1, 1)
+    count = _clog2((2 * lines.height + lines.rows + 1) * lines.width + 2) + 1
+    yield Term("lines count", count, count)
+    yield Term("lines rows", lines.rows * kh, lines.rows * (kh + 2))
+    yield Term("lines past", ffs=int(past) * width)
+    yield Term("lines window", taps if any(lines.padding) else 0, taps)
+    yield Term("lines turn", kh * bits * -(-2 * lines.rows // 3))
+    row = _memory("lines ram", lines.width, bits)
+    yield row._replace(
+        luts=row.luts * lines.rows, ffs=row.ffs * lines.rows, rams=row.rams * lines.rows
+    )
+
+
+def _reorder(block: Reorder, bits: int) -> Iterator[Term]:
+    order = block.order
+    address = _clog2(2 * order.length)
+    yield Term("reorder", 1, 1)
+    yield Term("reorder address", address, address)
+    beats = IntArray(np.array(order.beats, dtype=np.int64)[:, None])
+    yield from _rom(Rom("ORDER", beats, (address,)))
+    yield _memory("reorder ram", 2 * order.length, bits)
+
+
+def _memory(name: str, words: int, bits: int) -> Term:
+    """Count a memory that is written and read: block RAM, or four bits of 16 words at a time."""
+    blocks = block_rams(words, bits)
+    if blocks:
+        return Term(f"{name} blocks", ffs=bits, rams=blocks)
+    return Term(name, -(-bits // 4) * 6 * -(-words // 16), bits)
+
+
+def _clog2(n: int) -> int:
+    return max(0, (n - 1).bit_length())
+
+
+# Of a term that was never fitted: as much as it says.
+_WHOLE = Cost(1.0, 1.0)

@@ -1,0 +1,82 @@
+"""Estimates of area: their terms, and how far they are from what Yosys made."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from benchmarks.estimates import fit
+from hwaccel.config import Config
+from hwaccel.fxp import IntArray
+from hwaccel.ir.hardware import Area, Rom
+from hwaccel.schedule import estimate
+from hwaccel.schedule.choices import schedule
+from hwaccel.schedule.estimate import block_area, plan_area, terms
+from hwaccel.schedule.fits import FITS, Cost
+from hwaccel.schedule.plan import Plan
+from tests.verify.networks import two_ins_two_outs
+
+TARGET = "ecp5-85k"
+
+
+@pytest.fixture(scope="module")
+def plan() -> Plan:
+    return schedule(two_ins_two_outs(), Config(target=TARGET))
+
+
+def test_a_design_is_the_sum_of_its_blocks(plan: Plan) -> None:
+    assert plan.family == "ecp5"
+    assert plan_area(plan) == sum((block_area(block, plan) for block in plan.blocks), Area())
+
+
+def test_a_family_that_was_not_fitted_counts_as_ecp5(plan: Plan) -> None:
+    assert plan_area(replace(plan, family="other")) == plan_area(plan)
+
+
+def test_a_block_is_the_sum_of_its_terms(plan: Plan, monkeypatch: pytest.MonkeyPatch) -> None:
+    block = plan.segments[0]
+    every = list(terms(block, plan))
+    monkeypatch.setattr(estimate, "FITS", {"ecp5": {t.name: Cost(2.0, 3.0) for t in every}})
+    assert block_area(block, plan) == Area(
+        luts=round(2 * sum(t.luts for t in every)),
+        ffs=round(3 * sum(t.ffs for t in every)),
+        dsps=sum(t.dsps for t in every),
+        rams=sum(t.rams for t in every),
+    )
+
+
+@pytest.mark.parametrize(
+    ("words", "luts"),
+    [
+        ([[5], [5], [5]], 0),  # constant
+        ([[0], [1], [1]], 1),
+        ([[0b00], [0b11], [0b00]], 1),  # the same twice
+        ([[0b01], [0b10], [0b01]], 1),  # and inverted
+        ([[0b01], [0b10], [0b00]], 2),
+        ([[i % 2] for i in range(16)] + [[0]] * 16, 1),  # nothing in the second half
+        ([[i % 2] for i in range(17)], 1),
+        ([[i % 2] for i in range(18)], 2),
+    ],
+)
+def test_a_memory_of_luts_is_counted_by_what_it_holds(words: list[list[int]], luts: int) -> None:
+    rom = Rom("TABLE", IntArray(np.array(words)), (4,))
+    (found,) = (t.luts for t in estimate._rom(rom) if t.name == "rom")
+    assert found == luts
+
+
+@pytest.mark.slow
+def test_estimates_of_networks_that_were_not_fitted() -> None:
+    judges = fit.rows("networks", TARGET)
+    assert len(judges) >= 20
+    for what in ("luts", "ffs", "dsps", "rams"):
+        off = np.abs(fit.errors(judges, what))
+        assert off.mean() <= 0.10, what
+        assert off.max() <= 0.25, what
+
+
+def test_every_term_has_a_price() -> None:
+    names = {"products", "sum tree", "rom", "ring", "window", "lines", "circuit", "requant in"}
+    assert set(FITS["ecp5"]) >= names
+    assert all(cost.luts >= 0 and cost.ffs >= 0 for cost in FITS["ecp5"].values())
