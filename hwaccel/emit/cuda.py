@@ -98,9 +98,7 @@ class CudaNode:
     def arguments(self) -> tuple[str, ...]:
         """What the function of the first node takes after the index."""
         first = self.steps[0].code.name
-        operands = (
-            f"in{i} + sample * {first}_config::in{i}_size" for i in range(self.operands)
-        )
+        operands = (f"in{i} + sample * {first}_config::in{i}_size" for i in range(self.operands))
         return (*operands, *self.steps[0].tables)
 
 
@@ -192,9 +190,7 @@ def _design(graph: Graph, spatial: Mapping[str, Spatial], name: str, banner: str
 class _Memory:
     """Where every value lies: in C order, as words, or both."""
 
-    def __init__(
-        self, graph: Graph, parts: list[Chain | Region], names: Mapping[str, str]
-    ) -> None:
+    def __init__(self, graph: Graph, parts: list[Chain | Region], names: Mapping[str, str]) -> None:
         self._types, self._names = graph.types(), names
         self._namer = Namer(("count", "queue", "workspace", "stream"))
         self.inputs = tuple(self._buffer(value.name, "in") for value in graph.inputs)

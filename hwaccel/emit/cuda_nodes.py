@@ -123,7 +123,7 @@ def dot_of(node: Node, types: Mapping[str, TensorType], name: str) -> Dot | None
     weight = dict(kernel.arrays)["weight"].a
     weight = weight if weight.ndim == 4 else weight[:, :, None, None]
     lo, hi = int(weight.min()), int(weight.max())
-    bytes_only = ins[0].fixed.width <= 8 and -128 <= lo and hi <= (127 if lo < 0 else 255)
+    bytes_only = ins[0].fixed.width <= 8 and lo >= -128 and hi <= (127 if lo < 0 else 255)
     if not bytes_only or node.op.bound(*ins) >= 1 << 31 or weight.shape[1] < 2:
         return None
     params = dict(kernel.params)
