@@ -29,8 +29,9 @@ from hwaccel.ir import Graph, Interpreter
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
-# Calls of one measurement: what is enough to be sure, and what a queue may hold.
-_MOST_CALLS = 100_000
+# Calls between two times that the device is waited for.
+_MOST_CALLS = 1000
+# Frames whose latency is taken, least and most.
 _LATENCIES = (5, 1000)
 
 
@@ -180,10 +181,14 @@ def measure(executor: Executor, xs: Sequence[Ints], seconds: float, meter: Meter
     """Compute a batch over and over for about ``seconds``, after two calls to warm up."""
     torch, call = _torch(), executor.ready(xs)
     call.run()
-    once = _timed(torch, executor.device, call.run, 1)
-    calls = min(_MOST_CALLS, max(1, math.ceil(seconds / max(once, 1e-9))))
-    before = meter.read()
-    elapsed = _timed(torch, executor.device, call.run, calls)
+    each = _timed(torch, executor.device, call.run, 1)
+    calls, elapsed, before = 0, 0.0, meter.read()
+    while elapsed < seconds:
+        # The device is waited for once in a while: a queue of calls keeps it busy.
+        more = min(_MOST_CALLS, max(1, math.ceil((seconds - elapsed) / max(each, 1e-9))))
+        elapsed += _timed(torch, executor.device, call.run, more)
+        calls += more
+        each = elapsed / calls
     after = meter.read()
     used = None if before is None or after is None or after <= before else after - before
     batch = len(xs[0])

@@ -22,7 +22,7 @@ HWA_HD uint32_t load4(const void *words, int index) {
 // (compute capability 6.1), multiplications elsewhere.
 template <bool X_SIGNED, bool W_SIGNED>
 HWA_HD int32_t dot4(uint32_t x, uint32_t w, int32_t sum) {
-#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 610 && !defined(HWA_NO_DP4A)
+#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 610
     int32_t result;
     if (X_SIGNED && W_SIGNED) {
         asm("dp4a.s32.s32 %0, %1, %2, %3;" : "=r"(result) : "r"(x), "r"(w), "r"(sum));
