@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -130,7 +131,7 @@ def _check_model(source: str, model: Any, design: Design) -> None:
         raise ConfigError(f"{source}: returns {made}, the project {wanted}; {remedy}")
 
 
-def compare(
+def run(
     design: Design,
     project: Path,
     xs: Sequence[Ints],
@@ -139,7 +140,30 @@ def compare(
     seed: int = 1,
     progress: Progress = lambda _: None,
 ) -> SpeedRecord:
-    """Compare every executor with golden on ``xs``, time it, save and return the record.
+    """Do what ``compare`` does for a project; save and return the record.
+
+    Raises:
+        HwaccelError: as ``compare`` does, or the record cannot be written.
+    """
+    results = load_results(project).measured_on(design.hash)
+    record = compare(design, xs, plan, results=results, seed=seed, progress=progress)
+    record = msgspec.structs.replace(record, command=_command(project, plan, record))
+    _save(project, record)
+    return record
+
+
+def compare(
+    design: Design,
+    xs: Sequence[Ints],
+    plan: Plan,
+    *,
+    results: Results | None = None,
+    seed: int = 1,
+    progress: Progress = lambda _: None,
+) -> SpeedRecord:
+    """Compare every executor with golden on ``xs``, time it, and set the hardware beside it.
+
+    ``results`` are those of the design: its routed clocks, and the frames that were simulated.
 
     Raises:
         ConfigError: the device is not known.
@@ -167,20 +191,17 @@ def compare(
             _row(design, name, executor, xs, batches, plan, meter, progress)
             for name, executor in executors.items()
         ]
-    record = SpeedRecord(
+    return SpeedRecord(
         design=design.hash,
-        command=_command(project, plan, batches, device, len(xs[0]), seed),
         device=where,
         on_gpu=device == "cuda",
         meter=meter.name,
         frames=len(xs[0]),
         seed=seed,
         executors=tuple(rows),
-        hardware=hardware(design, load_results(project).measured_on(design.hash)),
+        hardware=hardware(design, results or Results()),
         tool_versions=_versions(device),
     )
-    _save(project, record)
-    return record
 
 
 def _row(
@@ -204,8 +225,8 @@ def _row(
     speeds = []
     for batch in batches:
         progress(f"{name}: batches of {batch:,}")
-        taken = np.arange(batch) % len(xs[0])
         with fitting(f"a batch of {batch:,}"):
+            taken = np.arange(batch) % len(xs[0])
             speed = measure(executor, [x[taken] for x in xs], plan.seconds, meter)
         speeds.append(
             Batch(
@@ -291,12 +312,10 @@ def _versions(device: str) -> dict[str, str]:
     return versions | {compiler: tools.version(tools.require(compiler)) or "unknown"}
 
 
-def _command(
-    project: Path, plan: Plan, batches: Sequence[int], device: str, frames: int, seed: int
-) -> str:
-    words = [f"hwaccel gpu compare {project} --device {device}"]
-    words += [f"--batch {batch}" for batch in batches]
-    words += [f"--seconds {plan.seconds:g} --frames {frames} --seed {seed}"]
+def _command(project: Path, plan: Plan, record: SpeedRecord) -> str:
+    words = [f"hwaccel gpu compare {project} --device {'cuda' if record.on_gpu else 'cpu'}"]
+    words += [f"--batch {row.batch}" for row in record.executors[0].batches]
+    words += [f"--seconds {plan.seconds:g} --frames {record.frames} --seed {record.seed}"]
     words += [f"--model {plan.source}"] if plan.source else []
     return " ".join(words)
 

@@ -86,7 +86,7 @@ def compare(
         plan = speed.Plan(
             tuple(batch or ()), seconds, where, floats, model or "", with_data=bool(data)
         )
-        record = speed.compare(design, project, xs, plan, seed=seed, progress=step)
+        record = speed.run(design, project, xs, plan, seed=seed, progress=step)
     if not record.on_gpu:
         why = "as asked" if device == "cpu" else "no CUDA device"
         err.print(
