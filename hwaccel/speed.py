@@ -102,7 +102,7 @@ def float_model(source: str, weights: Path | None, design: Design) -> torch.nn.M
             f"{source}: holds a graph, which is read but never run; give package.module:factory"
         )
     _check_model(source, model, design)
-    return model  # type: ignore[no-any-return]
+    return model
 
 
 def _check_model(source: str, model: Any, design: Design) -> None:

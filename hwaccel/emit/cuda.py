@@ -64,42 +64,42 @@ class Copy:
 
 @dataclass(frozen=True, slots=True)
 class CudaStep:
-    """A node of a chain: its code, and the tables that its function takes."""
+    """A node of a chain: its code, the variable of its element, and what its function takes."""
 
     code: NodeCode
+    result: str
     tables: tuple[str, ...]
+    arguments: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class CudaNode:
-    """A chain and its place in the batch.
+    """A chain and its place in the batch: what its function takes after the number of the call.
 
-    ``operands`` counts the tensors that the first node takes. A ``packed`` chain works on words,
-    and writes the tensor ``in_order``, as ``words``, or both.
+    A ``packed`` chain works on words, and writes the tensor ``in_order``, as ``words``, or both.
     """
 
     name: str
     steps: tuple[CudaStep, ...]
-    operands: int
+    parameters: tuple[str, ...]
     packed: bool
     in_order: bool = True
     words: bool = False
 
     @property
-    def parameters(self) -> tuple[str, ...]:
-        """Parameters of its function after the number of the call."""
-        if not self.packed:
-            first = self.steps[0].code.name
-            return tuple(f"const {first}_config::in{i}_t *in{i}" for i in range(self.operands))
-        written = ("out_t *y",) * self.in_order + ("uint32_t *words",) * self.words
-        return ("const void *x", *written)
+    def first(self) -> CudaStep:
+        """The node that reads the operands."""
+        return self.steps[0]
 
     @property
-    def arguments(self) -> tuple[str, ...]:
-        """What the function of the first node takes after the index."""
-        first = self.steps[0].code.name
-        operands = (f"in{i} + sample * {first}_config::in{i}_size" for i in range(self.operands))
-        return (*operands, *self.steps[0].tables)
+    def rest(self) -> tuple[CudaStep, ...]:
+        """The nodes that take its element."""
+        return self.steps[1:]
+
+    @property
+    def last(self) -> CudaStep:
+        """The node whose element is the result."""
+        return self.steps[-1]
 
 
 @dataclass(frozen=True, slots=True)
@@ -304,18 +304,26 @@ def _call(circuit: CircuitCode, place: Mapping[str, Buffer]) -> Launch:
 def _node(
     chain: Chain, names: Mapping[str, str], types: Mapping[str, TensorType], memory: _Memory
 ) -> CudaNode:
+    name, operands = names[chain.nodes[0].name], range(len(chain.nodes[0].inputs))
+    taken = tuple(f"in{i} + sample * {name}_config::in{i}_size" for i in operands)
     steps = []
     for i, node in enumerate(chain.nodes):
-        code = node_code(node, names[node.name], types, chain.dot if i == 0 else None)
-        steps.append(CudaStep(code, tuple(table.name for table in code.tables)))
-    value, operands = chain.value, len(chain.nodes[0].inputs)
+        code = node_code(node, names[node.name], types, None if i else chain.dot)
+        tables = tuple(table.name for table in code.tables)
+        steps.append(CudaStep(code, f"y{i}", tables, ("index", *taken, *tables)))
+        taken = (f"hwa::only(y{i})",)
+    value = names[chain.value]
     if chain.dot is None:
-        return CudaNode(names[value], tuple(steps), operands, packed=False)
+        parameters = tuple(f"const {name}_config::in{i}_t *in{i}" for i in operands)
+        return CudaNode(value, tuple(steps), parameters, packed=False)
+    in_order = chain.value in memory.place
+    words = memory.words_of(chain.value, chain.dot.made) is not None
+    written = ("out_t *y",) * in_order + ("uint32_t *words",) * words
     return CudaNode(
-        names[value],
+        value,
         tuple(steps),
-        operands,
+        ("const void *x", *written),
         packed=True,
-        in_order=value in memory.place,
-        words=memory.words_of(value, chain.dot.made) is not None,
+        in_order=in_order,
+        words=words,
     )

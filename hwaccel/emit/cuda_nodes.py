@@ -153,8 +153,10 @@ def dot_of(node: Node, types: Mapping[str, TensorType], name: str) -> Dot | None
     )
 
 
-_GEOMETRY = ("height", "width", "out_width", "kernel_height", "kernel_width")
-_GEOMETRY = (*_GEOMETRY, "stride_y", "stride_x", "dilation_y", "dilation_x")
+_GEOMETRY = (
+    *("height", "width", "out_width", "kernel_height", "kernel_width"),
+    *("stride_y", "stride_x", "dilation_y", "dilation_x"),
+)
 _PADDING = ("pad_top", "pad_left")
 
 

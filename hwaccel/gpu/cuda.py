@@ -51,8 +51,8 @@ def build_host(files: Mapping[str, str] | Path, folder: Path, *, timeout_s: floa
     sources = source_folder(files, folder)
     source = one_file(sources, "_host.cpp")
     library = folder / f"{source.name.removesuffix('_host.cpp')}.so"
-    argv = [*compiler.argv, *_HOST_FLAGS, source, "-o", library]
-    tools.run(argv, cwd=sources, timeout_s=timeout_s)
+    target = (source, "-o", library)
+    tools.run([*compiler.argv, *_HOST_FLAGS, *target], cwd=sources, timeout_s=timeout_s)
     return library
 
 
