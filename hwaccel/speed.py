@@ -267,8 +267,8 @@ def hardware(design: Design, results: Results) -> tuple[HardwareRow, ...]:
         for record in results.of(SimRecord)
         if not record.stalled
         and record.mismatches == 0
-        and record.latency == timing.latency
-        and record.interval in (None, timing.interval)
+        and record.latency == record.predicted_latency
+        and record.interval == record.predicted_interval
     )
     return tuple(
         HardwareRow(

@@ -161,8 +161,8 @@ class ExecutorRow(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 class HardwareRow(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The design at a clock: ``target`` is where it was placed and routed, or nothing.
 
-    Cycles are the schedule's, which are exact; ``simulated`` counts the frames that a simulation
-    compared with the golden model, with that latency and interval.
+    Cycles are the schedule's, which are exact; ``simulated`` counts the frames of simulations
+    that equal the golden model and took the cycles that were predicted for them.
     """
 
     clock_mhz: Megahertz

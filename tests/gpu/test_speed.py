@@ -157,13 +157,17 @@ def test_hardware_at_the_configured_clock(design: hwaccel.Design) -> None:
 
 def test_hardware_at_every_clock_that_was_routed(design: hwaccel.Design) -> None:
     timing = design.plan.timing()
-    sim = SimRecord(
-        simulator="icarus", frames=9, mismatches=0, latency=timing.latency, interval=timing.interval
-    )
+    took = {"latency": timing.latency, "interval": timing.interval}
+    took |= {"predicted_latency": timing.latency, "predicted_interval": timing.interval}
+    sim = SimRecord(simulator="icarus", frames=9, mismatches=0, **took)
+    late = SimRecord(simulator="fast", frames=7, mismatches=0, **{**took, "latency": 1})
+    wrong = SimRecord(simulator="verilator", frames=3, mismatches=1, **took)
     records = {
         "a": _synth(design.hash),
         "b": _synth(design.hash, target="gw1n-9c", fmax_mhz=40.0, untimed=["MULT"]),
         "sim": sim,
+        "late": late,
+        "wrong": wrong,
         "stalled": SimRecord(simulator="icarus", frames=5, mismatches=0, latency=1, idle="some"),
     }
     rows = hardware(design, Results(records))
