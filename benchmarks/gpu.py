@@ -18,7 +18,7 @@ from benchmarks.networks import NETWORKS, made
 from benchmarks.trust.line import print_line
 from hwaccel.report.results import SpeedRecord
 from hwaccel.report.text import rate
-from hwaccel.speed import Plan, compare, device_of
+from hwaccel.speed import Settings, compare, device_of
 from hwaccel.verify import stimulus
 
 SEED = 1
@@ -45,7 +45,7 @@ def measured(name: str, device: str, frames: int, batch: int, seconds: float) ->
     model, design, _ = made(name)
     types = [value.type for value in design.graph.inputs]
     xs = stimulus.frames(types, frames, np.random.default_rng(SEED))
-    return compare(design, xs, Plan((batch,), seconds, device, model), seed=SEED)
+    return compare(design, xs, Settings((batch,), seconds, device, model), seed=SEED)
 
 
 def line(record: SpeedRecord) -> str:

@@ -55,8 +55,11 @@ _BATCHES = {"cpu": 32, "cuda": 1024}
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
-    """What is measured, and for how long; ``model`` is what float torch runs, if anything."""
+class Settings:
+    """What is measured, and for how long.
+
+    ``model`` is what float torch runs, if anything, ``source`` how the command line names it.
+    """
 
     batches: tuple[int, ...] = ()
     seconds: float = 1.0
@@ -135,7 +138,7 @@ def run(
     design: Design,
     project: Path,
     xs: Sequence[Ints],
-    plan: Plan,
+    settings: Settings,
     *,
     seed: int = 1,
     progress: Progress = lambda _: None,
@@ -146,8 +149,8 @@ def run(
         HwaccelError: as ``compare`` does, or the record cannot be written.
     """
     results = load_results(project).measured_on(design.hash)
-    record = compare(design, xs, plan, results=results, seed=seed, progress=progress)
-    record = msgspec.structs.replace(record, command=_command(project, plan, record))
+    record = compare(design, xs, settings, results=results, seed=seed, progress=progress)
+    record = msgspec.structs.replace(record, command=_command(project, settings, record))
     _save(project, record)
     return record
 
@@ -155,7 +158,7 @@ def run(
 def compare(
     design: Design,
     xs: Sequence[Ints],
-    plan: Plan,
+    settings: Settings,
     *,
     results: Results | None = None,
     seed: int = 1,
@@ -170,8 +173,8 @@ def compare(
         MismatchError: an executor and the golden model differ.
         ToolError: a compiler or the device is missing, or a batch does not fit into memory.
     """
-    device = device_of(plan.device)
-    batches = plan.batches or (_BATCHES[device],)
+    device = device_of(settings.device)
+    batches = settings.batches or (_BATCHES[device],)
     for batch in batches:
         _check_memory(design, batch, device)
     meter, where = _device(device)
@@ -184,11 +187,11 @@ def compare(
             kernels: Kernels(library, design.graph, device),
             "golden model, integer torch": IntegerTorch(design.graph, device),
         }
-        if plan.model is not None:
+        if settings.model is not None:
             fracs = [value.type.frac for value in design.graph.inputs]
-            executors["float32 torch"] = FloatTorch(plan.model, fracs, device)
+            executors["float32 torch"] = FloatTorch(settings.model, fracs, device)
         rows = [
-            _row(design, name, executor, xs, batches, plan, meter, progress)
+            _row(design, name, executor, xs, batches, settings, meter, progress)
             for name, executor in executors.items()
         ]
     return SpeedRecord(
@@ -210,7 +213,7 @@ def _row(
     executor: Executor,
     xs: Sequence[Ints],
     batches: Sequence[int],
-    plan: Plan,
+    settings: Settings,
     meter: Meter,
     progress: Progress,
 ) -> ExecutorRow:
@@ -227,7 +230,7 @@ def _row(
         progress(f"{name}: batches of {batch:,}")
         with fitting(f"a batch of {batch:,}"):
             taken = np.arange(batch) % len(xs[0])
-            speed = measure(executor, [x[taken] for x in xs], plan.seconds, meter)
+            speed = measure(executor, [x[taken] for x in xs], settings.seconds, meter)
         speeds.append(
             Batch(
                 batch=batch,
@@ -240,8 +243,8 @@ def _row(
     return ExecutorRow(
         executor=name,
         mismatches=0 if exact else None,
-        difference=_difference(design, xs, found) if plan.with_data and not exact else None,
-        latency_s=latency(executor, [x[:1] for x in xs], plan.seconds / 4),
+        difference=_difference(design, xs, found) if settings.with_data and not exact else None,
+        latency_s=latency(executor, [x[:1] for x in xs], settings.seconds / 4),
         batches=tuple(speeds),
     )
 
@@ -312,11 +315,11 @@ def _versions(device: str) -> dict[str, str]:
     return versions | {compiler: tools.version(tools.require(compiler)) or "unknown"}
 
 
-def _command(project: Path, plan: Plan, record: SpeedRecord) -> str:
+def _command(project: Path, settings: Settings, record: SpeedRecord) -> str:
     words = [f"hwaccel gpu compare {project} --device {'cuda' if record.on_gpu else 'cpu'}"]
     words += [f"--batch {row.batch}" for row in record.executors[0].batches]
-    words += [f"--seconds {plan.seconds:g} --frames {record.frames} --seed {record.seed}"]
-    words += [f"--model {plan.source}"] if plan.source else []
+    words += [f"--seconds {settings.seconds:g} --frames {record.frames} --seed {record.seed}"]
+    words += [f"--model {settings.source}"] if settings.source else []
     return " ".join(words)
 
 

@@ -83,10 +83,11 @@ def compare(
         if model is not None:
             step("reading the float model")
             floats = speed.float_model(model, weights, design)
-        plan = speed.Plan(
-            tuple(batch or ()), seconds, where, floats, model or "", with_data=bool(data)
+        source = f"{model or ''}{f' --weights {weights}' if weights else ''}"
+        settings = speed.Settings(
+            tuple(batch or ()), seconds, where, floats, source, with_data=bool(data)
         )
-        record = speed.run(design, project, xs, plan, seed=seed, progress=step)
+        record = speed.run(design, project, xs, settings, seed=seed, progress=step)
     if not record.on_gpu:
         why = "as asked" if device == "cpu" else "no CUDA device"
         err.print(

@@ -21,12 +21,12 @@ from hwaccel.gpu.executors import Call, Kernels, bytes_needed, latency, measure
 from hwaccel.ir import GraphBuilder, TensorType
 from hwaccel.ops import Add, Relu
 from hwaccel.report.results import Results, SimRecord, SynthRecord, load_results, save_result
-from hwaccel.speed import Plan, compare, device_of, float_model, hardware, run
+from hwaccel.speed import Settings, compare, device_of, float_model, hardware, run
 from tests.gpu.models import mlp, other, two
 
 needs_gxx = pytest.mark.skipif(tools.find("g++") is None, reason="g++ is not installed")
 MODELS = "tests.gpu.models"
-QUICK = Plan((4, 3), 0.01, "cpu")
+QUICK = Settings((4, 3), 0.01, "cpu")
 
 
 @pytest.fixture(scope="module")
@@ -45,8 +45,8 @@ def _frames(design: hwaccel.Design, count: int = 5) -> list[np.ndarray]:
 
 @needs_gxx
 def test_executors_side_by_side(design: hwaccel.Design, tmp_path: Path) -> None:
-    plan = Plan((4, 3), 0.01, "cpu", mlp(), f"{MODELS}:mlp", with_data=True)
-    record = run(design, tmp_path, _frames(design), plan, seed=3)
+    settings = Settings((4, 3), 0.01, "cpu", mlp(), f"{MODELS}:mlp", with_data=True)
+    record = run(design, tmp_path, _frames(design), settings, seed=3)
     assert [(row.executor, row.mismatches) for row in record.executors] == [
         ("emitted CUDA kernels, compiled for the host", 0),
         ("golden model, integer torch", 0),
@@ -216,7 +216,7 @@ def test_no_compiler_is_said_before_any_work(monkeypatch: pytest.MonkeyPatch) ->
 @needs_gxx
 def test_batches_that_do_not_fit(design: hwaccel.Design) -> None:
     with pytest.raises(ToolError) as error:
-        compare(design, _frames(design), Plan((10**14,), 0.01, "cpu"))
+        compare(design, _frames(design), Settings((10**14,), 0.01, "cpu"))
     assert str(error.value).startswith("a batch of 100,000,000,000,000: needs ")
     assert str(error.value).endswith(" GB are free; give a smaller --batch")
 
@@ -294,7 +294,7 @@ def test_float_models_of_two_inputs_get_both() -> None:
         two(), (torch.zeros(1, 2), torch.zeros(1, 2)), calibration=(np.ones((4, 2)),) * 2
     )
     model = float_model(f"{MODELS}:two", None, design)
-    record = compare(design, _frames(design), Plan((2,), 0.01, "cpu", model, with_data=True))
+    record = compare(design, _frames(design), Settings((2,), 0.01, "cpu", model, with_data=True))
     assert [row.executor for row in record.executors][-1] == "float32 torch"
 
 
