@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import pytest
@@ -17,70 +16,12 @@ from hwaccel import tools
 from hwaccel.emit.cuda import emit_cuda
 from hwaccel.fxp import FixedType, IntArray
 from hwaccel.gpu.cuda import host_run
-from hwaccel.ir import Graph, GraphBuilder, TensorType, interpret
-from hwaccel.ops import Add, Conv2d, Dense, MaxPool2d, Op, Relu, Requant, Scale, Tabulate
+from hwaccel.ir import Graph, GraphBuilder, interpret
+from hwaccel.ops import Add, Conv2d, Dense, MaxPool2d, Relu, Requant, Scale, Tabulate
+from tests.emit.byte_products import SHAPES, SIGNED, UNSIGNED, Case, Shape, alone, layer, operand
 from tests.graphs import batches
 
 pytestmark = pytest.mark.skipif(tools.find("g++") is None, reason="g++ is not installed")
-
-SIGNED, UNSIGNED = (-128, 127), (0, 255)
-
-
-@dataclass(frozen=True)
-class Shape:
-    """A convolution, or with ``image`` of nothing a matrix."""
-
-    outputs: int
-    inputs: int
-    image: tuple[int, int] | None = None
-    kernel: tuple[int, int] = (1, 1)
-    stride: tuple[int, int] = (1, 1)
-    padding: tuple[int, int, int, int] = (0, 0, 0, 0)
-    dilation: tuple[int, int] = (1, 1)
-    groups: int = 1
-
-
-# Format of the operand, ends of the weights, shape.
-Case = tuple[str, tuple[int, int], Shape]
-SHAPES = (
-    *(Shape(o, i) for o, i in ((1, 2), (3, 4), (4, 5), (5, 7), (9, 16), (2, 33))),
-    Shape(3, 2, (4, 5)),
-    Shape(5, 3, (5, 4), (3, 3), padding=(1, 1, 1, 1)),
-    Shape(4, 4, (3, 3), (2, 2), padding=(0, 1, 1, 0)),
-    Shape(6, 6, (6, 7), (3, 2), stride=(2, 3), padding=(2, 0, 1, 1)),
-    Shape(4, 9, (7, 6), (3, 3), dilation=(2, 2), padding=(2, 1, 2, 1)),
-    Shape(6, 6, (4, 4), (3, 3), padding=(1, 1, 1, 1), groups=2),
-    Shape(8, 8, (3, 4), (2, 1), groups=2),
-    Shape(10, 4, (3, 3), groups=2),
-    Shape(3, 5, (1, 1)),
-    Shape(2, 3, (2, 2), (5, 5), padding=(2, 2, 2, 2)),
-)
-
-
-def _op(shape: Shape, ends: tuple[int, int], rng: np.random.Generator) -> Op:
-    per_group = shape.inputs // shape.groups
-    size = (shape.outputs, per_group) if shape.image is None else (
-        shape.outputs, per_group, *shape.kernel)  # fmt: skip
-    weight = rng.integers(ends[0], ends[1], size, endpoint=True)
-    weight.flat[-1], weight.flat[0] = ends
-    shift, bias = rng.integers(0, 3, shape.outputs), rng.integers(-999, 999, shape.outputs)
-    parts = IntArray(weight), IntArray(shift), IntArray(bias), 0
-    if shape.image is None:
-        return Dense(*parts)
-    return Conv2d(*parts, shape.stride, shape.padding, shape.dilation, shape.groups)
-
-
-def _alone(cases: Sequence[Case]) -> Graph:
-    """Return every shape with an operand of its own."""
-    rng, b, made = np.random.default_rng(3), GraphBuilder("alone"), []
-    for i, (x, ends, shape) in enumerate(cases):
-        value = b.input(f"x{i}", _type(x, (shape.inputs, *(shape.image or ()))))
-        made.append(b.add(f"y{i}", _op(shape, ends, rng), value))
-    return b.build(*made)
-
-
-def _type(fixed: str, shape: tuple[int, ...]) -> TensorType:
-    return TensorType.full(shape, FixedType.parse(fixed))
 
 
 def _wrong(graph: Graph, files: dict[str, str], frames: int = 9) -> set[str]:
@@ -117,7 +58,7 @@ def test_products_of_fewer_bits() -> None:
 
 
 def _assert_packed(cases: Sequence[Case]) -> None:
-    graph = _alone(cases)
+    graph = alone(cases)
     files = _emit(graph)
     assert _wrong(graph, files) == set()
     # The first of four products is in every sum.
@@ -135,8 +76,8 @@ def test_what_is_not_bytes_is_multiplied_one_by_one() -> None:
         ("s8.0", SIGNED, Shape(4, 4, (3, 3), (3, 3), groups=4)),
     ]
     for case in wide:
-        assert "hwa/packed.h" not in _emit(_alone([case]))["net_nodes.h"]
-    graph = _alone(wide)
+        assert "hwa/packed.h" not in _emit(alone([case]))["net_nodes.h"]
+    graph = alone(wide)
     assert _wrong(graph, _emit(graph)) == set()
 
 
@@ -146,7 +87,7 @@ def test_what_is_not_bytes_is_multiplied_one_by_one() -> None:
 def test_sums_of_32_bits_are_proved(bias: int, packed: bool) -> None:
     b = GraphBuilder("edge")
     op = Dense(IntArray([[1, 0]]), IntArray([0]), IntArray([bias]))
-    graph = b.build(b.add("y", op, b.input("x", _type("u8.0", (2,)))))
+    graph = b.build(b.add("y", op, b.input("x", operand("u8.0", (2,)))))
     files = _emit(graph)
     assert ("hwa/packed.h" in files["net_nodes.h"]) == packed
     xs = [np.array([[255, 255], [0, 255]])]
@@ -166,7 +107,7 @@ def _layer(b: GraphBuilder, name: str, x: str, outputs: int, to: str = "u8.0") -
 
 def test_requantized_words_go_from_layer_to_layer() -> None:
     b = GraphBuilder("deep")
-    x = b.input("x", _type("u8.0", (3, 5, 4)))
+    x = b.input("x", operand("u8.0", (3, 5, 4)))
     a = _layer(b, "a", x, 6)
     c = _layer(b, "c", a, 5, "s8.0")
     graph = b.build(_layer(b, "d", c, 2))
@@ -185,7 +126,7 @@ def test_requantized_words_go_from_layer_to_layer() -> None:
 
 def test_a_value_that_others_read_too_is_kept_in_order() -> None:
     b = GraphBuilder("fork")
-    x = b.input("x", _type("s8.0", (4, 4, 4)))
+    x = b.input("x", operand("s8.0", (4, 4, 4)))
     a = _layer(b, "a", x, 6)
     c = _layer(b, "c", a, 6)
     pool = b.add("pool", MaxPool2d((2, 2), (2, 2)), a)
@@ -204,10 +145,10 @@ def test_a_value_that_others_read_too_is_kept_in_order() -> None:
 
 def test_vectors_of_whole_words_are_read_as_they_are() -> None:
     rng, b = np.random.default_rng(0), GraphBuilder("vectors")
-    x = b.input("x", _type("u8.0", (12,)))
-    first = _op(Shape(8, 12), SIGNED, rng)
+    x = b.input("x", operand("u8.0", (12,)))
+    first = layer(Shape(8, 12), SIGNED, rng)
     a = b.add("a", Requant(12, 0, 255), b.add("a_sum", first, x))
-    c = b.add("c", _op(Shape(3, 8), SIGNED, rng), a)
+    c = b.add("c", layer(Shape(3, 8), SIGNED, rng), a)
     graph = b.build(c)
     files = _emit(graph)
     assert _launches(files) == [
@@ -220,11 +161,11 @@ def test_vectors_of_whole_words_are_read_as_they_are() -> None:
 def test_followers_take_the_element_where_it_is_made() -> None:
     """Every op that may follow, behind ops of one and two operands, packed and not."""
     rng, b = np.random.default_rng(0), GraphBuilder("followers")
-    x, z = (b.input(name, _type("s8.0", (4, 3, 3))) for name in "xz")
+    x, z = (b.input(name, operand("s8.0", (4, 3, 3))) for name in "xz")
     made = []
     for name, source in (
-        ("packed", b.add("conv", _op(Shape(3, 4, (3, 3), (2, 2)), SIGNED, rng), x)),
-        ("plain", b.add("depth", _op(Shape(4, 4, (3, 3), (3, 3), groups=4), SIGNED, rng), x)),
+        ("packed", b.add("conv", layer(Shape(3, 4, (3, 3), (2, 2)), SIGNED, rng), x)),
+        ("plain", b.add("depth", layer(Shape(4, 4, (3, 3), (3, 3), groups=4), SIGNED, rng), x)),
         ("sum", b.add("add", Add(), x, z)),
     ):
         channels = b.type(source).channels
@@ -243,7 +184,7 @@ def test_followers_take_the_element_where_it_is_made() -> None:
 
 def test_what_is_read_elsewhere_is_no_intermediate() -> None:
     b = GraphBuilder("seen")
-    x = b.input("x", _type("s8.0", (4,)))
+    x = b.input("x", operand("s8.0", (4,)))
     a = b.add("a", Relu(), x)
     twice = b.add("twice", Requant(1, 0, 63), a)
     again = b.add("again", Requant(2, 0, 63), a)
@@ -261,10 +202,10 @@ def test_what_is_read_elsewhere_is_no_intermediate() -> None:
 def test_groups_of_odd_size_are_packed_apart() -> None:
     """The same value in two packings; the words of one layer are not those of the next."""
     rng, b = np.random.default_rng(0), GraphBuilder("groups")
-    x = b.input("x", _type("u8.0", (6, 3, 3)))
+    x = b.input("x", operand("u8.0", (6, 3, 3)))
     a = _layer(b, "a", x, 6)
-    c = b.add("c", _op(Shape(6, 6, (3, 3), (2, 2), groups=2), SIGNED, rng), a)
-    d = b.add("d", _op(Shape(4, 6, (3, 3), (2, 2)), UNSIGNED, rng), a)
+    c = b.add("c", layer(Shape(6, 6, (3, 3), (2, 2), groups=2), SIGNED, rng), a)
+    d = b.add("d", layer(Shape(4, 6, (3, 3), (2, 2)), UNSIGNED, rng), a)
     graph = b.build(c, d)
     files = _emit(graph)
     assert _launches(files) == [
@@ -279,8 +220,8 @@ def test_groups_of_odd_size_are_packed_apart() -> None:
 
 def test_names_of_words_keep_clear_of_others() -> None:
     b = GraphBuilder("names")
-    x = b.input("x_words", _type("u8.0", (3, 3, 3)))
-    y = b.input("x", _type("u8.0", (3, 3, 3)))
+    x = b.input("x_words", operand("u8.0", (3, 3, 3)))
+    y = b.input("x", operand("u8.0", (3, 3, 3)))
     graph = b.build(_layer(b, "x_words_words", x, 4), _layer(b, "x_node", y, 4))
     assert _wrong(graph, _emit(graph)) == set()
 
@@ -290,8 +231,8 @@ def test_the_gpu_multiplies_four_bytes_at_once(tmp_path) -> None:
     b, rng, made = GraphBuilder("signs"), np.random.default_rng(0), []
     for x in ("s8.0", "u8.0"):
         for i, ends in enumerate((SIGNED, UNSIGNED)):
-            value = b.input(f"{x}{i}", _type(x, (8,)))
-            made.append(b.add(f"y{x}{i}", _op(Shape(4, 8), ends, rng), value))
+            value = b.input(f"{x}{i}", operand(x, (8,)))
+            made.append(b.add(f"y{x}{i}", layer(Shape(4, 8), ends, rng), value))
     for name, text in _emit(b.build(*made)).items():
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text(text)

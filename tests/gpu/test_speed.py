@@ -72,6 +72,16 @@ def test_executors_side_by_side(design: hwaccel.Design, tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.gpu
+@pytest.mark.skipif(tools.find("cuda") is None, reason="no CUDA device")
+@pytest.mark.skipif(tools.find("nvcc") is None, reason="nvcc is not installed")
+def test_executors_side_by_side_on_the_device(design: hwaccel.Design) -> None:
+    record = compare(design, _frames(design), Settings((4, 300), 0.2, "cuda", mlp()))
+    assert record.on_gpu
+    assert [row.mismatches for row in record.executors] == [0, 0, None]
+    assert record.executors[0].executor == "emitted CUDA kernels"
+
+
 @needs_gxx
 def test_several_inputs_and_outputs_of_every_size(tmp_path: Path) -> None:
     """Tensors of 8 to 64 bits and odd sizes go to the kernels and come back whole."""
