@@ -6,11 +6,12 @@ Run ``python docs/make_cli_reference.py`` after changing a command; a test says 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import NoneType, UnionType
 from typing import Any, get_args, get_type_hints
 
+from typer import Typer
 from typer.main import get_command
 from typer.models import ArgumentInfo, OptionInfo
 
@@ -42,13 +43,22 @@ def main() -> None:
 
 def reference() -> str:
     """Return the page."""
-    parsers = get_command(app).commands  # type: ignore[attr-defined]
-    return INTRODUCTION + "".join(
-        _section(c.callback, parsers[c.callback.__name__]) for c in app.registered_commands
-    )
+    return INTRODUCTION + "".join(_sections(app, get_command(app), ""))
 
 
-def _section(command: Callable[..., Any], parser: Any) -> str:
+def _sections(commands: Typer, parser: Any, group: str) -> Iterator[str]:
+    for command in commands.registered_commands:
+        callback = command.callback
+        assert callback is not None
+        yield _section(callback, parser.commands[callback.__name__], group + callback.__name__)
+    for inner in commands.registered_groups:
+        part = inner.typer_instance
+        assert part is not None
+        name = str(part.info.name)
+        yield from _sections(part, parser.commands[name], f"{group}{name} ")
+
+
+def _section(command: Callable[..., Any], parser: Any, title: str) -> str:
     hints = get_type_hints(command, include_extras=True)
     spellings = {item.name: (*item.opts, *item.secondary_opts) for item in parser.params}
     rows, arguments = [], []
@@ -61,8 +71,8 @@ def _section(command: Callable[..., Any], parser: Any) -> str:
             spelling = ", ".join(f"`{word}`" for word in spellings[name])
             default = _default(parameter.default, info)
         rows.append(f"| {spelling} | {_kind(kind)} | {default} | {info.help} |")
-    words = ["hwaccel", command.__name__, *arguments, *(["[OPTIONS]"] * (len(rows) > 1))]
-    lines = ["", f"## {command.__name__}", "", inspect.cleandoc(command.__doc__ or ""), ""]
+    words = ["hwaccel", title, *arguments, *(["[OPTIONS]"] * (len(rows) > 1))]
+    lines = ["", f"## {title}", "", inspect.cleandoc(command.__doc__ or ""), ""]
     lines += ["```", " ".join(words), "```"]
     if rows:
         lines += ["", "| | value | default | |", "|---|---|---|---|", *rows]

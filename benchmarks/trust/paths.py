@@ -86,7 +86,7 @@ def _planted() -> Iterator[tuple[str, Trap]]:
                 if name.startswith("work"):
                     return ("sim", str(project), "--simulator", "icarus", "--frames", "1")
                 if name.startswith("results/csim-t"):
-                    return ("gpu", str(project), "--batch", "2")
+                    return ("gpu", "run", str(project), "--batch", "2")
                 return ("csim" if name.startswith("results") else "report", str(project))
 
             yield f"{kind} {name}", trap
@@ -99,7 +99,7 @@ def _planted() -> Iterator[tuple[str, Trap]]:
         "config.json",
         "plan.json",
     ):
-        for command in ("sim", "gpu", "report"):
+        for command in ("sim", "gpu run", "report"):
 
             def folder(
                 here: Path, other: Path, name: str = name, command: str = command
@@ -111,8 +111,11 @@ def _planted() -> Iterator[tuple[str, Trap]]:
                     _link(project / name, other / "copy")
                 else:
                     _link(project / name, other)
-                more = {"sim": ("--simulator", "icarus", "--frames", "1"), "gpu": ("--batch", "2")}
-                return (command, str(project), *more.get(command, ()))
+                more = {
+                    "sim": ("--simulator", "icarus", "--frames", "1"),
+                    "gpu run": ("--batch", "2"),
+                }
+                return (*command.split(), str(project), *more.get(command, ()))
 
             yield f"{command} with {name} elsewhere", folder
 

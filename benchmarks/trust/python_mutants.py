@@ -56,7 +56,8 @@ STAGES: dict[str, list[list[str]]] = {
     "emit": [["tests/emit/test_verilog.py", "tests/verify/test_structure.py"], SPATIAL],
     "emit/circuit": [["tests/verify/test_circuit.py"], [MATRICES], EMITTED],
     "emit/circuit_c.py": [["tests/emit/test_circuit_c.py"]],
-    "emit/cuda.py": [["tests/emit/test_cuda.py"]],
+    "emit/cuda.py": [["tests/emit/test_cuda.py"], ["tests/emit/test_cuda_packed.py"]],
+    "emit/cuda_nodes.py": [["tests/emit/test_cuda_packed.py"], ["tests/emit/test_cuda.py"]],
     "emit/hls": [["tests/emit/test_hls.py"]],
     "emit/kernels.py": [["tests/emit/test_hls.py"], ["tests/emit/test_cuda.py"]],
     "emit/windows.py": [

@@ -252,24 +252,6 @@ def report(
     say(f"written to {path}")
 
 
-def gpu(
-    project: Project,
-    batch: Annotated[int, typer.Option(min=1, help="Frames per batch.")] = 1024,
-    seed: Seed = 1,
-) -> None:
-    """Run the golden model as integer-exact torch, on a CUDA device when there is one."""
-    from hwaccel import stages
-
-    with steps("running the golden model on torch"):
-        design = load(project)
-        record, speed = stages.gpu(design, project, batch, seed)
-    say(
-        f"{speed.device}: {record.frames} frames, {record.mismatches} mismatches, "
-        f"{speed.frames_per_second:,.0f} frames/s at batch {speed.batch}; the hardware takes one "
-        f"frame every {design.plan.timing().interval} cycles"
-    )
-
-
 def doctor() -> None:
     """Show which tools were found, where, and what each missing one would enable."""
     from hwaccel import tools

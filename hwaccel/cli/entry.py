@@ -17,6 +17,7 @@ from hwaccel.cli import (
     design,
     distill,
     fit,
+    gpu,
     profile,
     prune,
     quantize,
@@ -55,7 +56,7 @@ def _root(
 
 
 _COMMANDS = (
-    *(design.convert, design.sim, design.csim, design.synth, design.report, design.gpu),
+    *(design.convert, design.sim, design.csim, design.synth, design.report),
     *(
         compress.train,
         profile.profile,
@@ -71,6 +72,7 @@ _COMMANDS = (
 )
 for _command in _COMMANDS:
     app.command()(_command)
+app.add_typer(gpu.gpu)
 
 
 def main() -> None:

@@ -1,9 +1,12 @@
-"""Graph to CUDA C++: one kernel launch per node, one thread per element of the result.
+"""Graph to CUDA C++: one kernel launch per node and what follows it element by element.
 
-A region that does not stream is one launch, with a thread per call of the circuit that the
-Verilog design has. Tensors are in C order, in the smallest C integers that hold their intervals.
-The generated arithmetic compiles with nvcc and with g++ alike: ``NAME_host.cpp`` is the same
-network on the host.
+Rounding, clipping and scaling happen where an element is made, so that nothing between a matrix
+product and its requantized result is in memory. A thread makes one element of the result, or four
+channels of a pixel where the products are of bytes: those are taken four at a time, from words of
+four channels. A region that does not stream is one launch, with a thread per call of the circuit
+that the Verilog design has. Tensors are in C order, in the smallest C integers that hold their
+intervals. The generated arithmetic compiles with nvcc and with g++ alike: ``NAME_host.cpp`` is the
+same network on the host.
 """
 
 from __future__ import annotations
@@ -12,14 +15,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from hwaccel.emit import kernels
+from hwaccel.emit.cuda_nodes import Chain, Packing, chains, node_code, storage
 from hwaccel.emit.env import render
-from hwaccel.emit.kernels import Alias, CircuitCode, NodeCode
+from hwaccel.emit.kernels import CircuitCode, NodeCode
 from hwaccel.emit.literals import comment
 from hwaccel.emit.names import Namer
-from hwaccel.fxp import FixedType
-from hwaccel.ir import Graph, Node, TensorType
+from hwaccel.ir import Graph, TensorType
 from hwaccel.schedule.regions import Region, in_order
 from hwaccel.schedule.spatial import Spatial
+
+__all__ = ["CHUNK", "emit_cuda", "storage"]
 
 # Samples that one call takes through device memory at a time.
 CHUNK = 4096
@@ -37,7 +42,7 @@ class Buffer:
 
 @dataclass(frozen=True, slots=True)
 class Launch:
-    """One node or circuit at work: ``FUNCTION<NODE>(count * SIZE, ARGUMENTS)``.
+    """One chain or circuit at work: ``FUNCTION<NODE>(count * SIZE, ARGUMENTS)``.
 
     ``fill`` takes the target, then the sources; ``each`` the inputs, then the outputs.
     """
@@ -58,12 +63,43 @@ class Copy:
 
 
 @dataclass(frozen=True, slots=True)
-class CudaNode:
-    """A node and its place in the batch: sizes of a sample, and the arguments of its function."""
+class CudaStep:
+    """A node of a chain: its code, the variable of its element, and what its function takes."""
 
     code: NodeCode
-    parameters: tuple[str, ...]
+    result: str
+    tables: tuple[str, ...]
     arguments: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CudaNode:
+    """A chain and its place in the batch: what its function takes after the number of the call.
+
+    A ``packed`` chain works on words, and writes the tensor ``in_order``, as ``words``, or both.
+    """
+
+    name: str
+    steps: tuple[CudaStep, ...]
+    parameters: tuple[str, ...]
+    packed: bool
+    in_order: bool = True
+    words: bool = False
+
+    @property
+    def first(self) -> CudaStep:
+        """The node that reads the operands."""
+        return self.steps[0]
+
+    @property
+    def rest(self) -> tuple[CudaStep, ...]:
+        """The nodes that take its element."""
+        return self.steps[1:]
+
+    @property
+    def last(self) -> CudaStep:
+        """The node whose element is the result."""
+        return self.steps[-1]
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,14 +125,8 @@ class CudaDesign:
     @property
     def functions(self) -> tuple[str, ...]:
         """Library files in use, sorted."""
-        calls = {node.code.function for node in self.nodes}
+        calls = {step.code.function for node in self.nodes for step in node.steps}
         return tuple(sorted(calls | ({"pixels"} if self.circuits else set())))
-
-
-def storage(fixed: FixedType) -> str:
-    """Return the smallest NumPy integer type that holds ``fixed``; in C it ends in ``_t``."""
-    bits = next(bits for bits in (8, 16, 32, 64) if fixed.width <= bits)
-    return f"{'' if fixed.signed else 'u'}int{bits}"
 
 
 def emit_cuda(
@@ -127,56 +157,143 @@ def _design(graph: Graph, spatial: Mapping[str, Spatial], name: str, banner: str
     design_name, names = kernels.code_names(graph, name)
     types, lines = graph.types(), kernels.banner_lines(banner)
     items = in_order(graph, tuple(item.region for item in spatial.values()))
-    nodes = [item for item in items if isinstance(item, Node)]
+    parts = chains(graph, items, names)
     circuits = kernels.circuit_codes(
         spatial, names, types, target="cuda", design=design_name, banner=lines
     )
-    made = [node.name for node in nodes]
-    made += [edge.value for circuit in circuits.values() for edge in circuit.outputs]
-    namer = Namer(("count", "queue", "workspace", "stream"))
-
-    def buffer(value: str, suffix: str) -> Buffer:
-        tensor = types[value]
-        title = comment(f"{value}: {tensor}")
-        ctype = f"{storage(tensor.fixed)}_t"
-        return Buffer(namer.name(f"{names[value]}_{suffix}"), title, ctype, tensor.size)
-
-    inputs = {value.name: buffer(value.name, "in") for value in graph.inputs}
-    outputs = tuple(buffer(value, "out") for value in graph.outputs)
-    # Every value lies in one buffer: a node that makes an output writes it there at once.
-    place = dict(inputs)
-    copies = []
-    for value, target in zip(graph.outputs, outputs, strict=True):
-        if value in place:
-            copies.append(Copy(target, place[value].name))
-        else:
-            place[value] = target
-    inner = {value: buffer(value, "buffer") for value in made if value not in place}
-    place |= inner
+    memory = _Memory(graph, parts, names)
+    launches = [pack for value in graph.inputs for pack in memory.packs(value.name)]
+    nodes = []
+    for part in parts:
+        if isinstance(part, Region):
+            launches.append(_call(circuits[part.name], memory.place))
+            launches += [pack for value in part.outputs for pack in memory.packs(value)]
+            continue
+        node = _node(part, names, types, memory)
+        nodes.append(node)
+        launches.append(_launch(part, node, memory))
+        launches += memory.packs(part.value)
     return CudaDesign(
         design_name,
         lines,
         CHUNK,
-        tuple(inputs.values()),
-        outputs,
-        tuple(inner.values()),
-        tuple(_node(node, names[node.name], types) for node in nodes),
+        memory.inputs,
+        memory.outputs,
+        memory.inner,
+        tuple(nodes),
         tuple(circuits.values()),
-        tuple(
-            _call(circuits[item.name], place)
-            if isinstance(item, Region)
-            else _launch(item, names[item.name], place)
-            for item in items
-        ),
-        tuple(copies),
+        tuple(launches),
+        memory.copies,
     )
 
 
-def _launch(node: Node, name: str, place: Mapping[str, Buffer]) -> Launch:
-    buffers = (place[node.name], *(place[operand] for operand in node.inputs))
-    arguments = tuple(buffer.name for buffer in buffers)
-    titles = (kernels.title(node),)
-    return Launch(titles, "fill", f"{name}_node", node.output.type.size, arguments)
+class _Memory:
+    """Where every value lies: in C order, as words, or both."""
+
+    def __init__(self, graph: Graph, parts: list[Chain | Region], names: Mapping[str, str]) -> None:
+        self._types, self._names = graph.types(), names
+        self._namer = Namer(("count", "queue", "workspace", "stream"))
+        self.inputs = tuple(self._buffer(value.name, "in") for value in graph.inputs)
+        self.outputs = tuple(self._buffer(name, "out") for name in graph.outputs)
+        # A node that makes an output writes it there at once.
+        self.place = dict(zip((v.name for v in graph.inputs), self.inputs, strict=True))
+        copies = []
+        for value, target in zip(graph.outputs, self.outputs, strict=True):
+            if value in self.place:
+                copies.append(Copy(target, self.place[value].name))
+            else:
+                self.place[value] = target
+        self.copies = tuple(copies)
+        self.words = self._wanted(parts)
+        self._direct = self._made_as_words(parts)
+        inner = {
+            value: self._buffer(value, "buffer")
+            for value in self._kept_in_order(graph, parts)
+            if value not in self.place
+        }
+        self.place |= inner
+        self.inner = (*inner.values(), *self.words.values())
+
+    def _buffer(self, value: str, suffix: str) -> Buffer:
+        tensor = self._types[value]
+        title = comment(f"{value}: {tensor}")
+        name = self._namer.name(f"{self._names[value]}_{suffix}")
+        return Buffer(name, title, f"{storage(tensor.fixed)}_t", tensor.size)
+
+    def _wanted(self, parts: list[Chain | Region]) -> dict[tuple[str, Packing], Buffer]:
+        made: dict[tuple[str, Packing], Buffer] = {}
+        for part in parts:
+            if isinstance(part, Chain) and part.dot and not part.dot.packing.in_place:
+                value, packing = part.nodes[0].inputs[0], part.dot.packing
+                if (value, packing) not in made:
+                    name = self._namer.name(f"{self._names[value]}_words")
+                    title = comment(f"{value}: words of four channels")
+                    made[value, packing] = Buffer(name, title, "uint32_t", packing.words)
+        return made
+
+    def _made_as_words(self, parts: list[Chain | Region]) -> frozenset[tuple[str, Packing]]:
+        return frozenset(
+            (part.value, part.dot.made)
+            for part in parts
+            if isinstance(part, Chain)
+            and part.dot
+            and part.dot.made
+            and (part.value, part.dot.made) in self.words
+        )
+
+    def _kept_in_order(self, graph: Graph, parts: list[Chain | Region]) -> list[str]:
+        """Return the values that somebody reads in C order, or nobody at all."""
+        read = set(graph.outputs) | {value for value, _ in self.words.keys() - self._direct}
+        for part in parts:
+            first = part if isinstance(part, Region) else part.nodes[0]
+            if isinstance(part, Region) or part.dot is None or part.dot.packing.in_place:
+                read.update(first.inputs)
+        uses, kept = graph.uses(), []
+        for part in parts:
+            made = part.outputs if isinstance(part, Region) else (part.value,)
+            kept += [value for value in made if value in read or not uses[value]]
+        return kept
+
+    def words_of(self, value: str, packing: Packing | None) -> Buffer | None:
+        """Return the words of ``value`` that its own chain makes, if somebody wants them."""
+        if packing is None or (value, packing) not in self._direct:
+            return None
+        return self.words[value, packing]
+
+    def source(self, value: str, packing: Packing) -> Buffer:
+        """Return what a chain reads that wants ``value`` as words."""
+        return self.place[value] if packing.in_place else self.words[value, packing]
+
+    def packs(self, value: str) -> list[Launch]:
+        """Return the launches that make words of ``value`` once it is there in C order."""
+        return [
+            Launch(
+                (buffer.title,),
+                "fill",
+                f"hwa::packing<{packing.groups}, {packing.group_size}, {packing.pixels}>",
+                packing.words,
+                (buffer.name, self.place[value].name),
+            )
+            for (packed, packing), buffer in self.words.items()
+            if packed == value and (packed, packing) not in self._direct
+        ]
+
+
+def _launch(chain: Chain, node: CudaNode, memory: _Memory) -> Launch:
+    titles = tuple(kernels.title(item) for item in chain.nodes)
+    value, sources = chain.value, chain.nodes[0].inputs
+    struct = f"{node.name}_node"
+    if chain.dot is None:
+        buffers = (memory.place[value], *(memory.place[operand] for operand in sources))
+        size = chain.nodes[-1].output.type.size
+        return Launch(titles, "fill", struct, size, tuple(buffer.name for buffer in buffers))
+    arguments = [memory.source(sources[0], chain.dot.packing).name]
+    if node.in_order:
+        arguments.append(memory.place[value].name)
+    words = memory.words_of(value, chain.dot.made)
+    if words is not None:
+        arguments.append(words.name)
+    return Launch(titles, "each", struct, chain.dot.calls, tuple(arguments))
 
 
 def _call(circuit: CircuitCode, place: Mapping[str, Buffer]) -> Launch:
@@ -184,36 +301,29 @@ def _call(circuit: CircuitCode, place: Mapping[str, Buffer]) -> Launch:
     return Launch(circuit.titles, "each", f"{circuit.name}_node", circuit.calls, arguments)
 
 
-def _node(node: Node, name: str, types: Mapping[str, TensorType]) -> CudaNode:
-    ins = tuple(types[operand] for operand in node.inputs)
-    kernel = node.op.kernel(*ins)
-    aliases: list[Alias] = []
-    constants = {"out_size": node.output.type.size}
-    for i, tensor in enumerate(ins):
-        aliases.append(Alias(f"{storage(tensor.fixed)}_t", f"in{i}_t"))
-        constants |= {
-            f"in{i}_size": tensor.size,
-            f"in{i}_lo": tensor.lo,
-            f"in{i}_signed": int(tensor.fixed.signed),
-        }
-    aliases.append(Alias(f"{storage(node.output.type.fixed)}_t", "out_t"))
-    small = node.op.bound(*ins) < 1 << 31
-    aliases.append(Alias("int32_t" if small else "int64_t", "acc_t"))
-    tables = kernels.tables(name, kernel)
-    code = NodeCode(
-        name,
-        kernels.title(node),
-        kernel.function,
-        tuple(aliases),
-        kernels.integer_constants(constants | dict(kernel.params)),
-        tables,
-    )
-    operands = range(len(ins))
+def _node(
+    chain: Chain, names: Mapping[str, str], types: Mapping[str, TensorType], memory: _Memory
+) -> CudaNode:
+    name, operands = names[chain.nodes[0].name], range(len(chain.nodes[0].inputs))
+    taken = tuple(f"in{i} + sample * {name}_config::in{i}_size" for i in operands)
+    steps = []
+    for i, node in enumerate(chain.nodes):
+        code = node_code(node, names[node.name], types, None if i else chain.dot)
+        tables = tuple(table.name for table in code.tables)
+        steps.append(CudaStep(code, f"y{i}", tables, ("index", *taken, *tables)))
+        taken = (f"hwa::only(y{i})",)
+    value = names[chain.value]
+    if chain.dot is None:
+        parameters = tuple(f"const {name}_config::in{i}_t *in{i}" for i in operands)
+        return CudaNode(value, tuple(steps), parameters, packed=False)
+    in_order = chain.value in memory.place
+    words = memory.words_of(chain.value, chain.dot.made) is not None
+    written = ("out_t *y",) * in_order + ("uint32_t *words",) * words
     return CudaNode(
-        code,
-        tuple(f"const in{i}_t *in{i}" for i in operands),
-        (
-            *(f"in{i} + sample * in{i}_size" for i in operands),
-            *(table.name for table in tables),
-        ),
+        value,
+        tuple(steps),
+        ("const void *x", *written),
+        packed=True,
+        in_order=in_order,
+        words=words,
     )

@@ -35,14 +35,25 @@ def host_run(
         VerifyError: the batches do not fit the inputs of the graph.
     """
     with tempfile.TemporaryDirectory(prefix="hwaccel-cuda-") as name:
-        folder = source_folder(files, Path(name))
-        library = Path(name) / "host.so"
-        source = one_file(folder, "_host.cpp")
-        target = (source, "-o", library)
-        tools.run(
-            [*tools.require("g++").argv, *_HOST_FLAGS, *target], cwd=folder, timeout_s=timeout_s
-        )
-        return _call(library, source.name.removesuffix("_host.cpp"), graph, xs)
+        library = build_host(files, Path(name), timeout_s=timeout_s)
+        return _call(library, library.stem, graph, xs)
+
+
+def build_host(files: Mapping[str, str] | Path, folder: Path, *, timeout_s: float = 600) -> Path:
+    """Compile the arithmetic for the host into ``folder / "NAME.so"``.
+
+    The library has the functions of the one for a GPU; its device memory is the host's.
+
+    Raises:
+        ToolError: g++ is missing or compilation failed.
+    """
+    compiler = tools.require("g++")
+    sources = source_folder(files, folder)
+    source = one_file(sources, "_host.cpp")
+    library = folder / f"{source.name.removesuffix('_host.cpp')}.so"
+    target = (source, "-o", library)
+    tools.run([*compiler.argv, *_HOST_FLAGS, *target], cwd=sources, timeout_s=timeout_s)
+    return library
 
 
 def device_run(
@@ -122,9 +133,18 @@ def _call(library: Path, name: str, graph: Graph, xs: Sequence[Ints]) -> tuple[I
     code = ctypes.CDLL(str(library))
     pointers = [array.ctypes.data_as(ctypes.c_void_p) for array in (*tensors, *outputs)]
     status = code[f"{name}_run"](ctypes.c_longlong(count), *pointers)
+    check_status(code, name, f"{name}_run", status)
+    return tuple(output.astype(np.int64) for output in outputs)
+
+
+def check_status(code: ctypes.CDLL, name: str, function: str, status: int) -> None:
+    """Refuse a status of a function of library ``NAME`` that is not 0.
+
+    Raises:
+        ToolError: the status says that it failed, and why.
+    """
     if status != 0:
         explain = code[f"{name}_error"]
         explain.restype = ctypes.c_char_p
         text = explain(status).decode("utf-8", "replace")
-        raise ToolError(f"{name}_run: failed with code {status} ({text}); see `hwaccel doctor`")
-    return tuple(output.astype(np.int64) for output in outputs)
+        raise ToolError(f"{function}: failed with code {status} ({text}); see `hwaccel doctor`")

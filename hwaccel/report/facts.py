@@ -12,6 +12,7 @@ from hwaccel.report.results import (
     CsimRecord,
     Results,
     SimRecord,
+    SpeedRecord,
     SynthRecord,
     TrainRecord,
 )
@@ -292,4 +293,6 @@ def _described(record: AnyRecord) -> tuple[str, str]:
         return f"{steps} for {clean(record.target)}", "hwaccel synth"
     if isinstance(record, AccuracyRecord):
         return f"accuracy on {clean(record.data)}" if record.data else "accuracy", ""
+    if isinstance(record, SpeedRecord):
+        return f"speed on {clean(record.device)}", "hwaccel gpu compare"
     return f"training: {clean(record.what)}", ""

@@ -25,6 +25,7 @@ _MAX_BYTES = 1 << 22
 Count = Annotated[int, msgspec.Meta(ge=0, le=1 << 53)]
 Seconds = Annotated[float, msgspec.Meta(ge=0)]
 Megahertz = Annotated[float, msgspec.Meta(gt=0)]
+Positive = Annotated[float, msgspec.Meta(gt=0)]
 Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
 Text = Annotated[str, msgspec.Meta(max_length=1000)]
 
@@ -135,7 +136,59 @@ class TrainRecord(Record, frozen=True, kw_only=True, tag="train"):
     device: Text = ""
 
 
-AnyRecord = SimRecord | CsimRecord | SynthRecord | AccuracyRecord | TrainRecord
+class Batch(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The speed at a batch size; ``joules_per_frame`` is ``None`` where no counter moved."""
+
+    batch: Count
+    frames: Count
+    frames_per_second: Positive
+    joules_per_frame: Positive | None = None
+
+
+class ExecutorRow(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """An executor as measured; ``mismatches`` is ``None`` for one that is not exact.
+
+    ``difference`` is then the largest from the golden model's numbers, where data were given.
+    """
+
+    executor: Text
+    mismatches: Count | None
+    difference: Seconds | None = None
+    latency_s: Positive
+    batches: tuple[Batch, ...]
+
+
+class HardwareRow(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The design at a clock: ``target`` is where it was placed and routed, or nothing.
+
+    Cycles are the schedule's, which are exact; ``simulated`` counts the frames of simulations
+    that equal the golden model and took the cycles that were predicted for them.
+    """
+
+    clock_mhz: Megahertz
+    target: Text = ""
+    upper_bound: bool = False
+    latency_cycles: Count
+    interval_cycles: Count
+    frames_per_second: Positive
+    latency_s: Seconds
+    simulated: Count = 0
+
+
+class SpeedRecord(Record, frozen=True, kw_only=True, tag="speed"):
+    """Executors side by side on one ``device``, beside the hardware's own rate."""
+
+    device: Text
+    on_gpu: bool
+    meter: Text
+    frames: Count
+    seed: int
+    executors: tuple[ExecutorRow, ...]
+    hardware: tuple[HardwareRow, ...]
+    tool_versions: dict[Text, Text] = {}
+
+
+AnyRecord = SimRecord | CsimRecord | SynthRecord | AccuracyRecord | TrainRecord | SpeedRecord
 _R = TypeVar("_R", bound=Record)
 
 

@@ -18,10 +18,11 @@ from tests.cli.models import Fork, Inputs, mlp
 from tests.cli.tools import MODELS, content, done, run, spawn
 
 COMMANDS = (
-    *("convert", "sim", "csim", "synth", "report", "gpu", "doctor"),
+    *("convert", "sim", "csim", "synth", "report", "doctor"),
     *("train", "profile", "prune", "quantize", "distill", "shrink", "simplify", "fit"),
     "regress",
 )
+GROUPS = {"gpu": ("run", "compare")}
 FRAMES = ("--frames", "3")
 sim_tools = pytest.mark.skipif(
     tools.find("iverilog") is None or tools.find("verilator") is None,
@@ -36,7 +37,16 @@ def test_version() -> None:
 def test_help_names_every_command() -> None:
     said = done("--help")
     assert {c.callback.__name__ for c in app.registered_commands} == set(COMMANDS)
-    assert all(re.search(rf"^. {command} ", said, re.MULTILINE) for command in COMMANDS)
+    for name in (*COMMANDS, *GROUPS):
+        assert re.search(rf"^. {name} ", said, re.MULTILINE), name
+
+
+def test_help_of_a_group_names_its_commands() -> None:
+    assert {group.typer_instance.info.name for group in app.registered_groups} == set(GROUPS)
+    for name, commands in GROUPS.items():
+        said = done(name, "--help")
+        assert all(re.search(rf"^. {command} ", said, re.MULTILINE) for command in commands)
+        assert run(name).code == 2
 
 
 def test_no_command_prints_the_help() -> None:
@@ -45,9 +55,12 @@ def test_no_command_prints_the_help() -> None:
     assert ran.out.strip() == done("--help").strip()
 
 
-@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize(
+    "command",
+    [*COMMANDS, *(f"{group} {name}" for group, names in GROUPS.items() for name in names)],
+)
 def test_help_of_a_command(command: str) -> None:
-    assert f"Usage: hwaccel {command} " in done(command, "--help")
+    assert f"Usage: hwaccel {command} " in done(*command.split(), "--help")
 
 
 def test_the_installed_script() -> None:
@@ -292,7 +305,7 @@ def test_gpu(project: Path) -> None:
     assert re.fullmatch(
         r"[^:]+: 4 frames, 0 mismatches, [\d,]+ frames/s at batch 4; the hardware takes one "
         rf"frame every {interval} cycles\n",
-        done("gpu", project, "--batch", 4),
+        done("gpu", "run", project, "--batch", 4),
     )
 
 
@@ -303,7 +316,7 @@ def test_doctor() -> None:
 
 
 def test_results_do_not_spoil_a_project(project: Path) -> None:
-    done("gpu", project, "--batch", 2)
+    done("gpu", "run", project, "--batch", 2)
     (project / "work").mkdir()
     assert hwaccel.load(project).name == "sequential"
     shutil.rmtree(project / "results")

@@ -138,7 +138,7 @@ def run(command: list[str], folder: Path) -> subprocess.CompletedProcess[str]:
 @pytest.mark.rtl
 @pytest.mark.hls
 @pytest.mark.synth
-@pytest.mark.parametrize("page", ["verify", "synthesize"])
+@pytest.mark.parametrize("page", ["verify", "synthesize", "gpu"])
 def test_the_commands_of(page: str, cnn_project: Path, tmp_path: Path) -> None:
     shutil.move(cnn_project, tmp_path / "build")
     np.save(tmp_path / "frames.npy", np.random.default_rng(0).normal(size=(20, 1, 6, 6)))

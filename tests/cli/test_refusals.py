@@ -291,14 +291,17 @@ def test_usage(words: list[str], line: str) -> None:
         (["sim", "p", "--frames", "0"], "--frames"),
         (["sim", "p", "--seed", "-1"], "--seed"),
         (["synth", "p", "--seed", "-1"], "--seed"),
-        (["gpu", "p", "--batch", "0"], "--batch"),
+        (["gpu", "run", "p", "--batch", "0"], "--batch"),
+        (["gpu", "compare", "p", "--batch", "0"], "--batch"),
+        (["gpu", "compare", "p", "--seconds", "0"], "--seconds"),
     ],
 )
 def test_values_of_another_kind(words: list[str], option: str) -> None:
     """The middle of the line is the parser's, and changes from one release to the next."""
     line = refused(*words)
     assert line.startswith(f"Invalid value for '{option}'")
-    assert line.endswith(f"; see hwaccel {words[0]} --help")
+    command = " ".join(words[: words.index("p")]) if "p" in words else words[0]
+    assert line.endswith(f"; see hwaccel {command} --help")
 
 
 # --- configuration files -------------------------------------------------------------------------
@@ -462,12 +465,12 @@ def test_names_of_the_top(inside: Path, name: str, top: str) -> None:
 # --- stages --------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("command", ["sim", "csim", "synth", "report", "gpu"])
+@pytest.mark.parametrize("command", ["sim", "csim", "synth", "report", "gpu run", "gpu compare"])
 def test_what_is_no_project(inside: Path, command: str) -> None:
     Path("file").write_text("")
     Path("empty").mkdir()
     for name in ("nowhere", "file", "empty"):
-        assert refused(command, name) == (
+        assert refused(*command.split(), name) == (
             f"{name}: is not an hwaccel project; write one with hwaccel convert"
         )
     assert list(Path("empty").iterdir()) == []

@@ -172,30 +172,6 @@ def test_odd_wiring_equals_golden():
     _assert_runs(b.build(doubled, through, doubled, twice))
 
 
-@pytest.mark.parametrize("x", ["s8.0", "u8.0"])
-def test_bytes_by_bytes_take_four_products_at_a_time(x):
-    graph = _dense(_vector(x, 12), 8)
-    files = _emit(graph)
-    # A wrong dot4 must be seen: then it is in use, here and on the GPU.
-    _assert_runs(graph)
-    files["hwa/dense.h"] = files["hwa/dense.h"].replace("i < 4; i++", "i < 3; i++")
-    xs = batches(graph, 1)
-    assert not np.array_equal(host_run(files, graph, xs)[0], interpret(graph, *xs)[0])
-
-
-@pytest.mark.parametrize(
-    ("x", "weight_bits"),
-    [(_vector("s8.0", 11), 8), (_vector("s9.0", 12), 8), (_vector("u8.0", 12), 9)],
-)
-def test_other_rows_are_summed_one_by_one(x, weight_bits):
-    graph = _dense(x, weight_bits)
-    _assert_runs(graph)
-    files = _emit(graph)
-    files["hwa/dense.h"] = files["hwa/dense.h"].replace("i < 4; i++", "i < 3; i++")
-    xs = batches(graph, 1)
-    assert np.array_equal(host_run(files, graph, xs)[0], interpret(graph, *xs)[0])
-
-
 @pytest.mark.parametrize(
     ("fixed", "expected"),
     [

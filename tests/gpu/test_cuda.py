@@ -13,6 +13,7 @@ from hwaccel.fxp import IntArray
 from hwaccel.gpu.cuda import compile_cubin, device_run
 from hwaccel.ir import Graph, GraphBuilder, TensorType, interpret
 from hwaccel.ops import OPS, MaxPool2d, Scale
+from tests.emit.byte_products import SHAPES, SIGNED, UNSIGNED, alone
 from tests.emit.networks import merge, small_cnn
 from tests.graphs import batches
 
@@ -27,6 +28,11 @@ def _every_op() -> Graph:
             inputs = [b.input("x", type) for type in example.ins]
             graphs.append(b.build(b.add(example.label, example.op, *inputs)))
     return merge(graphs)
+
+
+def _bytes() -> Graph:
+    kinds = [(x, ends) for x in ("s8.0", "u8.0") for ends in (SIGNED, UNSIGNED)]
+    return alone([(*kind, shape) for kind in kinds for shape in SHAPES])
 
 
 def test_every_op_compiles_for_the_gpu():
@@ -105,7 +111,11 @@ def test_largest_negated_on_the_device():
 @pytest.mark.gpu
 @pytest.mark.skipif(tools.find("cuda") is None, reason="no CUDA device")
 @pytest.mark.skipif(tools.find("nvcc") is None, reason="nvcc is not installed")
-@pytest.mark.parametrize("make", [_every_op, lambda: small_cnn()[0]], ids=["every-op", "network"])
+@pytest.mark.parametrize(
+    "make",
+    [_every_op, lambda: small_cnn()[0], _bytes],
+    ids=["every-op", "network", "products-of-bytes"],
+)
 def test_device_equals_golden(make):
     graph = make()
     xs = batches(graph, 4, 64)

@@ -82,7 +82,10 @@ def test_what_lies_in_the_work_folder_is_gone(here: Path, tmp_path: Path, name: 
 def test_folders_that_lead_out(here: Path, tmp_path: Path, name: str) -> None:
     (tmp_path / "other").mkdir()
     (here / name).symlink_to(tmp_path / "other")
-    words = {"work": ("sim", here, "--simulator", "icarus"), "results": ("gpu", here, "--batch", 2)}
+    words = {
+        "work": ("sim", here, "--simulator", "icarus"),
+        "results": ("gpu", "run", here, "--batch", 2),
+    }
     assert refused(*words[name]) == f"{here / name}: is a symbolic link; remove it"
     assert list((tmp_path / "other").iterdir()) == []
 

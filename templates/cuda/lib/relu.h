@@ -1,4 +1,4 @@
-// y = max(x, 0)
+// y = max(x, 0); x is a tensor or the only element of one.
 #ifndef HWA_RELU_H
 #define HWA_RELU_H
 
@@ -6,8 +6,8 @@
 
 namespace hwa {
 
-template <class P>
-HWA_HD typename P::out_t relu(int index, const typename P::in0_t *x) {
+template <class P, class X>
+HWA_HD typename P::out_t relu(int index, X x) {
     return x[index] > 0 ? typename P::out_t(x[index]) : typename P::out_t(0);
 }
 

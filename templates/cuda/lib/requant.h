@@ -1,6 +1,6 @@
 // y = clip(round(x * 2^-shift), lo, hi), or with wrap reduced modulo hi - lo + 1.
 //
-// rounding: 0 floor, 1 half up, 2 half to even. A negative shift is a left shift.
+// x is a tensor or the only element of one. rounding: 0 floor, 1 half up, 2 half to even. A negative shift is a left shift.
 #ifndef HWA_REQUANT_H
 #define HWA_REQUANT_H
 
@@ -31,8 +31,8 @@ HWA_HD T round_shift(T x) {
     return (x + (half - 1) + ((x >> right) & 1)) >> right;
 }
 
-template <class P>
-HWA_HD typename P::out_t requant(int index, const typename P::in0_t *x) {
+template <class P, class X>
+HWA_HD typename P::out_t requant(int index, X x) {
     typedef typename requant_type<typename P::acc_t, (P::shift < 30)>::type wide_t;
     const wide_t lo = wide_t(P::lo);
     const wide_t hi = wide_t(P::hi);

@@ -1,4 +1,4 @@
-// y[c] = x[c] * mult[c] + add[c]
+// y[c] = x[c] * mult[c] + add[c]; x is a tensor or the only element of one.
 #ifndef HWA_SCALE_H
 #define HWA_SCALE_H
 
@@ -6,8 +6,8 @@
 
 namespace hwa {
 
-template <class P, class M, class A>
-HWA_HD typename P::out_t scale(int index, const typename P::in0_t *x, const M *mult, const A *add) {
+template <class P, class X, class M, class A>
+HWA_HD typename P::out_t scale(int index, X x, const M *mult, const A *add) {
     typedef typename P::acc_t acc_t;
     const int c = index / P::pixels;
     return typename P::out_t(acc_t(x[index]) * acc_t(mult[c]) + acc_t(add[c]));

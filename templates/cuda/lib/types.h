@@ -13,10 +13,12 @@
 // Tables lie in global memory: threads of a warp read different rows of a matrix, which constant
 // memory would serialize, and a network is soon larger than its 64 KiB.
 #define HWA_TABLE alignas(16) static __device__ const
+#define HWA_UNROLL _Pragma("unroll")
 #else
 #define HWA_HD inline
 #define HWA_DEVICE inline
 #define HWA_TABLE alignas(16) static const
+#define HWA_UNROLL
 #endif
 
 namespace hwa {
@@ -33,6 +35,19 @@ HWA_DEVICE T negated(T x) {
     if (sizeof(T) == sizeof(minus_one)) return x * T(minus_one);
 #endif
     return -x;
+}
+
+// A tensor of which one element is known, whatever its index: what follows a node takes that where
+// it is made.
+template <class T>
+struct only_element {
+    T value;
+    HWA_HD T operator[](int) const { return value; }
+};
+
+template <class T>
+HWA_HD only_element<T> only(T value) {
+    return {value};
 }
 
 // x * 2^bits where that fits T; C++17 defines no shift of a negative number.
