@@ -59,6 +59,8 @@ INTRODUCTION = """\
   wires carry.
 - **Results** are float64 where they are numbers and int64 where they are integers. The integer `i`
   of a format with `frac` bits behind the point is the number `i * 2^-frac`, exactly.
+- **Names of types**: `Ints` is an int64 array, `Floats` a float64 one, `Progress` a function that
+  is called with a line of text when a stage begins.
 - **Latency and interval** are clock cycles, `clock_mhz` and `fmax_mhz` megahertz, `seconds` time on
   the clock of the wall.
 - **Errors** are classes of `HwaccelError`, one for each stage. The message is one line: where,
@@ -88,13 +90,13 @@ def reference() -> str:
     Raises:
         ValueError: something public has no docstring.
     """
-    found = public()
-    ours, others = [], []
-    for title, thing in found.items():
-        (ours if "." not in title else others).append(_section(title, thing))
+    parts: dict[str, list[str]] = {}
+    for title, thing in public().items():
+        module, _, name = title.rpartition(".")
+        parts.setdefault(module or "hwaccel", []).append(_section(name, thing))
+    sections = "".join(f"\n## {module}\n{''.join(texts)}" for module, texts in parts.items())
     errors = "".join(f"| `{e.__name__}` | {_cell(_doc(e))} |\n" for e in _errors(HwaccelError))
-    parts = ["\n## In hwaccel\n", *ours, "\n## In its modules\n", *others]
-    return "".join([INTRODUCTION, *parts, ERRORS, errors])
+    return "".join([INTRODUCTION, sections, ERRORS, errors])
 
 
 def public() -> dict[str, Any]:
@@ -111,7 +113,7 @@ def public() -> dict[str, Any]:
             if thing not in found.values():
                 found[f"{thing.__module__}.{thing.__name__}"] = thing
                 waiting.append(thing)
-    rest = sorted(title for title in found if "." in title)
+    rest = sorted((title for title in found if "." in title), key=lambda t: t.rpartition("."))
     return {title: found[title] for title in (*order, *rest)}
 
 
@@ -184,7 +186,8 @@ def _section(title: str, thing: Any) -> str:
             lines.append(f"| `{name}` | {kind} | {_cell(_doc(part))} |")
     for name, part in members:
         if _is_function(part):
-            lines += ["", f"#### {thing.__name__}.{name}", ""]
+            heading = name.replace("_", "\\_") if name.startswith("_") else name
+            lines += ["", f"#### {thing.__name__}.{heading}", ""]
             lines += [*_signature(_called(thing, name), _function(part)), *_prose(part)]
     return "\n".join([*lines, ""])
 

@@ -1,8 +1,9 @@
 """What the pages of the documentation tell their reader to do: files to save, commands, scripts.
 
-A block follows the words "save this as `NAME`:", or is ``console`` with a prompt before each command,
-or is Python that is run in the order of the page, in one process. A block without a language is
-commands if each of its lines is one. A whole command of ``hwaccel`` in the prose counts as well.
+A block follows the words "save this as `NAME`:", or is ``console`` with a prompt before each
+command, or is Python that is run in the order of the page, in one process. A block without a
+language is commands if each of its lines is one. A whole command of ``hwaccel`` in the prose counts
+as well.
 """
 
 from __future__ import annotations

@@ -76,6 +76,11 @@ class Reader:
                 self._command(command, state)
                 self.ran += 1
 
+    def compare(self) -> None:
+        """See that all outputs are what the page says."""
+        for command, said in self.said:
+            assert stable(said) == stable(command.said), command.text
+
     def _command(self, command: Command, state: Path) -> None:
         words = shlex.split(command.text, comments=True)
         if words[0] == "hwaccel" and not command.said:
@@ -150,6 +155,7 @@ def test_the_steps_of(page: Path, reader: Reader, request: pytest.FixtureRequest
     exec(compile(BROUGHT.get(name(page), ""), "brought", "exec"), reader.names)
     for step in steps(page):
         reader.do(step)
+    assert reader.ran
     if request.config.getoption("--update-golden"):
         text = page.read_text("utf-8")
         for command, said in reversed(reader.said):
@@ -157,8 +163,35 @@ def test_the_steps_of(page: Path, reader: Reader, request: pytest.FixtureRequest
             if stable(shown) != stable(command.said):
                 text = text[: command.at[0]] + shown + text[command.at[1] :]
         page.write_text(text, encoding="utf-8")
-    for command, said in reader.said:
-        assert request.config.getoption("--update-golden") or stable(said) == stable(command.said)
+    else:
+        reader.compare()
+
+
+def test_a_page_that_is_wrong_is_seen(tmp_path: Path, reader: Reader) -> None:
+    page = tmp_path / "page.md"
+
+    def follow(text: str) -> Reader:
+        page.write_text(text, encoding="utf-8")
+        for step in steps(page):
+            reader.do(step)
+        return reader
+
+    follow("Save this as `a.py`:\n\n```python\nprint(6 * 7)\n```\n")
+    follow("```console\n$ python a.py\n42\n$ cd ..\n$ ls reader\na.py\n```\n").compare()
+    follow("```console\n$ python a.py\n43\n```\n")
+    with pytest.raises(AssertionError, match="42"):
+        reader.compare()
+    for text in ("$ python b.py", "$ hwaccel sim nothing", "$ cd nowhere"):
+        with pytest.raises(AssertionError):
+            follow(f"```console\n{text}\n```\n")
+    with pytest.raises(AssertionError):
+        follow("As `hwaccel sim nothing --frames 3` says.\n")
+    with pytest.raises(ZeroDivisionError):
+        follow("```python\n1 / 0\n```\n")
+    with pytest.raises(ValueError, match="does not begin with a prompt"):
+        follow("```console\npython a.py\n```\n")
+    with pytest.raises(ValueError, match="commands and something else"):
+        follow("```\nmake demo\nand more\n```\n")
 
 
 # --- what is not ---------------------------------------------------------------------------------
@@ -207,7 +240,7 @@ def test_what_is_left_out_could_be_run(text: str) -> None:
         known = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
         (extras,) = re.findall(r"\[([\w,]+)\]", text)
         assert set(extras.split(",")) <= set(known["optional-dependencies"])
-    elif program == "make":
+    elif program == "make" and not words[0].startswith("-"):
         assert re.search(rf"^{words[0]}:", (ROOT / "Makefile").read_text(), re.MULTILINE)
     elif program == "python" and words[0] == "-m" and words[1].startswith("benchmarks"):
         _check_script(ROOT / words[1].replace(".", "/"), words[2:])
