@@ -230,7 +230,7 @@ def _signature(name: str, function: Callable[..., Any]) -> list[str]:
         if item.kind is item.KEYWORD_ONLY and not any(word.startswith("*") for word in words):
             words.append("*")
         star = "*" * (item.kind is item.VAR_POSITIONAL)
-        default = "" if item.default is item.empty else f" = {item.default!r}"
+        default = "" if item.default is item.empty else f" = {_value(item.default)}"
         words.append(f"{star}{item.name}: {item.annotation}{default}")
     back = f") -> {function.__annotations__.get('return')}"
     line = f"{name}({', '.join(words)}{back}"
@@ -278,7 +278,12 @@ def _default(item: Any) -> str:
     if item.default_factory not in (dataclasses.MISSING, msgspec.NODEFAULT):
         return f"`{item.default_factory()!r}`"
     missing = item.default in (dataclasses.MISSING, msgspec.NODEFAULT)
-    return "" if missing else f"`{item.default!r}`"
+    return "" if missing else f"`{_value(item.default)}`"
+
+
+def _value(default: object) -> str:
+    """Return a default as it would be written; a function has no such text but its name."""
+    return getattr(default, "__name__", None) or repr(default)
 
 
 def _errors(error: type) -> Iterator[type]:
