@@ -28,7 +28,7 @@ PROGRAMS = (
 
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 INLINE = re.compile(r"`([^`\n]+)`")
-SAVE_AS = re.compile(r"[Ss]ave this as `([\w./-]+)`[^`]*:\n\n$")
+SAVE_AS = re.compile(r"[Ss]ave this as\s+`([\w./-]+)`[^`]*:\n\n$")
 _SET = re.compile(r"^(?:\w+=\S+ )+")
 # A word in capitals stands for something that the reader knows, and so do dots.
 _OPEN = re.compile(r"\b[A-Z]{2,}\b|\.\.\.|…")
