@@ -155,7 +155,9 @@ def build(site: Path) -> None:
         stage(sources)
         words = ["-W", "--keep-going", "-q", "-b", "html", "-c", DOCS, "-d", f"{folder}/trees"]
         subprocess.run([sys.executable, "-m", "sphinx", *words, sources, made], check=True)
+        # What Sphinx leaves for its next run, and a folder for sources that are not copied.
         (made / ".buildinfo").unlink(missing_ok=True)
+        shutil.rmtree(made / "_sources", ignore_errors=True)
         shutil.rmtree(site, ignore_errors=True)
         site.parent.mkdir(parents=True, exist_ok=True)
         shutil.copytree(made, site)
