@@ -29,6 +29,8 @@ from tests.cli.tools import ROOT
 
 PAGES = pages()
 TO_DO = [page for page in PAGES if any(not step.saved for step in steps(page))]
+# The width of a page, and Verilated models that are compiled fast rather than run fast.
+SETTINGS = {"COLUMNS": "120", "MAKEFLAGS": "OPT_FAST=-O0 OPT_SLOW=-O0 OPT_GLOBAL=-O0"}
 NEEDED = ("iverilog", "verilator", "yosys", "nextpnr-ecp5", "ap_types")
 # What differs with the machine, its load, or the last digits of a training.
 VOLATILE = (
@@ -100,7 +102,7 @@ class Reader:
         done = subprocess.run(
             ["bash", "-c", f"[ ! -f {state} ] || . {state}\n{text}\n{keep}"],
             cwd=self.folder,
-            env={**os.environ, "PATH": os.pathsep.join(_places(self.folder)), "COLUMNS": "120"},
+            env={**os.environ, **SETTINGS, "PATH": os.pathsep.join(_places(self.folder))},
             capture_output=True,
             text=True,
             check=False,
