@@ -5,27 +5,25 @@ Each is Python that runs in front of the page, in the reader's folder and with t
 
 from __future__ import annotations
 
-_NETS = '''
-from pathlib import Path
-
-Path("nets.py").write_text("""
+_NETS = """\
 from torch import nn
 
 
 def net() -> nn.Module:
     return nn.Sequential(
-        nn.Flatten(), nn.Linear(16, 8), nn.ReLU(), nn.Linear(8, 8), nn.ReLU(), nn.Linear(8, 3)
+        nn.Flatten(), nn.Linear(64, 8), nn.ReLU(), nn.Linear(8, 8), nn.ReLU(), nn.Linear(8, 10)
     )
 
 
 def student() -> nn.Module:
-    return nn.Sequential(nn.Flatten(), nn.Linear(16, 3))
-""")
-'''
+    return nn.Sequential(nn.Flatten(), nn.Linear(64, 4), nn.ReLU(), nn.Linear(4, 10))
+"""
 
 BROUGHT: dict[str, str] = {
-    "README.md": _NETS
+    "README.md": f"NETS = {_NETS!r}\n"
     + """
+from pathlib import Path
+
 import numpy as np
 import torch
 from torch import nn
@@ -37,15 +35,7 @@ cnn = nn.Sequential(nn.Conv2d(1, 2, 3), nn.ReLU(), nn.Flatten(), nn.Linear(8, 2)
 images = torch.randn(8, 1, 4, 4)
 torch.export.save(torch.export.export(model, (example,)), "model.pt2")
 np.save("data.npy", x)
-labels = (images := torch.randn(300, 1, 4, 4)).flatten(1)[:, :3].argmax(1)
-np.savez(
-    "data.npz",
-    x_train=images[:200].numpy(),
-    y_train=labels[:200].numpy(),
-    x_test=images[200:].numpy(),
-    y_test=labels[200:].numpy(),
-)
-Path("logic.toml").write_text('style = "spatial"\\ntarget = "xcup"\\neffort = "fast"\\n')
+Path("nets.py").write_text(NETS)
 Path("suite.toml").write_text('frames = 3\\n[models.m]\\nsource = "model.pt2"\\n')
 """,
     "docs/how-to/supported-models.md": """

