@@ -130,7 +130,7 @@ def _imported() -> Iterator[tuple[str, Any]]:
             if inspect.ismodule(thing):
                 for word in re.findall(rf"\b{name}\.(\w+)\(", text):
                     yield f"{module}.{name}.{word}", getattr(thing, word)
-            else:
+            elif inspect.isfunction(thing) or (inspect.isclass(thing) and not _is_error(thing)):
                 yield f"{module}.{name}", thing
 
 
