@@ -116,12 +116,11 @@ def _places(folder: Path) -> list[str]:
     bin = folder.parent / "bin"
     if not bin.exists():
         bin.mkdir()
-        for program in ("yosys", "verilator"):
-            tool = tools.require(program)
+        for tool in filter(None, map(tools.find, ("yosys", "verilator"))):
             variables = "".join(f"export {k}={shlex.quote(v)}\n" for k, v in tool.environ().items())
             script = f'#!/bin/sh\n{variables}exec {shlex.join(tool.argv)} "$@"\n'
-            (bin / program).write_text(script)
-            (bin / program).chmod(0o755)
+            (bin / tool.name).write_text(script)
+            (bin / tool.name).chmod(0o755)
     return [str(bin), str(Path(sys.executable).parent), os.environ["PATH"]]
 
 
