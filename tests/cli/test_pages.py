@@ -6,16 +6,15 @@ import doctest
 import importlib.util
 import os
 import re
-import shlex
-import shutil
 import subprocess
 import sys
+import types
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-import numpy as np
 import pytest
 
+import hwaccel
 from hwaccel import tools
 from hwaccel.synth.target import TARGETS
 from tests.cli.tools import ROOT, content
@@ -27,11 +26,6 @@ OTHERS = [ROOT / "rtl" / "README.md"]
 
 def name(path: Path) -> str:
     return path.relative_to(ROOT).as_posix()
-
-
-def blocks(page: Path, kind: str) -> list[str]:
-    found = re.findall(r"^```(\w*)\n(.*?)^```$", page.read_text("utf-8"), re.MULTILINE | re.DOTALL)
-    return [body for language, body in found if language == kind]
 
 
 # --- every page ----------------------------------------------------------------------------------
@@ -69,14 +63,38 @@ def test_the_index_names_every_page() -> None:
 # --- reference -----------------------------------------------------------------------------------
 
 
-def test_the_command_line_reference_is_current() -> None:
-    spec = importlib.util.spec_from_file_location("maker", DOCS / "make_cli_reference.py")
+def made_by(script: str) -> types.ModuleType:
+    spec = importlib.util.spec_from_file_location("maker", DOCS / script)
     assert spec is not None
     assert spec.loader is not None
     maker = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(maker)
-    page = (DOCS / "reference" / "cli.md").read_text("utf-8")
-    assert page == maker.reference(), "run: python docs/make_cli_reference.py"
+    return maker
+
+
+@pytest.mark.parametrize("what", ["cli", "api"])
+def test_the_reference_is_current(what: str) -> None:
+    page = (DOCS / "reference" / f"{what}.md").read_text("utf-8")
+    maker = made_by(f"make_{what}_reference.py")
+    assert page == maker.reference(), f"run: python docs/make_{what}_reference.py"
+
+
+def test_the_reference_of_the_api_has_everything_public() -> None:
+    page = (DOCS / "reference" / "api.md").read_text("utf-8")
+    for public in set(hwaccel.__all__) - {"__version__"}:
+        error = public.endswith("Error")
+        assert f"\n| `{public}` | " in page if error else f"\n### {public}\n" in page
+    for method in ("convert", "Design.simulate", "Design.golden", "SimResult.latency"):
+        owner, _, part = method.rpartition(".")
+        section = page.split(f"\n### {owner or part}\n")[1].split("\n### ")[0]
+        assert not owner or f"#### {method}\n" in section or f"| `{part}` | " in section
+
+
+def test_what_has_no_docstring_is_no_reference(monkeypatch: pytest.MonkeyPatch) -> None:
+    maker = made_by("make_api_reference.py")
+    monkeypatch.setattr(hwaccel.convert, "__doc__", None)
+    with pytest.raises(ValueError, match=r"hwaccel\.api\.convert: has no docstring"):
+        maker.reference()
 
 
 def test_numbers_are_right() -> None:
@@ -115,47 +133,7 @@ def test_targets_are_named() -> None:
     ]
 
 
-# --- how-to --------------------------------------------------------------------------------------
-
-
-def run(command: list[str], folder: Path) -> subprocess.CompletedProcess[str]:
-    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
-    return subprocess.run(
-        command,
-        cwd=folder,
-        env={**os.environ, "PATH": path},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-
-
-@pytest.mark.skipif(
-    any(tools.find(n) is None for n in ("iverilog", "verilator", "nextpnr-ecp5", "ap_types")),
-    reason="iverilog, verilator, nextpnr or ap_types is not installed",
-)
-@pytest.mark.slow
-@pytest.mark.rtl
-@pytest.mark.hls
-@pytest.mark.synth
-@pytest.mark.parametrize("page", ["verify", "synthesize", "gpu"])
-def test_the_commands_of(page: str, cnn_project: Path, tmp_path: Path) -> None:
-    shutil.move(cnn_project, tmp_path / "build")
-    np.save(tmp_path / "frames.npy", np.random.default_rng(0).normal(size=(20, 1, 6, 6)))
-    path = DOCS / "how-to" / f"{page}.md"
-    commands = [
-        command
-        for block in blocks(path, "console")
-        for command in re.findall(r"^\$ (.*)$", block, re.MULTILINE)
-    ]
-    assert len(commands) >= 2
-    for command in commands:
-        done = run(shlex.split(command), tmp_path)
-        assert done.returncode == 0, f"{command}\n{done.stdout[-2000:]}{done.stderr[-2000:]}"
-    for number, block in enumerate(blocks(path, "python")):
-        (tmp_path / f"{number}.py").write_text(block)
-        done = run(["python", f"{number}.py"], tmp_path)
-        assert done.returncode == 0, f"{block}\n{done.stderr[-2000:]}"
+# --- a project -----------------------------------------------------------------------------------
 
 
 @pytest.mark.skipif(tools.find("iverilog") is None, reason="iverilog is not installed")
@@ -165,30 +143,15 @@ def test_the_shipped_bench_sees_a_wrong_bit(cnn_project: Path) -> None:
     (memory,) = (cnn_project / "rtl").glob("*_n_4_dense_*weights.mem")
     first, *rest = memory.read_text().splitlines()
     memory.write_text("\n".join([f"{int(first, 16) ^ 1:0{len(first)}x}", *rest]) + "\n")
-    done = run(["make", "-C", str(cnn_project / "sim")], cnn_project)
-    assert done.returncode != 0
-    assert re.search(
-        r"m_axis: frame \d, beat \d+, cycle \d+: expected 0x\w+, found 0x\w+", done.stdout
-    )
-
-
-@pytest.mark.skipif(tools.find("verilator") is None, reason="verilator is not installed")
-@pytest.mark.slow
-@pytest.mark.rtl
-def test_the_shipped_bench_on_verilator(project: Path) -> None:
-    """As the page says for the pip package; with less optimization, to save time."""
-    page = (DOCS / "how-to" / "verify.md").read_text("utf-8")
-    (line,) = re.findall(r"^make -C build/(sim SIM=verilator VLT_MIN=.*)$", page, re.MULTILINE)
-    tool = tools.require("verilator")
-    path = os.pathsep.join([str(tool.path.parent), str(Path(sys.executable).parent)])
-    quick = ["OPT_FAST=-O0", "OPT_SLOW=-O0", "OPT_GLOBAL=-O0"]
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
     done = subprocess.run(
-        ["make", "-C", *shlex.split(line), *quick],
-        cwd=project,
-        env={**os.environ, **tool.environ(), "PATH": f"{path}{os.pathsep}{os.environ['PATH']}"},
+        ["make", "-C", str(cnn_project / "sim")],
+        env={**os.environ, "PATH": path},
         capture_output=True,
         text=True,
         check=False,
     )
-    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
-    assert "PASS=1 FAIL=0" in done.stdout
+    assert done.returncode != 0
+    assert re.search(
+        r"m_axis: frame \d, beat \d+, cycle \d+: expected 0x\w+, found 0x\w+", done.stdout
+    )

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import shlex
-import sys
 from pathlib import Path
 
 import pytest
@@ -17,10 +15,9 @@ from hwaccel.compress.data import load_data
 from hwaccel.compress.edits import Sparse
 from hwaccel.compress.sparsity import overall, sparsity
 from hwaccel.compress.training import evaluate
-from tests.cli.tools import ROOT, content, done, refused, run
+from tests.cli.tools import content, done, refused
 
 NET = "tests.compress.nets:Digits"
-PAGE = ROOT / "docs" / "how-to" / "prune.md"
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -88,19 +85,3 @@ def test_refusals(trained: Path, tmp_path: Path) -> None:
         f"{tmp_path / 'mine'}: holds files that hwaccel did not write; choose an empty or new "
         "folder"
     )
-
-
-@pytest.mark.slow
-def test_the_commands_of_the_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.syspath_prepend(str(tmp_path))
-    text = PAGE.read_text("utf-8")
-    net, script = re.findall(r"^```python\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
-    (tmp_path / "net.py").write_text(net)
-    monkeypatch.delitem(sys.modules, "net", raising=False)  # of another page
-    commands = re.findall(r"^\$ hwaccel (.*)$", text, re.MULTILINE)
-    assert len(commands) == 7
-    for command in commands:
-        ran = run(*shlex.split(command))
-        assert ran.code == 0, f"{command}\n{ran.err}"
-    exec(compile(script, "page", "exec"), {})

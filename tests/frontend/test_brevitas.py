@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import re
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -382,17 +381,3 @@ def test_observers_are_refused():
         "layer.act_quant: gives other numbers than its scale, zero point and bits say; use an "
         "integer, binary or ternary quantizer"
     )
-
-
-# --- the page about it ----------------------------------------------------------------------------
-
-
-def test_the_examples_of_the_documentation_run(tmp_path, monkeypatch):
-    page = Path(__file__).parents[2] / "docs" / "how-to" / "quantized-models.md"
-    blocks = re.findall(r"```python\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
-    monkeypatch.chdir(tmp_path)
-    torch.manual_seed(0)
-    names: dict = {}
-    for block in blocks:
-        exec(compile(block, str(page), "exec"), names)
-    assert len(blocks) == 2
