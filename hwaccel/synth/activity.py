@@ -12,16 +12,29 @@ from hwaccel.synth.gates import Gates
 
 # What OpenSTA is told of a pin that no simulation was made of, in changes per clock cycle.
 DEFAULT_ACTIVITY = 0.1
-_PIN = re.compile(r"[A-Za-z0-9_]+/[A-Za-z0-9_]+")
+_PIN = re.compile(r"[A-Za-z0-9_]+/[A-Za-z0-9_]+|[A-Za-z0-9_]+(\[\d+\])?")
 
 
 @dataclass(frozen=True, slots=True)
 class Activity:
-    """Changes of one pin per clock cycle, and the part of the time in which it is high."""
+    """Changes of one pin per clock cycle, and the part of the time in which it is high.
+
+    A pin of a cell is ``g12/Y``, an input of the design ``rst`` or ``s_axis_tdata[3]``.
+    """
 
     pin: str
     rate: float
     duty: float
+
+    @property
+    def is_port(self) -> bool:
+        """Tell an input of the design from a pin of a cell."""
+        return "/" not in self.pin
+
+    @property
+    def tcl_pin(self) -> str:
+        """Return the pin as one Tcl word; the index must not be taken for a command."""
+        return f"{{{self.pin}}}"
 
 
 @dataclass(slots=True)

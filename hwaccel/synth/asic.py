@@ -12,13 +12,22 @@ from hwaccel import tools
 from hwaccel._version import __version__
 from hwaccel.emit import env
 from hwaccel.errors import ToolError
+from hwaccel.synth.gates import one_bit_assigns
 from hwaccel.synth.liberty import Library
 from hwaccel.synth.names import checked_identifier
+from hwaccel.synth.pnr_report import read_ports
 from hwaccel.synth.staging import stage
 from hwaccel.synth.yosys import FATAL_WARNINGS, run_script
 
 LIBERTY, MODELS = "cells.lib", "cells.v"
-_SCRIPT, _ABC, _STAT = "synth.ys", "map.abc", "stat.json"
+_STAT = "stat.json"
+# Make the logic small, map it for speed, buffer what has many readers, then size for the clock.
+_ABC = (
+    "read_lib,-w,{liberty}",
+    *("strash", "&get,-n", "&fraig,-x", "&put", "scorr", "dc2", "strash"),
+    *("&get,-n", "&dch,-f", "&nf", "&put"),
+    *("buffer,-c", "topo", "upsize,-D,{delay}", "dnsize,-D,{delay}", "stime"),
+)
 # What ABC leaves to registers: their own delay and what they need before the clock.
 _LOGIC_SHARE = 0.8
 
@@ -32,9 +41,8 @@ class AsicJob:
     sources: tuple[str, ...]
     boxes: tuple[str, ...]
     top: str
-    delay_ps: int
     liberty_file: str
-    abc_file: str
+    abc_commands: str
     stat_file: str
     json_file: str
     verilog_file: str
@@ -90,7 +98,6 @@ def map_to_cells(
     job = _job(staged, top, clock_mhz, boxes)
     yosys = tools.require("yosys-native")
     (workdir / LIBERTY).write_bytes(library.text)
-    (workdir / _ABC).write_text(env.render("synth/asic.abc.j2", job=job))
     (workdir / _STAT).unlink(missing_ok=True)
     script = env.render("synth/asic.ys.j2", job=job)
     seconds = run_script(yosys, script, workdir, top, timeout_s=timeout_s)
@@ -98,6 +105,9 @@ def map_to_cells(
     cells = {name: number for name, number in found.items() if name not in boxes}
     kinds = _kinds(cells, library, top)
     area = {name: number * library.cells[name].area for name, number in cells.items()}
+    netlist, netlist_json = workdir / job.verilog_file, workdir / job.json_file
+    ports = read_ports(netlist_json, top)
+    netlist.write_text(one_bit_assigns(netlist.read_text(), ports))
     return Mapped(
         top=top,
         area=sum(area.values()),
@@ -106,8 +116,8 @@ def map_to_cells(
         kinds=kinds,
         cells=tuple(sorted(cells.items())),
         macros=tuple((name, number) for name, number in sorted(found.items()) if name in boxes),
-        netlist=workdir / job.verilog_file,
-        netlist_json=workdir / job.json_file,
+        netlist=netlist,
+        netlist_json=netlist_json,
         seconds=seconds,
         tool_version=tools.version(yosys) or "unknown",
     )
@@ -131,15 +141,15 @@ def write_models(top: str, workdir: Path, *, timeout_s: float | None = None) -> 
 def _job(staged: Sequence[str], top: str, clock_mhz: float, boxes: Sequence[str]) -> AsicJob:
     checked_identifier(top, "top module")
     files = {f"{checked_identifier(name, 'macro')}.v" for name in boxes}
+    delay_ps = max(1, round(1e6 / clock_mhz * _LOGIC_SHARE))
     return AsicJob(
         banner=f"Written by hwaccel {__version__} for {top}; do not edit.",
         fatal_warnings=FATAL_WARNINGS,
         sources=tuple(name for name in staged if name not in files),
         boxes=tuple(name for name in staged if name in files),
         top=top,
-        delay_ps=max(1, round(1e6 / clock_mhz * _LOGIC_SHARE)),
         liberty_file=LIBERTY,
-        abc_file=_ABC,
+        abc_commands=";".join(_ABC).format(liberty=LIBERTY, delay=delay_ps),
         stat_file=_STAT,
         json_file=f"{top}.json",
         verilog_file=f"{top}_netlist.v",
@@ -165,9 +175,7 @@ def _statistics(path: Path, top: str) -> dict[str, int]:
         ) from None
 
 
-def _kinds(
-    cells: dict[str, int], library: Library, top: str
-) -> tuple[tuple[str, int], ...]:
+def _kinds(cells: dict[str, int], library: Library, top: str) -> tuple[tuple[str, int], ...]:
     totals: dict[str, int] = {}
     for cell, number in cells.items():
         if cell not in library.cells:

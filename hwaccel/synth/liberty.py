@@ -1,4 +1,4 @@
-"""Read what must be known of a Liberty file before tools are given it: its cells, and that it is one.
+"""Read what must be known of a Liberty file before tools are given it.
 
 The file comes from outside. It is read within bounds; it may name no other file; and every name of
 a cell or a pin in it is a plain identifier, so that none of them means anything to a tool's script.
@@ -28,6 +28,7 @@ _ATTRIBUTE = re.compile(r'(\w+)\s*:\s*(?:"([^"]*)"|([^\s;"]+))')
 _INCLUDE = re.compile(r"\binclude_file\b")
 _GROUPS = ("library", "cell", "pin", "ff", "latch", "ff_bank", "latch_bank", "statetable")
 _NONE = "is no Liberty file: it does not begin with `library (NAME) {`"
+_SIMPLE: dict[tuple[int, ...], str] = {(1, 0): "inverter", (0, 1): "buffer"}
 _REMEDY = "give the Liberty file (.lib) of a standard cell library"
 
 
@@ -35,8 +36,8 @@ _REMEDY = "give the Liberty file (.lib) of a standard cell library"
 class Cell:
     """One cell: its area as the library states it, and what its pins are.
 
-    ``outputs`` are pins and the functions they have. ``kind`` is ``logic``, ``flip-flop``, ``latch``
-    or ``other``.
+    ``outputs`` are pins and the functions they have. ``kind`` is ``logic``, ``flip-flop``,
+    ``latch`` or ``other``.
     """
 
     name: str
@@ -78,7 +79,7 @@ class Library:
     def kind(self, cell: str) -> str:
         """Return what a cell is counted as: inverters and buffers apart from other logic."""
         found = self.cells[cell]
-        return {(1, 0): "inverter", (0, 1): "buffer"}.get(found.table or (), found.kind)
+        return _SIMPLE.get(found.table or (), found.kind)
 
 
 def read_library(path: Path) -> Library:
@@ -250,8 +251,9 @@ _Values = dict[str, int]
 
 
 def _function(text: str) -> Callable[[_Values], int]:
-    """Return a boolean function in Liberty's syntax: ``!`` or ``'``, ``^``, ``&``, ``*`` or a blank,
-    ``+`` or ``|``, from strongest to weakest.
+    """Return a boolean function in Liberty's syntax.
+
+    From strongest to weakest: ``!`` and ``'``; ``^``; ``&``, ``*`` and a blank; ``+`` and ``|``.
 
     Raises:
         ValueError: it is none, or longer than any gate of two inputs is.

@@ -19,7 +19,9 @@ _SCRIPT, _LOG, _SDC = "sta.tcl", "sta.log", "clock.sdc"
 _PARTS = ("setup", "hold", "power", "end")
 _STEP = re.compile(r"^\s+(-?[\d.]+)\s+(-?[\d.]+) [v^] (\S+)/(\S+) \((\S+)\)$", re.MULTILINE)
 _SLACK = re.compile(r"^\s+(-?[\d.]+)\s+slack \((?:MET|VIOLATED)\)$", re.MULTILINE)
-_POWER = re.compile(r"^(Sequential|Combinational|Macro|Pad|Total)((?:\s+[\d.e+-]+){4})", re.MULTILINE)
+_POWER = re.compile(
+    r"^(Sequential|Combinational|Macro|Pad|Total)((?:\s+[\d.e+-]+){4})", re.MULTILINE
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +124,9 @@ def analyse(
         hold_slack_ns=_slack(parts["hold"]),
         path=tuple(
             Step(cell, pin, kind, float(delay), float(time))
-            for delay, time, cell, pin, kind in _STEP.findall(parts["setup"].split("data arrival")[0])
+            for delay, time, cell, pin, kind in _STEP.findall(
+                parts["setup"].split("data arrival")[0]
+            )
         ),
         power=_power(parts["power"], mapped.top, workdir / _LOG),
         measured_activity=bool(activities),
@@ -152,7 +156,9 @@ def _slack(report: str) -> float | None:
 
 
 def _power(report: str, top: str, log: Path) -> Power:
-    rows = {name: [float(word) for word in numbers.split()] for name, numbers in _POWER.findall(report)}
+    rows = {
+        name: [float(word) for word in numbers.split()] for name, numbers in _POWER.findall(report)
+    }
     if not {"Sequential", "Total"} <= rows.keys():
         raise ToolError(f"{top}: no table of power in the report of sta (log: {log})")
     internal, switching, leakage, _ = rows["Total"]

@@ -159,7 +159,7 @@ def _yosys(name: str) -> Tool | None:
 
 
 def _native_yosys(name: str) -> Tool | None:
-    """Return a Yosys that runs ABC on a Liberty file: the wheel in WebAssembly ends there (0.70)."""
+    """Return a Yosys that runs ABC on a Liberty file; the one in WebAssembly (0.70) ends there."""
     folder = _package_folder("pyosys")
     if folder is not None:
         return Tool(name, folder, (sys.executable, "-c", _PYOSYS), package="pyosys")
