@@ -131,7 +131,7 @@ def to_cells(
     clock = Clock("clk", design.config.clock_mhz if clock_mhz is None else clock_mhz)
     for tool in ("yosys-native", "sta", *(("iverilog", "vvp") if frames else ())):
         tools.require(tool)
-    sources = _write(design.verilog(), workdir / "rtl")
+    sources = write_sources(design.verilog(), workdir / "rtl")
     progress(f"Yosys: mapping {design.name} to {len(cells.library.cells)} cells")
     folder = workdir / "cells"
     mapped = map_to_cells(
@@ -214,7 +214,12 @@ def _dumping(netlist: str, top: str) -> str:
     return f"{head}{lines}endmodule\n"
 
 
-def _write(files: Mapping[str, str], folder: Path) -> list[Path]:
+def write_sources(files: Mapping[str, str], folder: Path) -> list[Path]:
+    """Write Verilog and memory files into ``folder``; return the Verilog ones.
+
+    Raises:
+        ToolError: they cannot be written.
+    """
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for name, text in files.items():

@@ -23,6 +23,7 @@ from hwaccel.cli import (
     regress,
     shrink,
     simplify,
+    tapeout,
 )
 from hwaccel.cli.console import err, printable, say
 from hwaccel.errors import HwaccelError
@@ -66,7 +67,7 @@ _COMMANDS = (
         simplify.simplify,
         fit.fit,
     ),
-    regress.regress,
+    *(regress.regress, tapeout.tapeout),
     design.doctor,
 )
 for _command in _COMMANDS:
