@@ -12,8 +12,9 @@ from hwaccel.emit.project import work_folder
 from hwaccel.errors import ConfigError, MismatchError, ToolError
 from hwaccel.golden import Ints
 from hwaccel.report.results import AsicRecord, save_result
+from hwaccel.resources import rtl_file
 from hwaccel.synth.activity import DEFAULT_ACTIVITY, Activity, read_activity
-from hwaccel.synth.asic import Mapped, map_to_cells, write_models
+from hwaccel.synth.asic import MEMORY, Mapped, map_to_cells, write_models
 from hwaccel.synth.constraints import Clock, Constraints
 from hwaccel.synth.gates import read_gates
 from hwaccel.synth.liberty import Library, read_library
@@ -116,11 +117,14 @@ def to_cells(
     *,
     clock_mhz: float | None = None,
     frames: Sequence[Ints] = (),
+    macros: bool = False,
     seed: int = 1,
     progress: Progress = lambda _: None,
 ) -> Silicon:
     """Map a design to cells within ``workdir``, simulate ``frames`` in the netlist, and time it.
 
+    With ``macros``, memories are left out of the cells: they have no area, no power, and no path
+    through them is timed; in simulation the library's own module stands for each.
     Every bit of the outputs is compared with golden, and every frame's last cycle with the plan.
 
     Raises:
@@ -140,6 +144,7 @@ def to_cells(
         cells.library,
         folder,
         clock_mhz=clock.frequency_mhz,
+        macros=macros,
         timeout_s=TIMEOUT_S,
     )
     run: SimResult | None = None
@@ -181,6 +186,7 @@ def simulate_gates(
     workdir.mkdir(parents=True, exist_ok=True)
     files = {
         "cells.v": models,
+        f"{MEMORY}.v": rtl_file(MEMORY).read_text(encoding="ascii"),
         f"{design.name}_netlist.v": _dumping(mapped.netlist.read_text(), design.name),
     }
     run = simulate(
@@ -284,6 +290,7 @@ def synthesize_cells(
     models: Path | None = None,
     clock_mhz: float | None = None,
     frames: Sequence[Ints] = (),
+    macros: bool = False,
     seed: int = 1,
     progress: Progress = lambda _: None,
 ) -> AsicRecord:
@@ -297,12 +304,20 @@ def synthesize_cells(
     cells = cells_of(target, liberty, models)
     workdir = work_folder(project, f"synth-{target}")
     made = to_cells(
-        design, cells, workdir, clock_mhz=clock, frames=frames, seed=seed, progress=progress
+        design,
+        cells,
+        workdir,
+        clock_mhz=clock,
+        frames=frames,
+        macros=macros,
+        seed=seed,
+        progress=progress,
     )
     count = len(frames[0]) if frames else 0
     words = [f"hwaccel synth {project} --target {target} --clock-mhz {clock:g}"]
     words += [f"--liberty {liberty}"] if liberty else []
     words += [f"--models {models}"] if models else []
+    words += ["--macros"] if macros else []
     words.append(f"--frames {count} --seed {seed}")
     record = _record(design, made, cells, target, " ".join(words), count)
     save_result(project, f"synth-{target}", record)
@@ -362,6 +377,9 @@ def cells_line(record: AsicRecord) -> str:
         else f"as {record.frames} frames switched it"
     )
     line += f"; {1e3 * record.power_w:.2f} mW at {record.clock_mhz:g} MHz, {how}"
+    if record.macros:
+        sizes = ", ".join(f"{number} of {size}" for size, number in record.macros.items())
+        line += f"; without memories: {sizes} bits"
     if record.frames:
         line += f"; gate level: {record.frames} frames, 0 mismatches, cycles as predicted"
     return line

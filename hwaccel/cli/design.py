@@ -229,6 +229,9 @@ def synth(
     frames: Annotated[
         int, typer.Option(min=0, help="Frames through the netlist of cells; 0 simulates none.")
     ] = 4,
+    macros: Annotated[
+        bool, typer.Option("--macros", help="Leave memories out of the cells, for macros.")
+    ] = False,
 ) -> None:
     """Synthesize: for an FPGA to a routed design or a bitstream, for an ASIC to cells and power."""
     from hwaccel import silicon, stages
@@ -236,8 +239,8 @@ def synth(
     cells = target in silicon.TARGETS
     if cells and (pins is not None or bitstream):
         raise ConfigError(f"--target {target}: has no pins and no bitstream; drop these options")
-    if not cells and (liberty is not None or models is not None):
-        raise ConfigError(f"--target {target}: takes no library of cells; choose --target asic")
+    if not cells and (liberty is not None or models is not None or macros):
+        raise ConfigError(f"--target {target}: takes no cells and macros; choose --target asic")
     with steps("reading the project") as step:
         design = load(project)
         if cells:
@@ -250,6 +253,7 @@ def synth(
                     models=models,
                     clock_mhz=clock_mhz,
                     frames=stages.frames(design, frames, seed, ()) if frames else (),
+                    macros=macros,
                     seed=seed,
                     progress=step,
                 )

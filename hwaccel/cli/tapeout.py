@@ -7,8 +7,9 @@ from typing import Annotated
 
 import typer
 
+from hwaccel.api import load
 from hwaccel.cli.console import Seed, printable, say, steps
-from hwaccel.cli.design import Project, load
+from hwaccel.cli.design import Project
 
 
 def tapeout(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +13,7 @@ from hwaccel import tools
 from hwaccel._version import __version__
 from hwaccel.emit import env
 from hwaccel.errors import ToolError
-from hwaccel.synth.gates import one_bit_assigns
+from hwaccel.synth.gates import one_bit_assigns, read_memories
 from hwaccel.synth.liberty import Library
 from hwaccel.synth.names import checked_identifier
 from hwaccel.synth.pnr_report import read_ports
@@ -20,6 +21,9 @@ from hwaccel.synth.staging import stage
 from hwaccel.synth.yosys import FATAL_WARNINGS, run_script
 
 LIBERTY, MODELS = "cells.lib", "cells.v"
+# The module of the library in whose place an ASIC puts its memories.
+MEMORY = "hwa_ram"
+_PARAMETERS = re.compile(rf"^( +){MEMORY} #\(.*?\n +\) ", re.MULTILINE | re.DOTALL)
 _STAT = "stat.json"
 # Make the logic small, map it for speed, buffer what has many readers, then size for the clock.
 _ABC = (
@@ -55,7 +59,8 @@ class Mapped:
 
     ``kinds`` is the number of cells by kind (``logic``, ``inverter``, ``buffer``, ``flip-flop``),
     ``cells`` by type. ``gate_equivalents`` is the area in two-input NANDs; None where the library
-    has none. ``macros`` are instances of modules that were read as black boxes, of no known area.
+    has none. ``macros`` are the memories that were left out, words by bits, and how many of each;
+    ``timed_netlist`` is the netlist without their parameters, which OpenSTA does not read.
     """
 
     top: str
@@ -66,6 +71,7 @@ class Mapped:
     cells: tuple[tuple[str, int], ...]
     macros: tuple[tuple[str, int], ...]
     netlist: Path
+    timed_netlist: Path
     netlist_json: Path
     seconds: float
     tool_version: str
@@ -82,32 +88,35 @@ def map_to_cells(
     workdir: Path,
     *,
     clock_mhz: float,
-    boxes: Sequence[str] = (),
+    macros: bool = False,
     timeout_s: float | None = None,
 ) -> Mapped:
     """Synthesize module ``top`` to the cells of ``library`` within ``workdir``.
 
-    Modules called ``boxes`` are read as black boxes, as macros are. The library's file is written
-    there as ``cells.lib``: no other name or path of it gets into a script.
+    With ``macros``, memories (``hwa_ram``) are left out, for macros to take their place. The
+    library's file is written there as ``cells.lib``: no path or name of it gets into a script.
 
     Raises:
         ConfigError: the top or a file has an impossible name.
         ToolError: Yosys is missing, failed or took too long, or something is left that is no cell.
     """
     staged = stage(sources, (), workdir)
-    job = _job(staged, top, clock_mhz, boxes)
+    job = _job(staged, top, clock_mhz, macros)
     yosys = tools.require("yosys-native")
     (workdir / LIBERTY).write_bytes(library.text)
     (workdir / _STAT).unlink(missing_ok=True)
     script = env.render("synth/asic.ys.j2", job=job)
     seconds = run_script(yosys, script, workdir, top, timeout_s=timeout_s)
     found = _statistics(workdir / _STAT, top)
-    cells = {name: number for name, number in found.items() if name not in boxes}
+    cells = {name: number for name, number in found.items() if not macros or name != MEMORY}
     kinds = _kinds(cells, library, top)
     area = {name: number * library.cells[name].area for name, number in cells.items()}
     netlist, netlist_json = workdir / job.verilog_file, workdir / job.json_file
     ports = read_ports(netlist_json, top)
-    netlist.write_text(one_bit_assigns(netlist.read_text(), ports))
+    text = one_bit_assigns(netlist.read_text(), ports)
+    netlist.write_text(text)
+    timed = workdir / f"{top}_timed.v"
+    timed.write_text(_PARAMETERS.sub(rf"\1{MEMORY} ", text))
     return Mapped(
         top=top,
         area=sum(area.values()),
@@ -115,8 +124,9 @@ def map_to_cells(
         gate_equivalents=sum(area.values()) / library.nand2_area if library.nand2_area else None,
         kinds=kinds,
         cells=tuple(sorted(cells.items())),
-        macros=tuple((name, number) for name, number in sorted(found.items()) if name in boxes),
+        macros=read_memories(netlist_json, top, MEMORY),
         netlist=netlist,
+        timed_netlist=timed,
         netlist_json=netlist_json,
         seconds=seconds,
         tool_version=tools.version(yosys) or "unknown",
@@ -131,16 +141,16 @@ def write_models(top: str, workdir: Path, *, timeout_s: float | None = None) -> 
     Raises:
         ToolError: Yosys is missing or failed, or cannot read the functions.
     """
-    job = _job((), top, 1.0, ())
+    job = _job((), top, 1.0, False)
     yosys = tools.require("yosys-native")
     script = env.render("synth/cells.ys.j2", job=job)
     run_script(yosys, script, workdir, top, name="cells.ys", timeout_s=timeout_s)
     return workdir / MODELS
 
 
-def _job(staged: Sequence[str], top: str, clock_mhz: float, boxes: Sequence[str]) -> AsicJob:
+def _job(staged: Sequence[str], top: str, clock_mhz: float, macros: bool) -> AsicJob:
     checked_identifier(top, "top module")
-    files = {f"{checked_identifier(name, 'macro')}.v" for name in boxes}
+    files = {f"{MEMORY}.v"} if macros else set()
     delay_ps = max(1, round(1e6 / clock_mhz * _LOGIC_SHARE))
     return AsicJob(
         banner=f"Written by hwaccel {__version__} for {top}; do not edit.",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,7 @@ class _Cell(msgspec.Struct):
     type: str
     port_directions: dict[str, str] = {}
     connections: dict[str, list[int | str]] = {}
+    parameters: dict[str, str | int] = {}
 
 
 class _Net(msgspec.Struct):
@@ -91,6 +93,22 @@ def read_gates(netlist_json: Path, top: str) -> Gates:
                 if isinstance(bit, int)
             }
     return Gates(drivers, {name: tuple(net.bits) for name, net in module.netnames.items()})
+
+
+def read_memories(netlist_json: Path, top: str, module: str) -> tuple[tuple[str, int], ...]:
+    """Return the memories of a netlist by size, as in ``128x24`` (words by bits), and how many.
+
+    Raises:
+        ToolError: the netlist cannot be read.
+    """
+    cells = [c for c in _read(netlist_json, top).cells.values() if c.type == module]
+    sizes = Counter(f"{_number(c, 'DEPTH')}x{_number(c, 'WIDTH')}" for c in cells)
+    return tuple(sorted(sizes.items()))
+
+
+def _number(cell: _Cell, name: str) -> int:
+    value = cell.parameters.get(name, 0)
+    return value if isinstance(value, int) else int(value, 2)
 
 
 def _read(netlist_json: Path, top: str) -> _Module:

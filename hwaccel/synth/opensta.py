@@ -103,7 +103,7 @@ def analyse(
     job = StaJob(
         banner=f"Written by hwaccel {__version__} for {mapped.top}; do not edit.",
         liberty_file=LIBERTY,
-        netlist_file=mapped.netlist.name,
+        netlist_file=mapped.timed_netlist.name,
         top=mapped.top,
         constraints_file=_SDC,
         activities=tuple(activities),
