@@ -376,7 +376,10 @@ def cells_line(record: AsicRecord) -> str:
         if record.default_activity is not None
         else f"as {record.frames} frames switched it"
     )
-    line += f"; {1e3 * record.power_w:.2f} mW at {record.clock_mhz:g} MHz, {how}"
+    if record.power_w > record.leakage_w:
+        line += f"; {1e3 * record.power_w:.2f} mW at {record.clock_mhz:g} MHz, {how}"
+    else:
+        line += "; the library states no power of switching"
     if record.macros:
         sizes = ", ".join(f"{number} of {size}" for size, number in record.macros.items())
         line += f"; without memories: {sizes} bits"

@@ -23,6 +23,7 @@ from hwaccel.synth.yosys import FATAL_WARNINGS, run_script
 LIBERTY, MODELS = "cells.lib", "cells.v"
 # The module of the library in whose place an ASIC puts its memories.
 MEMORY = "hwa_ram"
+_SIGNED = re.compile(r"^(  (?:input|output|wire) )signed ", re.MULTILINE)
 _PARAMETERS = re.compile(rf"^( +){MEMORY} #\(.*?\n +\) ", re.MULTILINE | re.DOTALL)
 _STAT = "stat.json"
 # Make the logic small, map it for speed, buffer what has many readers, then size for the clock.
@@ -60,7 +61,7 @@ class Mapped:
     ``kinds`` is the number of cells by kind (``logic``, ``inverter``, ``buffer``, ``flip-flop``),
     ``cells`` by type. ``gate_equivalents`` is the area in two-input NANDs; None where the library
     has none. ``macros`` are the memories that were left out, words by bits, and how many of each;
-    ``timed_netlist`` is the netlist without their parameters, which OpenSTA does not read.
+    ``timed_netlist`` is the netlist without what OpenSTA does not read: their parameters, signs.
     """
 
     top: str
@@ -106,7 +107,10 @@ def map_to_cells(
     (workdir / LIBERTY).write_bytes(library.text)
     (workdir / _STAT).unlink(missing_ok=True)
     script = env.render("synth/asic.ys.j2", job=job)
-    seconds = run_script(yosys, script, workdir, top, timeout_s=timeout_s)
+    try:
+        seconds = run_script(yosys, script, workdir, top, timeout_s=timeout_s)
+    except ToolError as error:
+        raise ToolError(_abc_complaint(library, workdir) or str(error)) from None
     found = _statistics(workdir / _STAT, top)
     cells = {name: number for name, number in found.items() if not macros or name != MEMORY}
     kinds = _kinds(cells, library, top)
@@ -116,7 +120,7 @@ def map_to_cells(
     text = one_bit_assigns(netlist.read_text(), ports)
     netlist.write_text(text)
     timed = workdir / f"{top}_timed.v"
-    timed.write_text(_PARAMETERS.sub(rf"\1{MEMORY} ", text))
+    timed.write_text(_SIGNED.sub(r"\1", _PARAMETERS.sub(rf"\1{MEMORY} ", text)))
     return Mapped(
         top=top,
         area=sum(area.values()),
@@ -173,6 +177,21 @@ class _Design(msgspec.Struct):
 
 class _Stat(msgspec.Struct):
     design: _Design
+
+
+def _abc_complaint(library: Library, workdir: Path) -> str:
+    """Return one line about a library that ABC did not take; "" where something else went wrong."""
+    log = workdir / "yosys.log"
+    text = log.read_text(errors="replace") if log.is_file() else ""
+    if 'Reading SCL library from file "cells.lib" has failed' not in text:
+        return ""
+    said = [line.removeprefix("ABC: ") for line in text.splitlines() if line.startswith("ABC: ")]
+    signs = ("cannot be found", "not found", "rror", "is expected")
+    why = next((line for line in said if any(sign in line for sign in signs)), "no reason given")
+    return (
+        f"{library.name}: its timing cannot be read by ABC: {why}; expected tables of two "
+        f"dimensions (NLDM) for every cell (log: {log})"
+    )
 
 
 def _statistics(path: Path, top: str) -> dict[str, int]:

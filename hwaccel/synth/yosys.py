@@ -28,6 +28,7 @@ _REMEDIES = (
     ("Latch inferred", "give the signal a value on every path"),
     ("multiple conflicting drivers", "drive each net from one place"),
     ("has no driver", "connect the wire or remove it"),
+    ("cannot be legalized", "give cells with flip-flops that store at an edge of the clock"),
     ("logic loop", "put a register into the loop"),
     ("is not part of the design", "pass the source of that module too"),
     ("Can not open file", "pass the file or its folder as `data`"),
