@@ -66,12 +66,15 @@ module hwa_ram #(
     reg [WIDTH-1:0] f_word_q, f_due_q;
     reg             f_written_q = 1'b0;
     reg             f_known_q   = 1'b0;
+    // Every address to write to so far was one.
+    reg             f_legal_q   = 1'b1;
 
     always @(posedge clk) begin
         if (write_en && write_addr == f_place) begin
             f_word_q    <= write_data;
             f_written_q <= 1'b1;
         end
+        if (write_en && write_addr >= DEPTH) f_legal_q <= 1'b0;
         if (read_en) begin
             f_due_q   <= f_word_q;
             f_known_q <= f_written_q && read_addr == f_place
@@ -81,9 +84,9 @@ module hwa_ram #(
 
     always @* begin
         assume (f_place < DEPTH);
-        if (f_known_q) p_value: assert (read_data == f_due_q);
+        if (f_known_q && f_legal_q) p_value: assert (read_data == f_due_q);
         // Helper: the memory holds it.
-        if (f_written_q) assert (mem[f_place] == f_word_q);
+        if (f_written_q && f_legal_q) assert (mem[f_place] == f_word_q);
     end
 `endif
 

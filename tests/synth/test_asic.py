@@ -100,8 +100,9 @@ def test_a_library_without_the_right_register_is_named(tmp_path: Path) -> None:
     with pytest.raises(ToolError) as error:
         map_to_cells([MAC], "mac", library, tmp_path / "w", clock_mhz=100.0)
     assert re.fullmatch(
-        r"mac: yosys stopped: ERROR: FF \S+ \(type \$_DFF_P_\) cannot be legalized: D flip-flops are "
-        r"not supported; give cells with flip-flops that store at an edge of the clock \(log: .*\)",
+        r"mac: yosys stopped: ERROR: FF \S+ \(type \$_DFF_P_\) cannot be legalized: "
+        r"D flip-flops are not supported; "
+        r"give cells with flip-flops that store at an edge of the clock \(log: .*\)",
         str(error.value),
     )
 
