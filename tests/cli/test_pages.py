@@ -140,6 +140,21 @@ def run(command: list[str], folder: Path) -> subprocess.CompletedProcess[str]:
 @pytest.mark.synth
 @pytest.mark.parametrize("page", ["verify", "synthesize"])
 def test_the_commands_of(page: str, cnn_project: Path, tmp_path: Path) -> None:
+    follow(page, cnn_project, tmp_path)
+
+
+@pytest.mark.skipif(
+    any(tools.find(n) is None for n in ("iverilog", "yosys-native", "sta", "osu018")),
+    reason="iverilog, a native yosys, OpenSTA or the OSU cells are not installed",
+)
+@pytest.mark.slow
+@pytest.mark.synth
+def test_the_commands_of_the_page_about_asics(cnn_project: Path, tmp_path: Path) -> None:
+    follow("asic", cnn_project, tmp_path)
+
+
+def follow(page: str, cnn_project: Path, tmp_path: Path) -> None:
+    """Do what a page says to a project called ``build``."""
     shutil.move(cnn_project, tmp_path / "build")
     np.save(tmp_path / "frames.npy", np.random.default_rng(0).normal(size=(20, 1, 6, 6)))
     path = DOCS / "how-to" / f"{page}.md"
