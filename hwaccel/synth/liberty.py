@@ -21,6 +21,10 @@ MAX_BYTES = 1 << 26
 _MAX_DEPTH = 16
 _LONGEST_FUNCTION = 200
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,254}")
+# Pins may be bits of a bus; libraries have corners in their names.
+_PIN = re.compile(_NAME.pattern + r"(\[\d{1,4}(:\d{1,4})?\])?")
+_LIBRARY = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+-]{0,254}")
+_NAMED = {"library": _LIBRARY, "cell": _NAME, "pin": _PIN, "bus": _NAME, "bundle": _NAME}
 _HEAD = re.compile(r"([A-Za-z_]\w*)\s*\(([^()]*)\)\s*$")
 # A string with its escapes, a comment, or what opens, closes and ends.
 _TOKEN = re.compile(r'/\*.*?\*/|//[^\n]*|"(?:[^"\\]|\\.)*"|[{};]|/\*|"', re.DOTALL)
@@ -164,6 +168,8 @@ class _Reader:
             raise Damaged(f"is cut off: ends inside {inside}" if inside else _NONE)
 
     def _step(self, mark: str, before: str) -> None:
+        if _INCLUDE.search(before):
+            raise Damaged("names another file with include_file, which is not read")
         if mark == "{":
             self._enter(before)
             return
@@ -171,8 +177,6 @@ class _Reader:
             if self._done and mark == ";":
                 return
             raise Damaged(_NONE)
-        if _INCLUDE.search(before):
-            raise Damaged("names another file with include_file, which is not read")
         group = self._open[-1]
         if group.kind in _GROUPS:
             for name, quoted, plain in _ATTRIBUTE.findall(before):
@@ -189,10 +193,9 @@ class _Reader:
         if len(self._open) >= _MAX_DEPTH:
             raise Damaged(f"has groups in groups, more than {_MAX_DEPTH} deep")
         kind, name = (head[1], head[2].strip().strip('"').strip()) if head else ("", "")
-        parent = self._open[-1].kind if self._open else ""
-        if kind in ("cell", "pin", "bus", "bundle") and parent in ("library", "cell"):
+        if kind in _NAMED:
             for each in name.split(","):
-                _plain(each.strip().strip('"'), kind)
+                _check_name(each.strip().strip('"'), kind)
         self._open.append(_Group(kind, name, {}, [], set()))
 
     def _leave(self) -> None:
@@ -210,10 +213,9 @@ class _Reader:
             parent.states.add(group.kind)
 
 
-def _plain(name: str, kind: str) -> str:
-    if not _NAME.fullmatch(name.split("[")[0]):
+def _check_name(name: str, kind: str) -> None:
+    if not _NAMED[kind].fullmatch(name):
         raise Damaged(f"has a {kind} {name[:80]!r}; expected a name of letters, digits and _")
-    return name
 
 
 def _bare(text: str) -> str:

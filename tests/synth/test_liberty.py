@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 from pathlib import Path
 
 import pytest
@@ -136,6 +137,10 @@ def test_binary(tmp_path: Path) -> None:
             "`!A`",
         ),
         (
+            'include_file("a.lib") cell(A) { }',
+            "names another file with include_file, which is not read",
+        ),
+        (
             'include_file("/etc/passwd");',
             "names another file with include_file, which is not read",
         ),
@@ -153,12 +158,37 @@ def test_what_cannot_be_mapped_to(tmp_path: Path, inside: str, why: str) -> None
 
 @pytest.mark.parametrize(
     "name",
-    ["A;exec rm", "A B", "[exec ls]", "$x", "A\\nB", "../A", "", "A" * 300, "A-B", "{A}", "`id`"],
+    [
+        "A;exec rm",
+        "A[0];exec rm",
+        "A[exec ls]",
+        "A B",
+        "[exec ls]",
+        "$x",
+        "A\\nB",
+        "../A",
+        "",
+        "A" * 300,
+        "A~B",
+        "{A}",
+        "`id`",
+    ],
 )
-@pytest.mark.parametrize("group", ["cell(%s) { }", "cell(A) { pin(%s) { direction : output; } }"])
+@pytest.mark.parametrize(
+    "group",
+    [
+        "cell(%s) { }",
+        "cell(A) { pin(%s) { direction : output; } }",
+        "cell(A) { bus(B) { pin(%s) { direction : output; } } }",
+        "cell(A) { bus(%s) { } }",
+        "library(%s) { }",
+    ],
+)
 def test_names_that_could_mean_something_to_a_script(tmp_path: Path, name: str, group: str) -> None:
-    for written in (name, f'"{name}"'):
-        assert wrong(tmp_path, f"library(l) {{ {group % written} }}")
+    text = f"library(l) {{ {group} }}" if "library" not in group else group
+    assert wrong(tmp_path, text % name)
+    said = wrong(tmp_path, text % f'"{name}"')
+    assert re.match(r"has a (library|cell|pin|bus) '", said)
 
 
 def test_a_file_that_is_too_large_is_not_read(
