@@ -59,8 +59,9 @@ class StaJob:
     netlist_file: str
     top: str
     constraints_file: str
-    activities: tuple[Activity, ...]
-    default_activity: float
+    everywhere: float | None
+    inputs: tuple[Activity, ...]
+    pins: tuple[Activity, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,8 +107,9 @@ def analyse(
         netlist_file=mapped.timed_netlist.name,
         top=mapped.top,
         constraints_file=_SDC,
-        activities=tuple(activities),
-        default_activity=DEFAULT_ACTIVITY,
+        everywhere=None if activities else DEFAULT_ACTIVITY,
+        inputs=tuple(one for one in activities if one.is_port),
+        pins=tuple(one for one in activities if not one.is_port),
     )
     sta = tools.require("sta")
     (workdir / _SDC).write_text(constraints.sdc())
