@@ -167,12 +167,11 @@ class Design:
 
     def files(self) -> dict[str, str | bytes]:
         """Return every file of the project by relative path."""
-        from hwaccel.synth.constraints import Clock, Constraints
-        from hwaccel.synth.fusesoc import core_file
+        from hwaccel.synth.projects import tool_files
 
-        clocks, verilog = Constraints((Clock("clk", self.config.clock_mhz),)), self.verilog()
+        verilog = self.verilog()
         root = {
-            f"{self.name}.core": core_file([*verilog], self.name, self.hash, self.banner[0]),
+            **tool_files([*verilog], self.name, self.hash, self.banner[0], self.config.clock_mhz),
             "graph.json": save_graph(self.graph).decode(),
             "graph.txt": print_graph(self.graph),
             "plan.json": _pretty(choices_of(self.plan)),
@@ -183,11 +182,6 @@ class Design:
             "rtl": verilog,
             "hls": self.hls(),
             "cuda": self.cuda(),
-            "constraints": {
-                f"{self.name}.lpf": clocks.lpf(),
-                f"{self.name}.xdc": clocks.xdc(),
-                f"{self.name}.sdc": clocks.sdc(),
-            },
             "sim": self.testbench(),
         }
         nested = {f"{d}/{name}": text for d, files in parts.items() for name, text in files.items()}

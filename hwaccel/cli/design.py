@@ -12,6 +12,7 @@ from rich.text import Text
 from hwaccel.api import Design, load
 from hwaccel.cli.console import Seed, Weights, err, hardware_of, out, printable, say, steps
 from hwaccel.config import override
+from hwaccel.errors import ConfigError
 
 Project = Annotated[Path, typer.Argument(help="Folder written by hwaccel convert.")]
 Frames = Annotated[int, typer.Option(min=1, help="Random frames to run.")]
@@ -205,37 +206,73 @@ def csim(
 def synth(
     project: Project,
     target: Annotated[
-        str, typer.Option(help="ecp5-85k, ice40-up5k, gw1n-9c, xcup, ...")
+        str,
+        typer.Option(help="ecp5-85k, ice40-up5k, gw1n-9c, xcup, ...; asic or osu018 for cells."),
     ] = "ecp5-85k",
     clock_mhz: Annotated[float | None, typer.Option(help="Clock to aim at.")] = None,
     pnr: Annotated[
         bool, typer.Option(help="Place and route where nextpnr knows the target.")
     ] = True,
-    seed: Annotated[int, typer.Option(min=0, help="Placement seed.")] = 1,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the placement, or of frames.")] = 1,
     pins: Annotated[
         Path | None, typer.Option(help="File of pins: .lpf, .pcf or .cst, as the target has it.")
     ] = None,
     bitstream: Annotated[
         bool, typer.Option("--bitstream", help="Pack a bitstream, with every port on a pin.")
     ] = False,
+    liberty: Annotated[
+        Path | None, typer.Option(help="Liberty file of the cells, for --target asic.")
+    ] = None,
+    models: Annotated[
+        Path | None, typer.Option(help="Verilog models of the cells (default: from --liberty).")
+    ] = None,
+    frames: Annotated[
+        int, typer.Option(min=0, help="Frames through the netlist of cells; 0 simulates none.")
+    ] = 4,
+    macros: Annotated[
+        bool, typer.Option("--macros", help="Leave memories out of the cells, for macros.")
+    ] = False,
 ) -> None:
-    """Synthesize with Yosys; place and route with nextpnr; pack a bitstream."""
-    from hwaccel import stages
+    """Synthesize: for an FPGA to a routed design or a bitstream, for an ASIC to cells and power."""
+    from hwaccel import silicon, stages
 
+    cells = target in silicon.TARGETS
+    if cells and (pins is not None or bitstream):
+        raise ConfigError(f"--target {target}: has no pins and no bitstream; drop these options")
+    if not cells and (liberty is not None or models is not None or macros):
+        raise ConfigError(f"--target {target}: takes no cells and macros; choose --target asic")
     with steps("reading the project") as step:
         design = load(project)
-        record = stages.synthesize(
-            design,
-            project,
-            target,
-            clock_mhz=clock_mhz,
-            pnr=pnr,
-            seed=seed,
-            pins=pins,
-            bitstream=bitstream,
-            progress=step,
-        )
-    say(stages.synth_line(record))
+        if cells:
+            line = silicon.cells_line(
+                silicon.synthesize_cells(
+                    design,
+                    project,
+                    target,
+                    liberty=liberty,
+                    models=models,
+                    clock_mhz=clock_mhz,
+                    frames=stages.frames(design, frames, seed, ()) if frames else (),
+                    macros=macros,
+                    seed=seed,
+                    progress=step,
+                )
+            )
+        else:
+            line = stages.synth_line(
+                stages.synthesize(
+                    design,
+                    project,
+                    target,
+                    clock_mhz=clock_mhz,
+                    pnr=pnr,
+                    seed=seed,
+                    pins=pins,
+                    bitstream=bitstream,
+                    progress=step,
+                )
+            )
+    say(printable(line))
 
 
 def report(

@@ -24,6 +24,7 @@ from hwaccel.cli import (
     regress,
     shrink,
     simplify,
+    tapeout,
 )
 from hwaccel.cli.console import err, printable, say
 from hwaccel.errors import HwaccelError
@@ -67,7 +68,7 @@ _COMMANDS = (
         simplify.simplify,
         fit.fit,
     ),
-    regress.regress,
+    *(regress.regress, tapeout.tapeout),
     design.doctor,
 )
 for _command in _COMMANDS:

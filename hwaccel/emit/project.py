@@ -22,8 +22,11 @@ MANIFEST = "manifest.json"
 PROJECT = "hwaccel-project"
 # A trained model with the edits that lead to it.
 CHECKPOINT = "hwaccel-checkpoint"
+# What a chip of Tiny Tapeout is made of.
+TAPEOUT = "hwaccel-tapeout"
 _MAKERS = {
     PROJECT: "an hwaccel project; write one with hwaccel convert",
+    TAPEOUT: "a Tiny Tapeout project of hwaccel; write one with hwaccel tapeout",
     CHECKPOINT: "an hwaccel checkpoint; write one with hwaccel train, prune, quantize or the like",
 }
 # What the stages add to a project: nothing in it is needed, or trusted.

@@ -9,6 +9,7 @@ from math import sqrt
 from hwaccel.report.results import (
     AccuracyRecord,
     AnyRecord,
+    AsicRecord,
     CsimRecord,
     Results,
     SimRecord,
@@ -291,6 +292,8 @@ def _described(record: AnyRecord) -> tuple[str, str]:
     if isinstance(record, SynthRecord):
         steps = "synthesis, placement and routing" if record.routed else "synthesis"
         return f"{steps} for {clean(record.target)}", "hwaccel synth"
+    if isinstance(record, AsicRecord):
+        return f"cells, timing and power for {clean(record.target)}", "hwaccel synth"
     if isinstance(record, AccuracyRecord):
         return f"accuracy on {clean(record.data)}" if record.data else "accuracy", ""
     if isinstance(record, SpeedRecord):

@@ -106,6 +106,38 @@ class SynthRecord(Record, frozen=True, kw_only=True, tag="synth"):
     tool_versions: dict[Text, Text] = {}
 
 
+class AsicRecord(Record, frozen=True, kw_only=True, tag="asic"):
+    """A netlist of standard cells: area, timing between registers, power, and its simulation.
+
+    ``area`` is in the unit of the library (um2); ``gate_equivalents`` the same in two-input NANDs,
+    ``None`` for a library without one. ``kinds`` is the number of cells by kind. A slack or Fmax is
+    ``None`` where no path leads from register to register. ``frames`` went through the netlist, bit
+    for bit and cycle for cycle as golden and the plan have them. Power is that of the switching
+    that was counted there, or else of ``default_activity`` everywhere.
+    """
+
+    target: Text
+    library: Text
+    area: Annotated[float, msgspec.Meta(ge=0)]
+    register_area: Annotated[float, msgspec.Meta(ge=0)]
+    gate_equivalents: Annotated[float, msgspec.Meta(ge=0)] | None = None
+    kinds: dict[Text, Count]
+    clock_mhz: Megahertz
+    fmax_mhz: Megahertz | None = None
+    setup_slack_ns: float | None = None
+    hold_slack_ns: float | None = None
+    path_from: Text = ""
+    path_to: Text = ""
+    power_w: Annotated[float, msgspec.Meta(ge=0)]
+    leakage_w: Annotated[float, msgspec.Meta(ge=0)]
+    frames: Count = 0
+    cycles: Count = 0
+    default_activity: Annotated[float, msgspec.Meta(ge=0)] | None = None
+    macros: dict[Text, Count] = {}
+    seconds: Seconds = 0.0
+    tool_versions: dict[Text, Text] = {}
+
+
 class AccuracyRow(NamedTuple):
     """Correct answers of one executor."""
 
@@ -188,7 +220,15 @@ class SpeedRecord(Record, frozen=True, kw_only=True, tag="speed"):
     tool_versions: dict[Text, Text] = {}
 
 
-AnyRecord = SimRecord | CsimRecord | SynthRecord | AccuracyRecord | TrainRecord | SpeedRecord
+AnyRecord = (
+    SimRecord
+    | CsimRecord
+    | SynthRecord
+    | AsicRecord
+    | AccuracyRecord
+    | TrainRecord
+    | SpeedRecord
+)
 _R = TypeVar("_R", bound=Record)
 
 

@@ -319,6 +319,8 @@ TARGETS = (
     _gowin_device("gw1n-9c", "GW1NR-LV9QN88PC6/I5", "GW1N-9C", 71),
     _gowin_device("gw2a-18", "GW2A-LV18PG256C8/I7", "GW2A-18", 207),
 )
+# Targets that are no device; see ``hwaccel.silicon``.
+_CELLS = ("asic", "osu018")
 # Names that stood in configurations before there was more than one device of the family.
 _OLD_NAMES = {"ice40": "ice40-up5k"}
 
@@ -333,5 +335,5 @@ def target(name: str) -> Target:
     for candidate in TARGETS:
         if candidate.name == wanted:
             return candidate
-    known = ", ".join(t.name for t in TARGETS)
+    known = ", ".join([*(t.name for t in TARGETS), *_CELLS])
     raise ConfigError(f"target {name!r}: not known; choose one of {known}")

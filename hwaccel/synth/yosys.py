@@ -18,7 +18,7 @@ from hwaccel.synth.utilization import Utilization, parse_stat
 
 _SCRIPT, _LOG, _STAT = "synth.ys", "yosys.log", "stat.json"
 # Warnings after which the netlist may not do what the source says.
-_FATAL_WARNINGS = (
+FATAL_WARNINGS = (
     "multiple conflicting drivers",
     "Latch inferred",
     "is used but has no driver",
@@ -28,6 +28,7 @@ _REMEDIES = (
     ("Latch inferred", "give the signal a value on every path"),
     ("multiple conflicting drivers", "drive each net from one place"),
     ("has no driver", "connect the wire or remove it"),
+    ("cannot be legalized", "give cells with flip-flops that store at an edge of the clock"),
     ("logic loop", "put a register into the loop"),
     ("is not part of the design", "pass the source of that module too"),
     ("Can not open file", "pass the file or its folder as `data`"),
@@ -136,18 +137,9 @@ def synthesize(
     maps = [*_TECHMAPS, *([job.add3_map] if job.boxes else []), job.last_map]
     for name in filter(None, maps):
         (workdir / name).write_text(env.render(f"synth/{name}.j2"))
-    (workdir / _SCRIPT).write_text(env.render("synth/yosys.ys.j2", job=job))
-    tools.warm(yosys)
+    script = env.render("synth/yosys.ys.j2", job=job)
+    seconds = run_script(yosys, script, workdir, top, timeout_s=timeout_s)
     log = workdir / _LOG
-    done = tools.run(
-        [*yosys.argv, "-q", "-p", f"tee -o {_LOG} script {_SCRIPT}"],
-        cwd=workdir,
-        env=yosys.environ(),
-        timeout_s=timeout_s,
-        check=False,
-    )
-    if done.returncode != 0:
-        raise ToolError(_explain(top, done.stderr or done.stdout, workdir, log))
     return SynthResult(
         top=top,
         target=target,
@@ -157,9 +149,38 @@ def synthesize(
         netlist_verilog=workdir / job.verilog_file,
         log=log,
         warnings=_warnings(log),
-        seconds=done.seconds,
+        seconds=seconds,
         tool_version=tools.version(yosys) or "unknown",
     )
+
+
+def run_script(
+    yosys: tools.Tool,
+    script: str,
+    workdir: Path,
+    top: str,
+    *,
+    name: str = _SCRIPT,
+    timeout_s: float | None = None,
+) -> float:
+    """Run a script in ``workdir``, with its log beside it; return the seconds it took.
+
+    Raises:
+        ToolError: Yosys failed or took too long; the line says where and why.
+    """
+    (workdir / name).write_text(script)
+    tools.warm(yosys)
+    log = workdir / _LOG if name == _SCRIPT else (workdir / name).with_suffix(".log")
+    done = tools.run(
+        [*yosys.argv, "-q", "-p", f"tee -o {log.name} script {name}"],
+        cwd=workdir,
+        env=yosys.environ(),
+        timeout_s=timeout_s,
+        check=False,
+    )
+    if done.returncode != 0:
+        raise ToolError(_explain(top, done.stderr or done.stdout, workdir, log))
+    return done.seconds
 
 
 def plan(sources: Sequence[str], top: str, target: Target, options: Options) -> SynthJob:
@@ -172,7 +193,7 @@ def plan(sources: Sequence[str], top: str, target: Target, options: Options) -> 
     small = f"t:$mul r:Y_WIDTH<={family.soft_product_bits} %i"
     return SynthJob(
         banner=f"Written by hwaccel {__version__} for {top} on {target.name}; do not edit.",
-        fatal_warnings=_FATAL_WARNINGS,
+        fatal_warnings=FATAL_WARNINGS,
         sources=tuple(name for name in sources if name not in boxes),
         boxes=tuple(boxes),
         add3_map=family.add3_map,

@@ -158,6 +158,22 @@ def _yosys(name: str) -> Tool | None:
     return Tool(name, folder, (sys.executable, "-c", _PYOSYS), package="pyosys")
 
 
+def _native_yosys(name: str) -> Tool | None:
+    """Return a Yosys that runs ABC on a Liberty file; the one in WebAssembly (0.70) ends there."""
+    folder = _package_folder("pyosys")
+    if folder is not None:
+        return Tool(name, folder, (sys.executable, "-c", _PYOSYS), package="pyosys")
+    path = shutil.which("yosys")
+    return Tool(name, Path(path), (path,)) if path is not None else None
+
+
+def _osu018(name: str) -> Tool | None:
+    """Return the folder of the OSU cells of 0.18 um, as Debian installs it."""
+    folders = (Path(share) / "qflow/tech/osu018" for share in ("/usr/local/share", "/usr/share"))
+    found = (folder for folder in folders if (folder / "osu018_stdcells.lib").is_file())
+    return next((Tool(name, folder) for folder in found), None)
+
+
 def _himbaechel(name: str) -> Tool | None:
     """Return the wheel's nextpnr for one family, or the native one for all of them."""
     tool = _yowasp(name) or _program("nextpnr-himbaechel")
@@ -216,8 +232,8 @@ class _Spec:
     version_flag: str = "--version"
 
 
-_SIM, _SYNTH, _FPGA, _HLS = (
-    f"pip install 'hwaccel[{extra}]'" for extra in ("sim", "synth", "fpga", "hls")
+_SIM, _SYNTH, _FPGA, _ASIC, _HLS = (
+    f"pip install 'hwaccel[{extra}]'" for extra in ("sim", "synth", "fpga", "asic", "hls")
 )
 _SPECS = (
     _Spec("iverilog", "compiles Verilog for simulation", "apt install iverilog", version_flag="-V"),
@@ -234,6 +250,9 @@ _SPECS = (
     _Spec("icepack", "packs an iCE40 bitstream", _FPGA, _yowasp),
     _Spec("nextpnr-himbaechel-gowin", "places and routes for Gowin", _FPGA, _himbaechel),
     _Spec("gowin_pack", "packs a Gowin bitstream", _FPGA, _gowin_pack, ""),
+    _Spec("yosys-native", "maps Verilog to cells of an ASIC", _ASIC, _native_yosys),
+    _Spec("sta", "analyses timing and power of cells", "apt install opensta", _program, "-version"),
+    _Spec("osu018", "is a cell library", "apt install qflow-tech-osu018", _osu018, ""),
     _Spec("z3", "proves RTL properties", "pip install z3-solver"),
     _Spec("ap_types", "compiles emitted HLS C++ without Vitis", _HLS, _ap_types, ""),
     _Spec("nvcc", "compiles emitted CUDA C++", "apt install nvidia-cuda-toolkit"),

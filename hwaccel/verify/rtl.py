@@ -175,7 +175,7 @@ class _Simulation:
             # -P: the folder of the script holds modules with common names.
             [sys.executable, "-P", _RUNNER, file],
             cwd=self.folder,
-            env=_ENVIRONMENT,
+            env=_ENVIRONMENT | self._dumping,
             log=log,
             timeout_s=timeout_s,
             check=False,
@@ -213,6 +213,12 @@ class _Simulation:
     def _write(self, files: Mapping[str, str]) -> None:
         for name, text in files.items():
             (self.folder / name).write_text(text, encoding="ascii")
+
+    @property
+    def _dumping(self) -> dict[str, str]:
+        """Let a source that dumps its own waves do so, as VCD; cocotb silences Icarus otherwise."""
+        plain = self.simulator == "icarus" and self.waves is None
+        return {"SIM_CMD_SUFFIX": "-vcd" if plain else ""}
 
     @property
     def _traced(self) -> Path:

@@ -199,16 +199,18 @@ module hwa_lines #(
     genvar n, ky, kx;
     generate
         for (n = 0; n < ROWS; n = n + 1) begin : g_line
-            (* no_rw_check *)
-            reg [DATA_W-1:0] line [0:IN_W-1];
-            reg [DATA_W-1:0] beat_q;
-
-            always @(posedge clk) begin
-                if (accept && write_line_q[n]) line[write_q] <= s_axis_tdata;
-                beat_q <= line[column];
-            end
-
-            assign beats[n*DATA_W +: DATA_W] = beat_q;
+            hwa_ram #(
+                .WIDTH (DATA_W),
+                .DEPTH (IN_W)
+            ) line (
+                .clk        (clk),
+                .write_en   (accept && write_line_q[n]),
+                .write_addr (write_q),
+                .write_data (s_axis_tdata),
+                .read_en    (1'b1),
+                .read_addr  (column),
+                .read_data  (beats[n*DATA_W +: DATA_W])
+            );
         end
     endgenerate
 

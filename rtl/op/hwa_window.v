@@ -236,14 +236,20 @@ module hwa_window #(
 
     // A beat is read at the earliest in the cycle after it was written, and its place is not
     // written again before it is freed: what a read meets a write with is never used.
-    (* no_rw_check *)
-    reg [DATA_W-1:0] ring [0:DEPTH-1];
-    reg [DATA_W-1:0] beat_q;
+    wire [DATA_W-1:0] beat;
 
-    always @(posedge clk) begin
-        if (accept) ring[write_q] <= s_axis_tdata;
-        beat_q <= ring[read_q];
-    end
+    hwa_ram #(
+        .WIDTH (DATA_W),
+        .DEPTH (DEPTH)
+    ) ring (
+        .clk        (clk),
+        .write_en   (accept),
+        .write_addr (write_q),
+        .write_data (s_axis_tdata),
+        .read_en    (1'b1),
+        .read_addr  (read_q),
+        .read_data  (beat)
+    );
 
     // Output: the ring takes one cycle, the choice between it and PAD another.
     reg              fire_q, first_q, last_q, pad_q;
@@ -258,7 +264,7 @@ module hwa_window #(
         out_valid_q <= fire_q;
         out_first_q <= first_q;
         out_last_q  <= last_q;
-        out_data_q  <= pad_q ? {LANES{PAD[LANE_W-1:0]}} : beat_q;
+        out_data_q  <= pad_q ? {LANES{PAD[LANE_W-1:0]}} : beat;
         if (rst) begin
             fire_q      <= 1'b0;
             out_valid_q <= 1'b0;

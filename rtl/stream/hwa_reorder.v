@@ -87,11 +87,30 @@ module hwa_reorder #(
     wire [OUT_W-1:0]   read_index_next = read_last ? {OUT_W{1'b0}} : read_index_q + 1'b1;
     wire [ORDER_W-1:0] order;
 
-    // A bank is never written and read in one cycle, so Yosys need not care for that case. The
-    // bank is the low address bit: nothing is lost between the banks when LENGTH is no power of 2.
-    (* no_rw_check *)
-    reg [DATA_W-1:0] mem [0:WORDS-1];
-    reg [DATA_W-1:0] data_q;
+    // A bank is never written and read in one cycle. The bank is the low address bit: nothing is
+    // lost between the banks when LENGTH is no power of 2.
+    wire [DATA_W-1:0] data;
+`ifdef FORMAL
+    wire [INDEX_W:0]  f_place;
+    wire [DATA_W-1:0] f_stored;
+`endif
+
+    hwa_ram #(
+        .WIDTH (DATA_W),
+        .DEPTH (WORDS)
+    ) banks (
+        .clk        (clk),
+        .write_en   (write),
+        .write_addr ({write_index_q, write_bank_q}),
+        .write_data (s_axis_tdata),
+        .read_en    (read),
+        .read_addr  ({order[INDEX_W-1:0], read_bank_q}),
+`ifdef FORMAL
+        .f_addr     (f_place),
+        .f_data     (f_stored),
+`endif
+        .read_data  (data)
+    );
 
     assign s_axis_tready = !full_q[write_bank_q];
     assign m_axis_tvalid = valid_q;
@@ -103,16 +122,11 @@ module hwa_reorder #(
 
             always @(posedge clk) if (read) pad_q <= order[ORDER_W-1];
 
-            assign m_axis_tdata = pad_q ? {LANES{PAD[LANE_W-1:0]}} : data_q;
+            assign m_axis_tdata = pad_q ? {LANES{PAD[LANE_W-1:0]}} : data;
         end else begin : g_plain
-            assign m_axis_tdata = data_q;
+            assign m_axis_tdata = data;
         end
     endgenerate
-
-    always @(posedge clk) begin
-        if (write) mem[{write_index_q, write_bank_q}] <= s_axis_tdata;
-        if (read) data_q <= mem[{order[INDEX_W-1:0], read_bank_q}];
-    end
 
     always @(posedge clk) begin
         if (write) begin
@@ -225,6 +239,7 @@ module hwa_reorder #(
     wire f_pad  = FILL != 0 && f_now[ORDER_W-1];
     wire f_kth  = f_tracked_q && f_ahead_q == 0 && !f_pad && f_now[INDEX_W-1:0] == f_index_q;
     wire f_bank = read_bank_q ^ f_ahead_q[0] ^ f_tail;
+    assign f_place = {f_index_q, f_bank};
 
     initial assume (rst);
     always @* if (!rst) begin
@@ -248,7 +263,7 @@ module hwa_reorder #(
         // Helper: where the k-th beat sits, and that it is not written over.
         assert (!f_tracked_q || (f_ahead_q <= f_whole_q && f_index_q < LENGTH));
         assert (!f_tracked_q || f_ahead_q != f_whole_q || f_index_q < f_in_q);
-        assert (!f_tracked_q || f_ahead_q < f_tail || mem[{f_index_q, f_bank}] == f_data_q);
+        assert (!f_tracked_q || f_ahead_q < f_tail || f_stored == f_data_q);
 
         // A story: both banks full and stuck, then drained.
         c_loss: cover (f_stuck_q && f_whole_q == 0 && f_in_q == 0);

@@ -488,7 +488,7 @@ def test_unknown_names(project: Path) -> None:
     )
     assert refused("synth", project, "--target", "../ecp5") == (
         "target '../ecp5': not known; choose one of ecp5-25k, ecp5-45k, ecp5-85k, xcup, xc7, "
-        "ice40-up5k, ice40hx-8k, gw1n-9c, gw2a-18"
+        "ice40-up5k, ice40hx-8k, gw1n-9c, gw2a-18, asic, osu018"
     )
     assert not (project / "results").exists()
 

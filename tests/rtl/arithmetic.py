@@ -56,6 +56,8 @@ CASES = [
     Case("hwa_table", {"LANES": 2, "IN_W": 5, "LO": -13, "WORDS": 21, "OUT_W": 4}, 8, 3),
     Case("hwa_loop", {"COUNT": 5}, 12, 2),
     Case("hwa_loop", {"COUNT": 1}, 12, 2),
+    Case("hwa_ram", {"WIDTH": 2, "DEPTH": 3}, 8, 3, no_cover="it only remembers"),
+    Case("hwa_ram", {"WIDTH": 1, "DEPTH": 1}, 8, 3, no_cover="it only remembers"),
     *[
         Case(
             "hwa_rom",
@@ -213,6 +215,10 @@ MUTANTS = [
     ),
     Mutant("hwa_table", "valid over a reset", "        if (rst) valid_q <= 3'b000;\n", "", "valid"),
     Mutant("hwa_loop", "one short", "COUNT - 2 : 0;", "COUNT - 3 : 0;", "value"),
+    Mutant(
+        "hwa_ram", "reads where it writes", "<= mem[read_addr];", "<= mem[write_addr];", "value"
+    ),
+    Mutant("hwa_ram", "forgets what it read", "if (read_en) data_q", "data_q", "value"),
     Mutant("hwa_rom", "a register less", "data = data_q2;", "data = data_q;", "value"),
     Mutant(
         "hwa_sum_tree",

@@ -22,6 +22,7 @@ LIBRARY = (
     RTL / "formal" / "hwa_pipe_check.v",
     RTL / "formal" / "hwa_stream_check.v",
     RTL / "formal" / "hwa_stream_order.v",
+    RTL / "mem" / "hwa_ram.v",
     RTL / "mem" / "hwa_rom.v",
     RTL / "op" / "hwa_loop.v",
 )

@@ -197,8 +197,8 @@ MUTANTS = [
     Mutant(
         "hwa_reorder",
         "input order kept",
-        "mem[{order[INDEX_W-1:0], read_bank_q}]",
-        "mem[{read_index_q, read_bank_q}]",
+        "({order[INDEX_W-1:0], read_bank_q})",
+        "({read_index_q, read_bank_q})",
         "order",
     ),
     Mutant(

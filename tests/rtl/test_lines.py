@@ -21,7 +21,11 @@ pytest.importorskip("cocotb", reason="missing: cocotb")
 from bench_lines import SLOT_IN, SLOT_OUT, Geometry, predict
 
 SEED = 24
-SOURCES = [*sorted((RTL / "op").glob("hwa_lines*.v")), RTL / "op" / "hwa_loop.v"]
+SOURCES = [
+    *sorted((RTL / "op").glob("hwa_lines*.v")),
+    RTL / "op" / "hwa_loop.v",
+    RTL / "mem" / "hwa_ram.v",
+]
 # Pixels and steps of one frame, at most: keeps the run short.
 MOST = 70
 

@@ -24,7 +24,11 @@ pytest.importorskip("cocotb", reason="missing: cocotb")
 from bench_window import SLOT, Geometry
 
 SEED = 20
-SOURCES = [*sorted((RTL / "op").glob("hwa_window*.v")), RTL / "op" / "hwa_loop.v"]
+SOURCES = [
+    *sorted((RTL / "op").glob("hwa_window*.v")),
+    RTL / "op" / "hwa_loop.v",
+    RTL / "mem" / "hwa_ram.v",
+]
 # Read beats and input beats of one frame, at most: keeps the run short.
 MOST_READS, MOST_BEATS = 700, 200
 

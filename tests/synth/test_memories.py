@@ -65,7 +65,7 @@ def test_roms_are_where_the_estimate_puts_them(tmp_path: Path) -> None:
 
 def test_rings_are_where_the_estimate_puts_them(tmp_path: Path) -> None:
     modules = ["window", "window_order", "window_list", "window_corner", "window_tap"]
-    names = [f"hwa_{module}.v" for module in [*modules, "window_axis", "loop"]]
+    names = [f"hwa_{module}.v" for module in [*modules, "window_axis", "loop", "ram"]]
     for name in names:
         (tmp_path / name).write_text(rtl_file(name.removesuffix(".v")).read_text())
     jobs = []
@@ -88,7 +88,7 @@ def test_a_long_list_of_beats_is_in_block_ram(tmp_path: Path) -> None:
     (tmp_path / "list.hex").write_text("\n".join(list_lines(listed)) + "\n")
     values = " ".join(f"-set {k} {v}" for k, v in window_params(listed, 8, 1) if k != "PAD")
     modules = ["window", "window_order", "window_list", "window_corner", "window_tap"]
-    names = [f"hwa_{module}.v" for module in [*modules, "window_axis", "loop"]]
+    names = [f"hwa_{module}.v" for module in [*modules, "window_axis", "loop", "ram"]]
     for name in names:
         (tmp_path / name).write_text(rtl_file(name.removesuffix(".v")).read_text())
     (cells,) = _counts(

@@ -21,7 +21,7 @@ def test_an_unknown_target_lists_the_known_ones() -> None:
         target("ecp5-12k")
     assert str(error.value) == (
         "target 'ecp5-12k': not known; choose one of ecp5-25k, ecp5-45k, ecp5-85k, xcup, xc7, "
-        "ice40-up5k, ice40hx-8k, gw1n-9c, gw2a-18"
+        "ice40-up5k, ice40hx-8k, gw1n-9c, gw2a-18, asic, osu018"
     )
 
 

@@ -22,6 +22,7 @@ foreach source {
     hwa_mac.v
     hwa_meet.v
     hwa_pace.v
+    hwa_ram.v
     hwa_regs.v
     hwa_requant.v
     hwa_rom.v
