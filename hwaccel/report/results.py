@@ -221,13 +221,7 @@ class SpeedRecord(Record, frozen=True, kw_only=True, tag="speed"):
 
 
 AnyRecord = (
-    SimRecord
-    | CsimRecord
-    | SynthRecord
-    | AsicRecord
-    | AccuracyRecord
-    | TrainRecord
-    | SpeedRecord
+    SimRecord | CsimRecord | SynthRecord | AsicRecord | AccuracyRecord | TrainRecord | SpeedRecord
 )
 _R = TypeVar("_R", bound=Record)
 
