@@ -475,7 +475,7 @@ def test_models_that_are_not_quantized(data: Data) -> None:
         "Branch: cannot be traced for quantization (symbolically traced variables cannot be used "
         "as inputs to control flow); let forward branch on no values of tensors"
     )
-    assert apply(TwoInputs()) == "TwoInputs: takes 2 inputs; models of one input are quantized"
+    assert apply(TwoInputs()) == "TwoInputs: takes 2 inputs; quantization takes models of one input"
     assert apply(nn.Linear(3, 2)) == (
         "Linear: does not run on inputs of shape (1, 8, 8) (mat1 and mat2 shapes cannot be "
         "multiplied (8x8 and 3x2)); give the data of this model"
