@@ -22,9 +22,12 @@ MANIFEST = "manifest.json"
 PROJECT = "hwaccel-project"
 # A trained model with the edits that lead to it.
 CHECKPOINT = "hwaccel-checkpoint"
+# What another tool says of a design, and the files it says it of.
+OPINION = "hwaccel-opinion"
 _MAKERS = {
     PROJECT: "an hwaccel project; write one with hwaccel convert",
     CHECKPOINT: "an hwaccel checkpoint; write one with hwaccel train, prune, quantize or the like",
+    OPINION: "an hwaccel comparison; write one with hwaccel compare",
 }
 # What the stages add to a project: nothing in it is needed, or trusted.
 WORK = "work"
