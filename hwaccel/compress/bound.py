@@ -70,7 +70,7 @@ class Bound:
 
 def _at_most(differences: torch.Tensor, errors: float) -> float:
     """Return the mean and so many of its standard errors."""
-    spread = float(differences.std(correction=0)) / float(len(differences)) ** 0.5
+    spread = float(differences.std(correction=0) / len(differences) ** 0.5)
     return float(differences.mean()) + errors * spread
 
 

@@ -93,22 +93,33 @@ def differences(ours: ApType, theirs: ApType) -> str:
 def emulated(layer: Layer, operands: Sequence[Floats], types: Mapping[str, ApType]) -> Floats:
     """Return what the layer gives as hls4ml computes it: products in ``accum``, then their sum.
 
-    ``layer`` is a ``Linear`` or a ``Conv2d``, or any other with only a ``result``.
+    Raises:
+        ValueError: the layer is a pool, and its operands are not those of the graph.
     """
     if layer.kind in ("Linear", "Conv2d"):
         return types["result"].cast(_summed(layer, operands[0], types))
-    return types["result"].cast(exact(layer, operands))
+    return types["result"].cast(_exact(layer, operands))
 
 
-def exact(layer: Layer, operands: Sequence[Floats]) -> Floats:
+def _exact(layer: Layer, operands: Sequence[Floats]) -> Floats:
     """Return what the op of the layer gives, before it is rounded."""
+    plain = _PLAIN.get(layer.kind)
+    if plain is not None:
+        return plain(*operands)
     node = layer.nodes[0]
-    frac = node.output.type.frac
-    ints = [on_grid(x, f) for x, f in zip(operands, layer.fracs, strict=True)]
+    ints = [on_grid(x, frac) for x, frac in zip(operands, layer.fracs, strict=True)]
     if any(x is None for x in ints):
-        raise ValueError("operands are not on the grid")
-    made: Floats = np.ldexp(np.asarray(node.op.golden(*ints), np.float64), -frac)
+        raise ValueError(f"{layer.name}: operands are not on the grid of the graph")
+    made: Floats = np.ldexp(np.asarray(node.op.golden(*ints), np.float64), -node.output.type.frac)
     return made
+
+
+_PLAIN: dict[str, Callable[..., Floats]] = {
+    "ReLU": lambda x: np.maximum(x, 0.0),
+    "add": np.add,
+    "sub": np.subtract,
+    "mul": np.multiply,
+}
 
 
 def on_grid(values: Floats, frac: int) -> NDArray[np.int64] | None:

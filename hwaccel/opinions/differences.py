@@ -34,6 +34,9 @@ def compared(
     made = []
     for layer in layers.layers:
         if layer.name not in traces:
+            if layer.kind == "Flatten" and layer.inputs[0] in known | dict(traces):
+                source = (known | dict(traces))[layer.inputs[0]]
+                known[layer.name] = source.reshape(len(source), -1)
             continue
         type = layer.nodes[-1].output.type
         want = np.ldexp(golden[layer.value].astype(np.float64), -type.frac)
@@ -65,10 +68,10 @@ def _layer(
     )
     if not told.different:
         return told
-    alone = _computed(layer, operands)
+    alone = _computed(layer, operands, _ours(layer))
     count = None if alone is None else int((alone != found).sum())
     at = tuple(int(i) for i in np.argwhere(want != found)[0])
-    reason = ""
+    reason = "not looked into: the graph has no such operands"
     if count == 0:
         reason = "the operands differ already; from these, the result is the same"
     elif count and operands is not None:
@@ -84,28 +87,35 @@ def _layer(
     )
 
 
+def _ours(layer: Layer) -> dict[str, ApType]:
+    """Return the types of the graph, by their use."""
+    texts = {"result": ap_type(layer.nodes[-1].output.type.fixed)} | layer.types
+    read = {use: ApType.parse(text) for use, text in texts.items()}
+    return {use: type for use, type in read.items() if type is not None}
+
+
 def _types(layer: Layer, theirs: Mapping[str, str]) -> tuple[dict[str, ApType], dict[str, ApType]]:
     """Return the types of the graph and those of the other tool, of the uses that both have."""
     asked, given = {}, {}
-    texts = {"result": ap_type(layer.nodes[-1].output.type.fixed)} | layer.types
-    for use, text in texts.items():
-        ours = ApType.parse(text)
+    for use, ours in _ours(layer).items():
         other = ApType.parse(theirs.get(use) or theirs.get(f"{use}_t", ""))
-        if ours is not None and other is not None:
+        if other is not None:
             asked[use], given[use] = ours, other
     return asked, given
 
 
-def _computed(layer: Layer, operands: Sequence[Floats] | None) -> Floats | None:
+def _computed(layer: Layer, operands: Sequence[Floats] | None, ours: Types) -> Floats | None:
     """Return what the graph makes of the operands that the other tool has, if it can take them."""
-    if operands is None:
+    if operands is None or not _exact(layer):
         return None
     ints = [on_grid(x, frac) for x, frac in zip(operands, layer.fracs, strict=True)]
-    values = [x for x in ints if x is not None]
-    if len(values) != len(ints) or not _exact(layer):
-        return None
-    (made, *rest) = layer.nodes
-    value = made.op.golden(*values)
+    if any(x is None for x in ints):
+        try:
+            return emulated(layer, operands, ours)
+        except ValueError:
+            return None
+    (first, *rest) = layer.nodes
+    value = first.op.golden(*[x for x in ints if x is not None])
     for node in rest:
         value = node.op.golden(value)
     frac = layer.nodes[-1].output.type.frac
@@ -124,16 +134,22 @@ def _reason(
     other = [use for use in ours if ours[use] != theirs[use]]
     if not other:
         return "not known: the types are those that were asked for"
-    for uses in (*([use] for use in other), other):
-        types = {**ours, **{use: theirs[use] for use in uses}}
-        try:
-            made = emulated(layer, operands, types)
-        except (ValueError, KeyError):
-            return "not known: the operands are not those of the graph"
-        if np.array_equal(made, found):
-            return "explained by " + "; ".join(_told(use, ours[use], theirs[use]) for use in uses)
     told = "; ".join(_told(use, ours[use], theirs[use]) for use in other)
-    return f"not known; types differ: {told}"
+    try:
+        if not _makes(layer, found, operands, {**ours, **{use: theirs[use] for use in other}}):
+            return f"not known; types differ: {told}"
+        # What is not needed to explain them is left out.
+        for use in other:
+            fewer = {**ours, **{u: theirs[u] for u in other if u != use}}
+            if _makes(layer, found, operands, fewer):
+                other = [u for u in other if u != use]
+    except (ValueError, KeyError):
+        return f"not looked into; types differ: {told}"
+    return "explained by " + "; ".join(_told(use, ours[use], theirs[use]) for use in other)
+
+
+def _makes(layer: Layer, found: Floats, operands: Sequence[Floats], types: Types) -> bool:
+    return np.array_equal(emulated(layer, operands, types), found)
 
 
 def _told(use: str, ours: ApType, theirs: ApType) -> str:

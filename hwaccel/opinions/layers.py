@@ -161,7 +161,12 @@ class _Translator:
         """Let the layer in front round, or a rectifier, if that is what it does."""
         (value,) = node.inputs
         result = ap_type(*self._rounding(node, op))
+        x = self._types[value]
+        rectifies = op.lo == 0 and x.lo < 0 and op.overflow is Overflow.SATURATE
         at = self._made.get(value)
+        if rectifies:
+            self._add(Layer("", "ReLU", (), (node,), types={"result": result}))
+            return
         if at is not None and self._uses[value] == 1 and len(self._layers[at].nodes) == 1:
             layer = self._layers[at]
             if layer.kind not in ("Flatten", "cat"):
@@ -170,8 +175,7 @@ class _Translator:
                     layer, nodes=(*layer.nodes, node), types=layer.types | {"result": result}
                 )
                 return
-        wraps = op.overflow is Overflow.WRAP and not op.fits(self._types[value])
-        if op.lo != 0 or wraps:
+        if x.lo < 0:
             raise _RefusedError(
                 "hls4ml rounds only at the end of a layer, and this rounds what others read as it "
                 "is, or what no layer gives"
