@@ -82,14 +82,18 @@ def device() -> torch.device:
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
+def gpus() -> int:
+    """Return how many GPUs there are."""
+    return torch.cuda.device_count() if torch.cuda.is_available() else 0
+
+
 @contextmanager
 def _placed(model: nn.Module) -> Iterator[nn.Module]:
     """Yield the model on all GPUs that are there; afterwards it is on the CPU again."""
     target = device()
     model.to(target)
     try:
-        spread = target.type == "cuda" and torch.cuda.device_count() > 1
-        yield nn.DataParallel(model) if spread else model
+        yield nn.DataParallel(model) if gpus() > 1 else model
     finally:
         model.to("cpu")
 
