@@ -115,6 +115,7 @@ def _exact(layer: Layer, operands: Sequence[Floats]) -> Floats:
 
 
 _PLAIN: dict[str, Callable[..., Floats]] = {
+    "Flatten": lambda x: x.reshape(len(x), -1),
     "ReLU": lambda x: np.maximum(x, 0.0),
     "add": np.add,
     "sub": np.subtract,

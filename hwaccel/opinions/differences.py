@@ -114,8 +114,11 @@ def _computed(layer: Layer, operands: Sequence[Floats] | None, ours: Types) -> F
             return emulated(layer, operands, ours)
         except ValueError:
             return None
+    values = [x for x in ints if x is not None]
+    if layer.order:
+        values[0] = values[0][:, list(layer.order)]
     (first, *rest) = layer.nodes
-    value = first.op.golden(*[x for x in ints if x is not None])
+    value = first.op.golden(*values)
     for node in rest:
         value = node.op.golden(value)
     frac = layer.nodes[-1].output.type.frac

@@ -31,6 +31,7 @@ from hwaccel.ops import (
     Scale,
     SumPool2d,
 )
+from hwaccel.ops.reshape import stream_order
 
 Floats = NDArray[np.float64]
 
@@ -55,7 +56,8 @@ class Layer:
     """One layer: what it is called in torch, its operands, numbers, and types by their use.
 
     ``nodes`` are those of the graph that it stands for; the last makes what the layer gives.
-    ``fracs`` are the bits behind the point of its operands.
+    ``fracs`` are the bits behind the point of its operands. The graph may flatten images pixel by
+    pixel, PyTorch goes channel by channel: ``order`` says where the elements of the operand are.
     """
 
     name: str
@@ -63,6 +65,7 @@ class Layer:
     inputs: tuple[str, ...]
     nodes: tuple[Node, ...]
     fracs: tuple[int, ...] = ()
+    order: tuple[int, ...] = ()
     arguments: dict[str, Any] = field(default_factory=dict)
     arrays: dict[str, Floats] = field(default_factory=dict)
     types: dict[str, str] = field(default_factory=dict)
@@ -121,6 +124,8 @@ class _Translator:
         # Values that layers give, by the name of the layer.
         self._made: dict[str, int] = {}
         self._sources: dict[str, Source] = {}
+        # Where the elements of a flattened image are, for each one of the graph's.
+        self._orders: dict[str, tuple[int, ...]] = {}
 
     def run(self) -> Layers:
         """Translate node by node."""
@@ -140,7 +145,14 @@ class _Translator:
             raise _RefusedError(f"hls4ml has no layer that does what {node.op.name} does")
         ins = tuple(self._types[name] for name in node.inputs)
         kind, arguments, arrays, types = translate(node.op, ins, node.output.type)
-        self._add(Layer("", kind, (), (node,), (), arguments, arrays, types))
+        order = self._orders.get(node.inputs[0], ())
+        if isinstance(node.op, Reshape) and node.op.channels_last:
+            self._orders[node.name] = tuple(stream_order(ins[0].shape).tolist())
+        elif order and not isinstance(node.op, Dense):
+            raise _RefusedError("only a matrix product reads what is flattened pixel by pixel")
+        elif order:
+            arrays = arrays | {"weight": _placed(arrays["weight"], order)}
+        self._add(Layer("", kind, (), (node,), (), order, arguments, arrays, types))
 
     def _add(self, layer: Layer) -> None:
         name = f"n{len(self._layers)}"
@@ -160,6 +172,8 @@ class _Translator:
     def _round(self, node: Node, op: Requant) -> None:
         """Let the layer in front round, or a rectifier, if that is what it does."""
         (value,) = node.inputs
+        if value in self._orders:
+            raise _RefusedError("only a matrix product reads what is flattened pixel by pixel")
         result = ap_type(*self._rounding(node, op))
         x = self._types[value]
         rectifies = op.lo == 0 and x.lo < 0 and op.overflow is Overflow.SATURATE
@@ -196,6 +210,12 @@ class _Translator:
         if op.lo == -op.hi and op.hi == fixed.hi:
             return fixed, mode, "AP_SAT_SYM"
         raise _RefusedError(f"clips to [{op.lo}, {op.hi}], where no ap_fixed saturates")
+
+
+def _placed(weight: Floats, order: tuple[int, ...]) -> Floats:
+    made = np.empty_like(weight)
+    made[:, list(order)] = weight
+    return made
 
 
 # --- layers -----------------------------------------------------------------------------------
