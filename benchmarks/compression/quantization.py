@@ -82,15 +82,17 @@ def searched(bits: int, seed: int, args: argparse.Namespace, data: Data) -> None
     began = time.monotonic()
     float_model = start(args.start / f"cnn-{seed}", seed, data)
     bound = Bound(accuracy_drop=args.accuracy_drop)
-    few = data.reduced(len(data.train), 2000)
-    made, found = search(float_model, few, edit_for(data, bits, bits), bound)
+    few = data.reduced(len(data.train), args.choices)
+    made, found = search(float_model, few, edit_for(data, bits, bits), bound, margin=args.margin)
     before, after = (evaluate(one.model, data.test) for one in (float_model, made))
     each = " ".join(f"{place.path}:{place.bits}" for place in places(made.model))
     saved = 1 - found.cost_after.area / found.cost_before.area
     print(
-        f"cnn-{seed}, {bits} bits at most, {args.accuracy_drop} points on 2000 samples to choose: "
-        f"{each}; {100 * saved:.1f} % less area than {bits} bits everywhere; test "
-        f"{before.accuracy:.2f} % to {after.accuracy:.2f} % ({time.monotonic() - began:.0f} s)",
+        f"cnn-{seed}, {bits} bits at most, {args.accuracy_drop} points and {args.margin} standard "
+        f"errors on {len(few.valid)} samples to choose: {each}; {100 * saved:.1f} % less area than "
+        f"{bits} bits everywhere; lost {found.quantization.drop:.2f} points of the samples to "
+        f"choose, {before.accuracy - after.accuracy:.2f} of the test samples "
+        f"({time.monotonic() - began:.0f} s)",
         flush=True,
     )
 
@@ -127,6 +129,8 @@ def main() -> None:
     parser.add_argument("--rate", type=float, default=1e-3)
     parser.add_argument("--frames", type=int, default=10_000, help="images through the RTL")
     parser.add_argument("--accuracy-drop", type=float, help="search bits per layer instead")
+    parser.add_argument("--choices", type=int, help="samples to choose by, if not all")
+    parser.add_argument("--margin", type=float, default=1.0, help="standard errors, when searching")
     args = parser.parse_args()
     torch.set_num_threads(1)
     data = load_data(args.mnist)

@@ -1,6 +1,7 @@
 """The command line: parse, call the API, print. Every failure is one line and exit code 2.
 
-Only ``regress`` has another code, 1: a suite that ran and in which something did not pass.
+Two commands have another code, 1: ``regress`` for a suite that ran and in which something did not
+pass, ``compare`` for an opinion that was given the types of the design and differs.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import typer
 
 from hwaccel import __version__
 from hwaccel.cli import (
+    compare,
     compress,
     design,
     distill,
@@ -68,7 +70,7 @@ _COMMANDS = (
         simplify.simplify,
         fit.fit,
     ),
-    *(regress.regress, tapeout.tapeout),
+    *(regress.regress, tapeout.tapeout, compare.compare),
     design.doctor,
 )
 for _command in _COMMANDS:

@@ -55,6 +55,10 @@ def quantize(
     loss_rise: Annotated[
         float | None, typer.Option(help="Search bits per layer: how much the loss may rise.")
     ] = None,
+    margin: Annotated[
+        float,
+        typer.Option(min=0, help="Standard errors that must be within the bound, too, of a step."),
+    ] = 1.0,
     method: Annotated[
         Method, typer.Option(help="ptq: without training; qat: training with the rounding.")
     ] = Method.PTQ,
@@ -104,9 +108,12 @@ def quantize(
             )
         else:
             bound = Bound(accuracy_drop, loss_rise)
-            made, found = search(start, samples, edit, bound, train, hardware, progress=step)
+            made, found = search(
+                start, samples, edit, bound, train, hardware, margin=margin, progress=step
+            )
             lost = found.quantization
-            record |= {"bound": msgspec.to_builtins(bound), "steps": [str(s) for s in found.steps]}
+            record |= {"bound": msgspec.to_builtins(bound), "margin": margin}
+            record |= {"steps": [str(s) for s in found.steps]}
         step("predicting the hardware")
         report = quant_report(start, made, samples, hardware)
     before, after = (evaluate(one.model, samples.test) for one in (start, made))

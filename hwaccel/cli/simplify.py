@@ -61,7 +61,7 @@ def simplify(
     with steps("simplifying") as step:
         made, done = make_simpler(start, found, recipe, bound, chosen, progress=step)
         step("exact rewrites, pass by pass")
-        rewrites = exact_rewrites(made.model, found, chosen)
+        rewrites = (done.merged, *exact_rewrites(made.model, found, chosen))
     record: dict[str, Any] = {"command": "simplify", "data": data, "seed": seed}
     record |= {"accuracy_drop": accuracy_drop, "rewrites": [asdict(r) for r in rewrites]}
     write_checkpoint(output, made, found.example, record | asdict(done))
@@ -73,7 +73,7 @@ def simplify(
 
 def _print_changes(changes: Sequence[Change]) -> None:
     if not changes:
-        say("no operation could be cheaper: there are no tables and no pools to change")
+        say("no operation could be cheaper: there are no tables, pools and pairs of layers")
         return
     table = Table(title="cheaper operations", title_justify="left")
     table.add_column("change", overflow="fold")
@@ -91,7 +91,7 @@ def _print_changes(changes: Sequence[Change]) -> None:
 
 
 def _print_rewrites(rewrites: Sequence[Rewrite]) -> None:
-    table = Table(title="exact rewrites, made by every conversion", title_justify="left")
+    table = Table(title="exact rewrites", title_justify="left")
     table.add_column("rewrite", overflow="fold")
     for column in ("changes", "nodes", "mult.", "area", "adders"):
         table.add_column(column, justify="right")

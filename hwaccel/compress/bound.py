@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from hwaccel.compress.training import Score
+import torch
+
+from hwaccel.compress.training import Answers, Score
 from hwaccel.errors import ConfigError
 
 # The search ends when the share is known this well.
@@ -42,6 +44,21 @@ class Bound:
             self.loss_rise is None or rise <= self.loss_rise
         )
 
+    def surely(self, before: Answers, after: Answers, errors: float) -> bool:
+        """Is ``after`` within the limits, were both losses ``errors`` standard errors larger.
+
+        A search keeps what looks best on its samples, which is better than it is elsewhere. The
+        errors are those of the differences sample by sample, which is what two models that agree
+        on most of them differ in.
+        """
+        if not bool(after.losses.mean() < float("inf")):
+            return False
+        drop = _at_most(100 * (before.hits - after.hits), errors)
+        rise = _at_most(after.losses - before.losses, errors)
+        return (self.accuracy_drop is None or drop <= self.accuracy_drop + 1e-9) and (
+            self.loss_rise is None or rise <= self.loss_rise
+        )
+
     def __str__(self) -> str:
         parts = []
         if self.accuracy_drop is not None:
@@ -49,6 +66,12 @@ class Bound:
         if self.loss_rise is not None:
             parts.append(f"the loss within {self.loss_rise:g}")
         return " and ".join(parts) or "nothing"
+
+
+def _at_most(differences: torch.Tensor, errors: float) -> float:
+    """Return the mean and so many of its standard errors."""
+    spread = float(differences.std(correction=0) / len(differences) ** 0.5)
+    return float(differences.mean()) + errors * spread
 
 
 def largest(holds: Callable[[float], bool], most: float = 1.0) -> float:

@@ -22,6 +22,7 @@ from hwaccel.compress.drop import DropLayer
 from hwaccel.compress.edits import Edit, Sparse, apply_all, kept_zeros
 from hwaccel.compress.lookup import Lookup
 from hwaccel.compress.lowrank import LowRank
+from hwaccel.compress.merge import Merge
 from hwaccel.compress.quantized import Quantized
 from hwaccel.compress.training import Loss, Progress, Recipe, copied, cross_entropy, train
 from hwaccel.emit.project import CHECKPOINT, check_folder, read_project, write_project
@@ -37,6 +38,7 @@ AnyEdit = (
     | LowRank
     | Depthwise
     | DropLayer
+    | Merge
     | Simpler
     | CoarseTable
     | ShiftPool

@@ -1,11 +1,12 @@
 """``fit``: prune, quantize and teach a trained model until it fits a budget; keep what is best.
 
-A point is a share of channels that are gone, a share of weights that are zero, and bits. For every
-share of channels and every number of bits the fewest zeros are found with which the predicted
-hardware fits. These points get a short lesson each, and the most promising are trained in full, the
-start being their teacher; then their neighbours, in which one way is eased where another pays for
-it. What is laid out in logic may also be a network of lookup tables instead, as many as fit. All
-points are kept in a folder, where a later run goes on.
+A point is a share of channels that are gone, of weights that are zero, and bits: per weight,
+activation, and input. For every share of channels and every number of bits the fewest zeros are
+found with which the predicted hardware fits. These points get a short lesson each, and so do the
+most promising with fewer bits per input, for as long as that lowers the loss. What is left is
+trained in full, the start being the teacher; then the neighbours, in which one way is eased where
+another pays for it. What is laid out in logic may also be a network of lookup tables instead, as
+many as fit. All points are kept in a folder, where a later run goes on.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ from hwaccel.compress.patterns import Unstructured
 from hwaccel.compress.points import (
     BITS,
     CHANNELS,
+    NARROWER,
     SPARSITY,
     Folder,
     Found,
@@ -203,8 +205,18 @@ class _Search:
             for bits in range(1, len(BITS))
             if (point := self._densest(Point(channels, 0, bits, bits), fits)) is not None
         ]
-        for point in sorted(fitting, key=self._promise)[:count]:
+        best = sorted(fitting, key=self._promise)[:count]
+        for point in dict.fromkeys(self._narrowed_inputs(point, fits) for point in best):
             self._train(point)
+
+    def _narrowed_inputs(self, point: Point, fits: Callable[[Cost], bool]) -> Point:
+        """Take bits from the inputs, which lets weights stay, for as long as the loss falls."""
+        while (less := point.moved("inputs", 1)) is not None:
+            made = self._densest(msgspec.structs.replace(less, sparsity=0), fits)
+            if made is None or self._promise(made) >= self._promise(point):
+                break
+            point = made
+        return point
 
     def _densest(self, point: Point, fits: Callable[[Cost], bool]) -> Point | None:
         """Return the point with the fewest zeros that fits, by bisection; more zeros cost less."""
@@ -301,7 +313,8 @@ class _Search:
         self.folder.add(found)
 
     def _quantized(self, base: Checkpoint, point: Point) -> Checkpoint:
-        edit = edit_for(self.data, BITS[point.weights], BITS[point.activations])
+        bits = BITS[point.weights], BITS[point.activations]
+        edit = edit_for(self.data, *bits, narrower=NARROWER[point.inputs])
         return quantize(base, self.data, edit)[0]
 
     def _lookup(self, units: int) -> Lookup:

@@ -50,8 +50,8 @@ def fold_norms(traced: fx.GraphModule) -> None:
     traced.recompile()
 
 
-def _line(norm: Any) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return factor and offset of each channel."""
+def line_of(norm: Any) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return factor and offset of each channel of a batch normalization, in eval mode."""
     mean, variance = norm.running_mean.double(), norm.running_var.double()
     gain = torch.ones_like(mean) if norm.weight is None else norm.weight.detach().double()
     shift = torch.zeros_like(mean) if norm.bias is None else norm.bias.detach().double()
@@ -60,7 +60,7 @@ def _line(norm: Any) -> tuple[torch.Tensor, torch.Tensor]:
 
 
 def _fold(layer: Any, norm: Any) -> None:
-    factor, offset = _line(norm)
+    factor, offset = line_of(norm)
     weight = layer.weight.detach().double() * factor.reshape(-1, *[1] * (layer.weight.ndim - 1))
     bias = offset if layer.bias is None else offset + layer.bias.detach().double() * factor
     layer.weight = nn.Parameter(weight.to(layer.weight.dtype))
@@ -68,7 +68,7 @@ def _fold(layer: Any, norm: Any) -> None:
 
 
 def _depthwise(norm: Any) -> nn.Module:
-    factor, offset = _line(norm)
+    factor, offset = line_of(norm)
     channels = len(factor)
     made: Any = nn.Conv2d(channels, channels, 1, groups=channels)
     with torch.no_grad():

@@ -1,7 +1,8 @@
 """What exact rewrites save: every step of front end, passes and search, before and after it.
 
-Nothing is rewritten here for good; these are the steps that a conversion takes anyway, run one by
-one. What they give is equal in every bit to what they got, or the same function of real numbers.
+Nothing is rewritten here for good; but for the merging of layers, these are the steps that a
+conversion takes anyway, run one by one. What they give is equal in every bit to what they got, or
+the same function of real numbers.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import torch
 
 from hwaccel.cmvm import AdderGraph
 from hwaccel.cmvm.problem import digit_weight
-from hwaccel.compress.cost import CALIBRATION
+from hwaccel.compress.cost import CALIBRATION, cost_of, hardware
 from hwaccel.compress.data import Data
 from hwaccel.config import Config
 from hwaccel.errors import ScheduleError
@@ -64,7 +65,7 @@ class Size:
 class Rewrite:
     """A kind of exact rewrite, how often it changed something, and what that saved in all.
 
-    ``stage`` is where it happens: ``front end``, ``passes`` or ``logic``.
+    ``stage`` is where it happens: ``model``, ``front end``, ``passes`` or ``logic``.
     """
 
     stage: str
@@ -107,6 +108,25 @@ def exact_rewrites(
     if config.style != "stream":
         found += _sharing(schedule(optimize(graph), config))
     return tuple(found)
+
+
+def reassociation(
+    before: torch.nn.Module, after: torch.nn.Module, merges: int, data: Data, config: Config
+) -> Rewrite:
+    """Return what it saved that ``merges`` pairs of layers became one each.
+
+    Raises:
+        HwaccelError: a model cannot be converted.
+    """
+    what = "Layers with nothing but linear calls between them are multiplied, if that is cheaper."
+    one = _built(before, data, config)
+    other = _built(after, data, config) if merges else one
+    return Rewrite("model", "reassociate", what, merges, one, other)
+
+
+def _built(model: torch.nn.Module, data: Data, config: Config) -> Size:
+    design = hardware(model, data, config)
+    return replace(_size(design.graph, config), area=cost_of(design).area)
 
 
 def _folding(model: torch.nn.Module, data: Data) -> Rewrite:

@@ -20,8 +20,10 @@ from hwaccel.untrusted import Damaged, decode_json, read_file
 CHANNELS = (0.0, 0.25, 0.5, 0.75, 0.875)
 SPARSITY = (0.0, 0.5, 0.75, 0.875, 0.9375, 0.96875, 0.984375, 0.9921875)
 BITS = (8, 6, 5, 4, 3, 2)
+# By how many bits the inputs of the network are narrower than the data.
+NARROWER = (0, 1, 2, 3, 4, 5, 6, 7)
 _MAX_INDEX = 1 << 24
-LADDERS = ("channels", "sparsity", "weights", "activations")
+LADDERS = ("channels", "sparsity", "weights", "activations", "inputs")
 
 
 class Point(msgspec.Struct, frozen=True, order=True):
@@ -32,28 +34,32 @@ class Point(msgspec.Struct, frozen=True, order=True):
     weights: int = 0
     activations: int = 0
     units: int = 0
+    inputs: int = 0
 
     @property
     def name(self) -> str:
         """Name of the folder of the point."""
         if self.units:
             return f"t{self.units}"
-        return f"c{self.channels}s{self.sparsity}w{self.weights}a{self.activations}"
+        inputs = f"i{self.inputs}" if self.inputs else ""
+        return f"c{self.channels}s{self.sparsity}w{self.weights}a{self.activations}{inputs}"
 
     def __str__(self) -> str:
         if self.units:
             return f"{self.units} tables of six bits"
+        fewer = NARROWER[self.inputs]
+        inputs = f", {fewer} bit{'s' * (fewer > 1)} less per input" if fewer else ""
         return (
             f"{100 * CHANNELS[self.channels]:g} % of channels and "
             f"{100 * SPARSITY[self.sparsity]:.4g} % of weights gone, {BITS[self.weights]} bits per "
-            f"weight, {BITS[self.activations]} per activation"
+            f"weight, {BITS[self.activations]} per activation{inputs}"
         )
 
     def moved(self, ladder: str, by: int) -> Point | None:
         """Return the point one rung further on ``ladder``, if there is one."""
         if self.units:
             return None
-        ladders = {"channels": CHANNELS, "sparsity": SPARSITY}
+        ladders = {"channels": CHANNELS, "sparsity": SPARSITY, "inputs": NARROWER}
         to = getattr(self, ladder) + by
         if not 0 <= to < len(ladders.get(ladder, BITS)):
             return None

@@ -1,8 +1,9 @@
 """Search the bits of every layer by the loss: as few as a bound on accuracy or loss allows.
 
 Each step takes a bit from the place where the hardware saved is worth the most per rise of the
-loss, as estimated with that place alone, and keeps it if the whole model then is within the bound.
-All of it looks at the samples for choices; the test samples choose nothing.
+loss, as estimated with that place alone, and keeps it if the whole model then is within the bound
+by a standard error: of many steps, those are kept that the samples happen to favour. All of it
+looks at the samples for choices; the test samples choose nothing.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from hwaccel.compress.quantize import (
     retuned,
 )
 from hwaccel.compress.quantized import LayerBits, Quantized, changed
-from hwaccel.compress.training import Progress, Recipe, Score, evaluate
+from hwaccel.compress.training import Answers, Progress, Recipe, Score, answers, evaluate
 from hwaccel.config import Config
 from hwaccel.errors import ConfigError
 
@@ -115,12 +116,14 @@ def search(
     recipe: Recipe | None = None,
     config: Config | None = None,
     *,
+    margin: float = 1.0,
     progress: Progress | None = None,
 ) -> tuple[Checkpoint, Search]:
     """Return the quantized successor of ``start`` with as few bits as ``bound`` allows.
 
     ``edit`` has the most bits of each place. With a ``recipe``, a step that is not within the bound
-    is trained by it and looked at again.
+    is trained by it and looked at again. Of every step, what is lost and ``margin`` standard errors
+    of it must be within the bound.
 
     Raises:
         ConfigError: Brevitas is missing, the model or the data does not fit, nothing is limited,
@@ -129,7 +132,9 @@ def search(
     check_start(start)
     if not bound.limits:
         raise ConfigError("search: nothing is limited; give an accuracy drop or a loss rise")
-    walk = _Walk(start, data, bound, recipe, progress or (lambda _: None))
+    if not 0 <= margin < float("inf"):
+        raise ConfigError(f"search: margin is {margin:g}; expected standard errors from 0")
+    walk = _Walk(start, data, bound, recipe, progress or (lambda _: None), 0.0)
     first = walk.attempt(edit)
     if not first.within:
         raise ConfigError(
@@ -138,9 +143,11 @@ def search(
         )
     config = config or Config()
     found = sensitivity(start, data, edit, config, progress=progress)
+    walk.margin = margin
     best = walk.run(first, found)
     costs = [cost_of(hardware(one.model, data, config)) for one in (first, best)]
-    record = Quantization(walk.before, first.rounded, best.score)
+    before, after = (evaluate(one, data.valid) for one in (start.model, best.model))
+    record = Quantization(before, first.rounded, after)
     made = Search(found, tuple(walk.steps), record, costs[0], costs[1])
     return start.then(best.model, best.edit), made
 
@@ -161,14 +168,23 @@ class _Walk:
     """The steps from many bits to few."""
 
     def __init__(
-        self, start: Checkpoint, data: Data, bound: Bound, recipe: Recipe | None, say: Progress
+        self,
+        start: Checkpoint,
+        data: Data,
+        bound: Bound,
+        recipe: Recipe | None,
+        say: Progress,
+        margin: float,
     ) -> None:
         self._start = start
         self._data = data
         self._bound = bound
         self._recipe = recipe
         self._say = say
-        self.before = evaluate(start.model, data.valid)
+        # Standard errors that must be within the bound, too; nothing chose the first attempt.
+        self.margin = margin
+        self._before = answers(start.model, data.valid)
+        self.before = self._before.score
         self.steps: list[Step] = []
 
     def run(self, best: _Attempt, found: Sensitivity) -> _Attempt:
@@ -191,15 +207,18 @@ class _Walk:
             model = retuned(self._start, self._data, edit, last.model)
         else:
             model = prepared(self._start, self._data, edit, corrected=True)
-        rounded = evaluate(model, self._data.valid)
-        within = self._bound.holds(self.before, rounded)
+        found = answers(model, self._data.valid)
+        within = self._within(found)
         if within or self._recipe is None:
             trained = last is not None and last.trained
-            return _Attempt(edit, model, rounded, rounded, within, trained)
+            return _Attempt(edit, model, found.score, found.score, within, trained)
         made = self._start.then(model, edit)
         made.train(self._data.train, self._recipe, progress=self._say, label="search: training")
-        score = evaluate(model, self._data.valid)
-        return _Attempt(edit, model, rounded, score, self._bound.holds(self.before, score), True)
+        taught = answers(model, self._data.valid)
+        return _Attempt(edit, model, found.score, taught.score, self._within(taught), True)
+
+    def _within(self, found: Answers) -> bool:
+        return self._bound.surely(self._before, found, self.margin)
 
 
 def _next(now: list[Place], found: Sensitivity, settled: set[str]) -> Place | None:

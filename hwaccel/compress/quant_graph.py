@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterable
-from contextlib import redirect_stderr
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -26,6 +24,7 @@ from hwaccel.compress.quant_kinds import (
 )
 from hwaccel.compress.quant_means import averaged, odd_part
 from hwaccel.compress.quantized import Quantized
+from hwaccel.compress.tracing import traced
 from hwaccel.errors import ConfigError
 from hwaccel.fxp import FixedType
 
@@ -43,53 +42,19 @@ def rewrite(model: nn.Module, example: torch.Tensor, edit: Quantized) -> nn.Modu
     brevitas = quant_layers.brevitas()
     if any(type(m).__module__.startswith(brevitas.__name__) for m in model.modules()):
         raise ConfigError("the model is quantized already; quantize the float model it came from")
-    traced = _traced(model, example)
-    fold_norms(traced)
-    rewriter = _Rewriter(traced, edit)
+    made = traced(model, example, "quantization")
+    fold_norms(made)
+    rewriter = _Rewriter(made, edit)
     rewriter.run()
-    _check_names(traced, edit, rewriter.names)
-    traced.graph.lint()
-    traced.recompile()
-    return traced.eval()
+    _check_names(made, edit, rewriter.names)
+    made.graph.lint()
+    made.recompile()
+    return made.eval()
 
 
 def plain(value: Any) -> Any:
     """Return the numbers of a quantized tensor; what is none as it is."""
     return getattr(value, "value", value)
-
-
-def _traced(model: nn.Module, example: torch.Tensor) -> fx.GraphModule:
-    """Trace ``model`` and note the shapes of its values.
-
-    Raises:
-        ConfigError: it cannot be traced, or does not run on ``example``.
-    """
-    name = type(model).__name__
-    model.eval()
-    try:
-        traced = fx.GraphModule(model, fx.Tracer().trace(model), name)
-    except Exception as error:
-        raise ConfigError(
-            f"{name}: cannot be traced for quantization ({_first_line(error)}); let forward branch "
-            "on no values of tensors"
-        ) from None
-    inputs = len(traced.graph.find_nodes(op="placeholder"))
-    if inputs != 1:
-        raise ConfigError(f"{name}: takes {inputs} inputs; models of one input are quantized")
-    try:
-        with redirect_stderr(io.StringIO()):  # it prints a traceback before it raises
-            fx.passes.shape_prop.ShapeProp(traced).propagate(example)
-    except Exception as error:
-        raise ConfigError(
-            f"{name}: does not run on inputs of shape {tuple(example.shape[1:])} "
-            f"({_first_line(error)}); give the data of this model"
-        ) from None
-    return traced
-
-
-def _first_line(error: Exception) -> str:
-    cause = error.__cause__ or error
-    return (str(cause).strip() or type(cause).__name__).splitlines()[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,11 +72,11 @@ class _Value:
 
 
 class _Rewriter:
-    def __init__(self, traced: fx.GraphModule, edit: Quantized) -> None:
-        self._traced = traced
-        self._graph = traced.graph
+    def __init__(self, model: fx.GraphModule, edit: Quantized) -> None:
+        self._traced = model
+        self._graph = model.graph
         self._edit = edit
-        self._modules = dict(traced.named_modules())
+        self._modules = dict(model.named_modules())
         self._known: dict[fx.Node, _Value] = {}
         self._plain: dict[fx.Node, fx.Node] = {}
         self._quantized: dict[fx.Node, fx.Node] = {}
@@ -340,11 +305,11 @@ _PAIRS = frozenset(
 )
 
 
-def _check_names(traced: nn.Module, edit: Quantized, names: dict[str, set[str]]) -> None:
+def _check_names(model: nn.Module, edit: Quantized, names: dict[str, set[str]]) -> None:
     """Refuse choices that would have no effect."""
     for path, layer in edit.layers.items():
         if path not in set().union(*names.values()):
-            known = ", ".join(name for name, _ in weighted(traced)[:5])
+            known = ", ".join(name for name, _ in weighted(model)[:5])
             raise ConfigError(f"layer {path!r} is not quantized; layers are {known}")
         for field, having in names.items():
             if getattr(layer, field) is not None and path not in having:

@@ -13,7 +13,7 @@ from hwaccel.compress.correct import calibrate_corrected, unrounded
 from hwaccel.compress.data import Data
 from hwaccel.compress.quant_graph import INPUT
 from hwaccel.compress.quantized import Quantized
-from hwaccel.compress.scales import calibrate, input_format
+from hwaccel.compress.scales import calibrate, input_format, narrower_format
 from hwaccel.compress.training import Progress, Recipe, Score, copied, evaluate
 from hwaccel.errors import ConfigError
 
@@ -46,9 +46,17 @@ class Quantization:
         return self.before.accuracy - self.after.accuracy
 
 
-def edit_for(data: Data, weight_bits: int, activation_bits: int) -> Quantized:
-    """Return the edit whose input is exact for the data, if 16 bits can be."""
+def edit_for(data: Data, weight_bits: int, activation_bits: int, *, narrower: int = 0) -> Quantized:
+    """Return the edit whose input is exact for the data, if 16 bits can be.
+
+    With ``narrower``, the input has so many bits less than that.
+
+    Raises:
+        ConfigError: it does not have as many.
+    """
     fixed = input_format(data.train.x, 8)
+    if narrower:
+        fixed = narrower_format(data.train.x, fixed, narrower)
     return Quantized(weight_bits=weight_bits, activation_bits=activation_bits, input=str(fixed))
 
 

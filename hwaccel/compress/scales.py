@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import nn
 
 from hwaccel.compress import quant_layers
@@ -120,8 +121,7 @@ def input_format(x: torch.Tensor, bits: int) -> FixedType:
     if len(x) == 0:
         raise ConfigError("calibration: holds no inputs; give at least one")
     values = x.double().flatten().numpy()
-    lo, hi = float(values.min()), float(values.max())
-    signed = lo < 0
+    signed = float(values.min()) < 0
     for frac in range(17):
         ints = np.ldexp(values, frac)
         if np.array_equal(ints, np.rint(ints)):
@@ -129,6 +129,22 @@ def input_format(x: torch.Tensor, bits: int) -> FixedType:
             width = max((-low - 1).bit_length() if low < 0 else 0, high.bit_length()) + signed
             if width <= 16:
                 return FixedType(signed, max(width, 1 + signed), frac)
+    return _best_format(values, bits, signed=signed)
+
+
+def narrower_format(x: torch.Tensor, fixed: FixedType, fewer: int) -> FixedType:
+    """Return the format of ``fewer`` bits less than ``fixed`` with the least squared error.
+
+    Raises:
+        ConfigError: no bit, or nothing but a sign, would be left.
+    """
+    width = fixed.width - fewer
+    if width < 1 + fixed.signed:
+        raise ConfigError(f"inputs: {fixed} cannot lose {fewer} bits")
+    return _best_format(x.double().flatten().numpy(), width, signed=fixed.signed)
+
+
+def _best_format(values: NDArray[np.float64], bits: int, *, signed: bool) -> FixedType:
     sample = values[:: -(-len(values) // _SAMPLE)]
-    seen = Observed(lo, hi, sample)
+    seen = Observed(float(values.min()), float(values.max()), sample)
     return activation_type(seen, bits, signed=signed, method="mse", where="input")

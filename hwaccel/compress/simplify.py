@@ -23,6 +23,8 @@ from hwaccel.compress.checkpoint import Checkpoint
 from hwaccel.compress.cost import Cost, cost_of, hardware
 from hwaccel.compress.data import Data
 from hwaccel.compress.edits import Edit, weighted
+from hwaccel.compress.merge import Merge, mergeable
+from hwaccel.compress.operations import Rewrite, reassociation
 from hwaccel.compress.training import Progress, Recipe, Score, copied, evaluate, outputs_of
 from hwaccel.config import Config
 from hwaccel.errors import ConfigError, HwaccelError
@@ -65,6 +67,7 @@ class Simplified:
     test_before: Score
     test_after: Score
     changes: tuple[Change, ...]
+    merged: Rewrite
 
 
 def simplify(
@@ -78,9 +81,9 @@ def simplify(
 ) -> tuple[Checkpoint, Simplified]:
     """Return a model with cheaper operations, and the record; ``start`` is not changed.
 
-    Every activation and average pool is looked at once, in order. A proposal that saves work is
-    kept if the loss stays within ``bound`` against the start, if need be after training by
-    ``recipe``.
+    First come pairs of layers that one layer can replace, then every activation and average pool
+    is looked at once, in order. A proposal that saves work is kept if the loss stays within
+    ``bound`` against the start, if need be after training by ``recipe``.
 
     Raises:
         ConfigError: the bound limits nothing.
@@ -90,6 +93,9 @@ def simplify(
         raise ConfigError("simplifying needs a limit of what may be lost; give --accuracy-drop")
     config = config or Config()
     search = _Search(data, recipe, bound, config, progress, start.then(copied(start.model)))
+    search.merge()
+    merges = sum(change.kept for change in search.changes)
+    merged = reassociation(start.model, search.current.model, merges, data, config)
     search.run()
     made = search.current
     return made, Simplified(
@@ -100,6 +106,7 @@ def simplify(
         evaluate(start.model, data.test),
         evaluate(made.model, data.test),
         tuple(search.changes),
+        merged,
     )
 
 
@@ -185,6 +192,17 @@ class _Search:
 
     def _cost(self, model: nn.Module) -> Cost:
         return cost_of(hardware(model, self.data, self.config))
+
+    def merge(self) -> None:
+        """Merge pairs of layers, the first that saves work first, until none does."""
+        refused: set[Merge] = set()
+        while True:
+            pairs = mergeable(self.current.model, self.data.example)
+            pair = next((pair for pair in pairs if pair not in refused), None)
+            if pair is None:
+                return
+            refused.add(pair)
+            self._kept(Candidate(pair, f"{pair.first}: merged into {pair.second}"))
 
     def run(self) -> None:
         """Look at every layer once; the first proposal that is kept ends the search for it."""

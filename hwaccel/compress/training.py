@@ -59,6 +59,19 @@ class Score:
         return f"{self.accuracy:.2f} % of {self.count}, loss {self.loss:.4f}"
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Answers:
+    """Cross entropy and hit of every sample, ``(N,)`` in float64."""
+
+    losses: torch.Tensor
+    hits: torch.Tensor
+
+    @property
+    def score(self) -> Score:
+        """What ``evaluate`` returns, but for the order of sums."""
+        return Score(float(self.losses.mean()), int(self.hits.sum()), len(self.hits))
+
+
 def cross_entropy(outputs: torch.Tensor, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
     """Return the cross entropy of logits ``(N, classes)``."""
     return functional.cross_entropy(outputs, y)
@@ -69,14 +82,18 @@ def device() -> torch.device:
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
+def gpus() -> int:
+    """Return how many GPUs there are."""
+    return torch.cuda.device_count() if torch.cuda.is_available() else 0
+
+
 @contextmanager
 def _placed(model: nn.Module) -> Iterator[nn.Module]:
     """Yield the model on all GPUs that are there; afterwards it is on the CPU again."""
     target = device()
     model.to(target)
     try:
-        spread = target.type == "cuda" and torch.cuda.device_count() > 1
-        yield nn.DataParallel(model) if spread else model
+        yield nn.DataParallel(model) if gpus() > 1 else model
     finally:
         model.to("cpu")
 
@@ -190,6 +207,13 @@ def evaluate(model: nn.Module, samples: Samples, *, loss: Loss = cross_entropy) 
             correct += int((outputs.argmax(1) == y).sum())
     model.train(was)
     return Score(total / len(samples), correct, len(samples))
+
+
+def answers(model: nn.Module, samples: Samples) -> Answers:
+    """Return what ``model`` says of every sample, in eval mode, for models to be compared by."""
+    outputs = outputs_of(model, samples.x).double()
+    losses = functional.cross_entropy(outputs, samples.y, reduction="none")
+    return Answers(losses, (outputs.argmax(1) == samples.y).double())
 
 
 def outputs_of(model: nn.Module, x: torch.Tensor) -> torch.Tensor:

@@ -24,10 +24,13 @@ PROJECT = "hwaccel-project"
 CHECKPOINT = "hwaccel-checkpoint"
 # What a chip of Tiny Tapeout is made of.
 TAPEOUT = "hwaccel-tapeout"
+# What another tool says of a design, and the files it says it of.
+OPINION = "hwaccel-opinion"
 _MAKERS = {
     PROJECT: "an hwaccel project; write one with hwaccel convert",
     TAPEOUT: "a Tiny Tapeout project of hwaccel; write one with hwaccel tapeout",
     CHECKPOINT: "an hwaccel checkpoint; write one with hwaccel train, prune, quantize or the like",
+    OPINION: "an hwaccel comparison; write one with hwaccel compare",
 }
 # What the stages add to a project: nothing in it is needed, or trusted.
 WORK = "work"

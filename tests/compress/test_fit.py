@@ -16,11 +16,13 @@ from hwaccel.compress.budget import Budget
 from hwaccel.compress.checkpoint import Checkpoint, restored
 from hwaccel.compress.cost import Cost, cost_of, hardware
 from hwaccel.compress.data import Data, load_data
-from hwaccel.compress.fit import Fitted, fit, front
+from hwaccel.compress.fit import Fitted, _Search, fit, front
 from hwaccel.compress.points import Found, Point, neighbours
+from hwaccel.compress.quantize import edit_for, quantize
 from hwaccel.compress.training import Recipe, Score, evaluate, outputs_of, train
 from hwaccel.config import Config
 from hwaccel.errors import ConfigError
+from hwaccel.fxp import FixedType
 from hwaccel.report.front import Front, Tried, draw_front, front_page
 
 BUDGET = Budget(luts=1200, dsps=0)
@@ -146,7 +148,7 @@ def test_the_front_holds_what_nothing_beats():
 
 
 def test_neighbours_ease_one_way_and_let_at_most_one_pay():
-    here = Point(1, 3, 2, 2)
+    here = Point(1, 3, 2, 2, inputs=1)
     near = list(neighbours(here))
     assert len(set(near)) == len(near)
     for point in near:
@@ -156,7 +158,74 @@ def test_neighbours_ease_one_way_and_let_at_most_one_pay():
                 msgspec.structs.astuple(here), msgspec.structs.astuple(point), strict=True
             )
         ]
-        assert sorted(steps) in ([-1, 0, 0, 0, 0], [-1, 0, 0, 0, 1])
+        assert sorted(steps) in ([-1, 0, 0, 0, 0, 0], [-1, 0, 0, 0, 0, 1])
+
+
+def test_the_ladder_of_inputs():
+    ladder = [Point(1, 2, 3, 4)]
+    while (next_ := ladder[-1].moved("inputs", 1)) is not None:
+        ladder.append(next_)
+    assert [point.name for point in ladder[:3]] == ["c1s2w3a4", "c1s2w3a4i1", "c1s2w3a4i2"]
+    assert len(ladder) == 8
+    assert str(ladder[0]).endswith("4 bits per weight, 3 per activation")
+    assert str(ladder[1]).endswith("3 per activation, 1 bit less per input")
+    assert str(ladder[2]).endswith("3 per activation, 2 bits less per input")
+    assert Point(units=4).moved("inputs", 1) is None
+
+
+def test_narrow_inputs_are_the_nearest_grid_and_exact_hardware(start, data):
+    assert edit_for(data, 6, 6).input == "u4.4"
+    errors = []
+    for narrower in (1, 2, 3):
+        edit = edit_for(data, 6, 6, narrower=narrower)
+        fixed = FixedType.parse(edit.input)
+        assert (fixed.signed, fixed.width) == (False, 4 - narrower)
+        made, _ = quantize(start, data, edit)
+        x = data.test.x
+        step = 2.0**-fixed.frac
+        near = (x / step).round().clamp(0, 2**fixed.width - 1) * step
+        errors.append(float((near - x).square().mean()))
+        want = outputs_of(made.model, x).double().numpy()
+        # Rounding is what the input does, and nothing more is lost behind it.
+        assert np.array_equal(outputs_of(made.model, near).double().numpy(), want)
+        design = hardware(made.model, data, CONFIG)
+        assert design.graph.types()[design.graph.inputs[0].name].fixed == fixed
+        assert np.array_equal(design.golden(x.numpy()), want)
+    assert errors == sorted(errors)
+    with pytest.raises(ConfigError) as error:
+        edit_for(data, 6, 6, narrower=4)
+    assert str(error.value) == "inputs: u4.4 cannot lose 4 bits"
+
+
+class Told(_Search):
+    """A search in which hardware and short lessons cost nothing but a look into a table."""
+
+    def __init__(self, costs, losses):
+        self.costs, self.losses, self.trained = costs, losses, []
+
+    def _cost(self, point):
+        luts = self.costs(point)
+        return None if luts is None else Cost(luts, 0, 0, 0, 1, 1)
+
+    def _promise(self, point):
+        return self.losses(point)
+
+    def _train(self, point):
+        self.trained.append(point)
+
+
+@pytest.mark.parametrize(("best", "inputs"), [(0, 0), (2, 2), (7, 3)])
+def test_inputs_lose_bits_as_long_as_the_loss_falls(best: int, inputs: int):
+    """Inputs of four bits; every bit less of them lets a rung of weights stay."""
+
+    def luts(point):
+        whole = point == Point(point.channels, point.sparsity, 3, 3, 0, point.inputs)
+        whole = whole and point.channels == 0 and point.inputs < 4
+        return 10 - point.sparsity - point.inputs if whole else None
+
+    search = Told(luts, lambda point: abs(point.inputs - best))
+    search._at(lambda cost: cost.luts <= 6, 1)
+    assert search.trained == [Point(0, 4 - inputs, 3, 3, inputs=inputs)]
 
 
 def test_the_page_shows_every_point_and_the_limit():

@@ -27,7 +27,16 @@ from hwaccel.compress.quant_report import quant_report
 from hwaccel.compress.quantize import edit_for, losses_alone, places, quantize
 from hwaccel.compress.quantized import LayerBits, Quantized, parse_layers
 from hwaccel.compress.scales import calibrate, input_format
-from hwaccel.compress.training import Recipe, copied, evaluate, outputs_of, train
+from hwaccel.compress.training import (
+    Answers,
+    Recipe,
+    Score,
+    answers,
+    copied,
+    evaluate,
+    outputs_of,
+    train,
+)
 from hwaccel.config import Config
 from hwaccel.errors import ConfigError
 from hwaccel.frontend import load_model
@@ -341,6 +350,7 @@ def test_search_stays_within_the_bound_and_saves_hardware(data: Data, small: Che
     before, after = found.quantization.before, found.quantization.after
     assert after == evaluate(made_.model, data.valid)
     assert after.loss <= before.loss + 0.05
+    assert bound.surely(answers(small.model, data.valid), answers(made_.model, data.valid), 1.0)
     assert found.cost_after.work < found.cost_before.work
     assert any(step.kept for step in found.steps)
     assert any(not step.kept for step in found.steps)
@@ -475,7 +485,7 @@ def test_models_that_are_not_quantized(data: Data) -> None:
         "Branch: cannot be traced for quantization (symbolically traced variables cannot be used "
         "as inputs to control flow); let forward branch on no values of tensors"
     )
-    assert apply(TwoInputs()) == "TwoInputs: takes 2 inputs; models of one input are quantized"
+    assert apply(TwoInputs()) == "TwoInputs: takes 2 inputs; quantization takes models of one input"
     assert apply(nn.Linear(3, 2)) == (
         "Linear: does not run on inputs of shape (1, 8, 8) (mat1 and mat2 shapes cannot be "
         "multiplied (8x8 and 3x2)); give the data of this model"
@@ -516,6 +526,39 @@ def test_a_quantized_model_is_not_quantized_again(data: Data) -> None:
     assert refused(lambda: edit.apply(copied(quantized.model), data.example)) == (
         "the model is quantized already; quantize the float model it came from"
     )
+
+
+def test_a_margin_is_of_the_differences_sample_by_sample() -> None:
+    hits = torch.ones(400, dtype=torch.float64)
+    losses = torch.linspace(0, 5, 400, dtype=torch.float64)
+    before = Answers(losses, hits)
+    assert before.score == Score(pytest.approx(2.5), 400, 400)
+    # Four of 400 are lost: one point, and half a point of it is a standard error.
+    fewer = hits.clone()
+    fewer[[3, 99, 200, 310]] = 0
+    after = Answers(losses + 0.25, fewer)
+    error = 100 * (0.01 * 0.99 / 400) ** 0.5
+    for margin in (0.0, 1.0, 2.0):
+        assert Bound(accuracy_drop=1 + margin * error + 1e-6).surely(before, after, margin)
+        assert not Bound(accuracy_drop=1 + margin * error - 1e-6).surely(before, after, margin)
+        # All losses rise alike, so the error of the rise is none, wide as losses are spread.
+        assert Bound(loss_rise=0.2501).surely(before, after, margin)
+        assert not Bound(loss_rise=0.2499).surely(before, after, margin)
+    broken = Answers(torch.full_like(losses, torch.nan), hits)
+    assert not Bound(accuracy_drop=50).surely(before, broken, 0.0)
+    assert Bound(accuracy_drop=0).surely(before, before, 5.0)
+
+
+def test_steps_need_the_margin_and_the_first_bits_do_not(data: Data, small: Checkpoint) -> None:
+    bound, edit = Bound(loss_rise=0.2), edit_for(data, 3, 3)
+    few = data.reduced(512)
+    made_, found = search(small, few, edit, bound, margin=1e6)
+    assert found.steps
+    assert not any(step.kept for step in found.steps)
+    assert {place.bits for place in places(made_.model)} == {3}
+    with pytest.raises(ConfigError) as error:
+        search(small, few, edit, bound, margin=-1)
+    assert str(error.value) == "search: margin is -1; expected standard errors from 0"
 
 
 def test_bounds(data: Data, trained: Checkpoint) -> None:

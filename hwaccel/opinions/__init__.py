@@ -1,0 +1,1 @@
+"""Second opinions: the same quantized model, by tools that others wrote."""
