@@ -16,6 +16,7 @@ from hwaccel.cli import (
     compress,
     design,
     distill,
+    explore,
     fit,
     profile,
     prune,
@@ -66,6 +67,7 @@ _COMMANDS = (
         simplify.simplify,
         fit.fit,
     ),
+    explore.explore,
     regress.regress,
     design.doctor,
 )
