@@ -68,7 +68,7 @@ def explore(
     batch: Annotated[int, typer.Option(min=1, help="Points that are chosen together.")] = 8,
     survivors: Annotated[
         int, typer.Option(min=0, help="Points of the front to synthesize, and to place and route.")
-    ] = 0,
+    ] = 3,
     no_pnr: Annotated[bool, typer.Option("--no-pnr", help="Stop after Yosys.")] = False,
     write: Annotated[int, typer.Option(min=0, help="Points of the front to write.")] = 0,
     workers: Annotated[int, typer.Option(min=1, help="Processes on this machine.")] = 1,
@@ -85,7 +85,7 @@ def explore(
 ) -> None:  # fmt: skip
     """Search foldings, styles, clocks and widths for designs that nothing beats."""
     from hwaccel.explore.goal import goal_of
-    from hwaccel.explore.run import Settings, write_points
+    from hwaccel.explore.run import Settings, need_tools, write_points
     from hwaccel.explore.run import explore as explore_model
     from hwaccel.explore.space import Wishes
     from hwaccel.explore.work import Source
@@ -93,7 +93,9 @@ def explore(
     from hwaccel.synth.target import target as find_target
 
     chosen = override(hardware_of(config), {"target": target})
-    find_target(chosen.target)
+    found = find_target(chosen.target)
+    if survivors and scheduler is None:
+        need_tools(found, pnr=not no_pnr)
     if bits and not data:
         raise ConfigError(
             "--bits: narrower layers lose accuracy; give labelled samples with --data"

@@ -20,6 +20,8 @@ from hwaccel.explore.space import Point, Space, Way
 _AREAS = ("luts", "ffs", "dsps", "rams")
 # How much the belief before any point counts, in points.
 _BELIEF = 0.3
+# Cycles that a frame takes beyond those of its layers, before any was seen.
+_PIPES = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +38,9 @@ class Guess:
 
     def __init__(self, space: Space, seen: Sequence[Seen]) -> None:
         self._space = space
+        self._places = [at for at, knob in enumerate(space.knobs) if knob.field == "hardware"]
+        fields = [knob.field for knob in space.knobs]
+        self._clock = fields.index("clock_mhz") if "clock_mhz" in fields else None
         self._known: dict[tuple[object, ...], Cost] = {}
         good = [s for s in seen if s.facts is not None]
         for one in good:
@@ -47,7 +52,10 @@ class Guess:
         costs = [s.facts.cost for s in good if s.facts is not None]
         ways = [self._cycles(s.point) for s in good]
         self._latency = _fitted(
-            len(self._places()), ways, [c.latency for c in costs], lambda row: 1 / max(sum(row), 1)
+            len(self._places) + 1,
+            [[*row, _PIPES] for row in ways],
+            [c.latency for c in costs],
+            lambda row: 1 / sum(row),
         )
         rated = [s for s in good if s.facts is not None and s.facts.accuracy is not None]
         accuracies = [s.facts.accuracy or 0.0 for s in rated if s.facts is not None]
@@ -59,17 +67,19 @@ class Guess:
 
     def facts(self, point: Point) -> Facts:
         """Return the guess for a point."""
-        space, cycles = self._space, self._cycles(point)
+        parts = [self._part(point, at) for at in self._places]
+        cycles = [float(part.interval) for part in parts]
         areas = {name: self._rest[name] for name in _AREAS}
         active, interval = 0.0, max([*cycles, 1.0])
-        for at, layer_cycles in zip(self._places(), cycles, strict=True):
-            part = self._part(point, at)
+        for part in parts:
             for name in _AREAS:
                 areas[name] += getattr(part, name)
-            active += part.area * min(1.0, layer_cycles / interval)
+            active += part.area * min(1.0, part.interval / interval)
         sizes = {name: max(0, round(value)) for name, value in areas.items()}
-        latency = float(np.dot(self._latency, cycles)) if cycles else interval
-        clock = space.config(point).clock_mhz
+        latency = float(np.dot(self._latency, [*cycles, _PIPES]))
+        clock = self._space.base.clock_mhz
+        if self._clock is not None:
+            clock = self._space.knobs[self._clock].values[point[self._clock]]
         loss = float(np.dot(self._loss, self._steps(point))) if self._rated else 0.0
         return Facts(
             cost=Cost(**sizes, latency=round(max(latency, 1)), interval=round(interval)),
@@ -77,9 +87,6 @@ class Guess:
             power=(active + sizes["ffs"]) * clock / 1000.0,
             accuracy=max(0.0, self._best - loss) if self._rated else None,
         )
-
-    def _places(self) -> list[int]:
-        return [at for at, knob in enumerate(self._space.knobs) if knob.field == "hardware"]
 
     def _keys(self, point: Point, at: int) -> list[tuple[object, ...]]:
         """Return the names of a layer's state: with all that may matter to it, and with less."""
@@ -105,14 +112,14 @@ class Guess:
         rest = dict.fromkeys(_AREAS, 0.0)
         for one in good:
             assert one.facts is not None
-            parts = [self._part(one.point, at) for at in self._places()]
+            parts = [self._part(one.point, at) for at in self._places]
             for name in _AREAS:
                 whole = getattr(one.facts.cost, name)
                 rest[name] += (whole - sum(getattr(p, name) for p in parts)) / len(good)
         return rest
 
     def _cycles(self, point: Point) -> list[float]:
-        return [float(self._part(point, at).interval) for at in self._places()]
+        return [float(self._part(point, at).interval) for at in self._places]
 
     def _steps(self, point: Point) -> list[float]:
         """Return the variance of rounding at every knob of widths, which is 4 to the -bits."""

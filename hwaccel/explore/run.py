@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
 
+from hwaccel import tools
 from hwaccel.config import Config
 from hwaccel.emit.project import replace_file
 from hwaccel.errors import ConfigError, HwaccelError
@@ -23,6 +24,18 @@ from hwaccel.farm.pool import Hands, Pool
 from hwaccel.farm.store import Store
 from hwaccel.ir.file import load_graph
 from hwaccel.ops import OP_BY_NAME
+from hwaccel.synth.target import Target
+
+
+def need_tools(target: Target, *, pnr: bool) -> None:
+    """See that what builds points for ``target`` is here.
+
+    Raises:
+        ToolError: it is not; the message says how to install it.
+    """
+    tools.require("yosys")
+    if pnr and target.flow is not None:
+        tools.require(target.flow.nextpnr)
 
 
 class Strategy(Protocol):
