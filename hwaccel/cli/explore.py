@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -112,7 +113,7 @@ def explore(
     wishes = Wishes(
         styles=_words(styles),
         clocks=tuple(_numbers("--clocks", clocks)),
-        bits=tuple(int(n) for n in _numbers("--bits", bits)),
+        bits=_whole("--bits", bits),
         most=goal.limits,
     )
     source = Source(
@@ -123,6 +124,11 @@ def explore(
         budget=budget, batch=batch, survivors=survivors, pnr=not no_pnr, seed=seed,
         workers=workers, time_limit_s=time_limit, again=again,
     )  # fmt: skip
+    if not (calibration or data):
+        err.print(
+            "no --calibration: formats follow 64 random frames, so accuracy will suffer",
+            style="yellow",
+        )
     try:
         with steps("exploring") as step:
             explored = explore_model(
@@ -155,9 +161,19 @@ def _words(text: str) -> tuple[str, ...]:
 
 def _numbers(option: str, text: str | None) -> list[float]:
     try:
-        return [float(word) for word in _words(text or "")]
+        found = [float(word) for word in _words(text or "")]
+        if not all(map(math.isfinite, found)):
+            raise ValueError
     except ValueError:
         raise ConfigError(f"{option} {text}: expected numbers with commas between them") from None
+    return found
+
+
+def _whole(option: str, text: str | None) -> tuple[int, ...]:
+    numbers = _numbers(option, text)
+    if any(number != round(number) for number in numbers):
+        raise ConfigError(f"{option} {text}: expected whole numbers with commas between them")
+    return tuple(int(number) for number in numbers)
 
 
 def _upper(option: str, least: float | None, whole: float) -> float | None:

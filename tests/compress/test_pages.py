@@ -18,7 +18,9 @@ SAVE_AS = re.compile(r"[Ss]ave this as `([\w.]+)`:\n\n$")
 
 @pytest.mark.slow
 @pytest.mark.timeout(3000)
-@pytest.mark.parametrize("page", ["profile", "distill", "shrink", "simplify", "fit", "regress"])
+@pytest.mark.parametrize(
+    "page", ["profile", "distill", "shrink", "simplify", "fit", "regress", "explore"]
+)
 def test_the_commands_of(page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     text, ran = (ROOT / "docs" / "how-to" / f"{page}.md").read_text("utf-8"), 0
     torch.set_num_threads(1)
