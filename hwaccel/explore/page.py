@@ -15,9 +15,9 @@ COLUMNS = (
 
 
 def page(title: str, explored: Explored) -> str:
-    """Return one self-contained HTML page: no script, nothing loaded from anywhere.
+    """Return one self-contained HTML page of a search in which some point has facts.
 
-    The plot shows the second objective over the first.
+    There is no script in it, and nothing is loaded from anywhere. The plot shows the second objective over the first.
     """
     goal, front = explored.goal, explored.front
     names = {t.name for t in front}
@@ -42,7 +42,7 @@ def page(title: str, explored: Explored) -> str:
         title, lead, MEASURES[x][0], limit, COLUMNS, tuple(points),
         rising=MEASURES[y][0], spread=True, caption="Points that were tried",
     )  # fmt: skip
-    return front_page(shown) if points else ""
+    return front_page(shown)
 
 
 def described(explored: Explored, tried: Point) -> str:

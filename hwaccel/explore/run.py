@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
@@ -24,6 +24,7 @@ from hwaccel.farm.pool import Hands, Pool
 from hwaccel.farm.store import Store
 from hwaccel.ir.file import load_graph
 from hwaccel.ops import OP_BY_NAME
+from hwaccel.report.text import count
 from hwaccel.synth.target import Target
 
 
@@ -70,7 +71,6 @@ class _State:
 
     explored: Explored | None = None
     title: str = ""
-    notes: list[str] = field(default_factory=list)
 
 
 def explore(
@@ -107,6 +107,7 @@ def explore(
         progress("reading the model")
         content = session.graph(config)
         space = _space(session, content, config, wishes)
+        progress(f"{count(space.size)} configurations to choose from")
         _search(session, space, goal, settings, state)
         _build(session, settings, state)
     finally:
@@ -151,8 +152,7 @@ def _search(session: Session, space: Space, goal: Goal, settings: Settings, stat
     seen: list[Seen] = []
     state.explored = Explored(space, goal, ())
     while len(tried) < min(settings.budget, space.size):
-        count = min(settings.batch, settings.budget - len(tried))
-        points = strategy.propose(seen, count)
+        points = strategy.propose(seen, min(settings.batch, settings.budget - len(tried)))
         if not points:
             break
         new = session.predict(space, points, len(tried) + 1)
@@ -203,6 +203,8 @@ def _checked(state: _State) -> Explored:
 
 
 def _show(folder: Path, state: _State) -> None:
-    if state.explored is not None and state.explored.tried:
-        replace_file(folder / "front.json", front_json(state.explored))
+    if state.explored is None or not state.explored.tried:
+        return
+    replace_file(folder / "front.json", front_json(state.explored))
+    if state.explored.nearest is not None:
         replace_file(folder / "index.html", page(state.title, state.explored).encode())

@@ -13,6 +13,8 @@ from hwaccel.report.text import clean
 
 _LEFT, _TOP, _WIDTH, _HEIGHT = 64.0, 16.0, 560.0, 300.0
 _LEAST = 1e-9
+# Of what a point says of itself where the mouse is on it.
+_LONGEST = 2000
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +108,7 @@ def draw_front(front: Front) -> Picture:
         groups.append(Group("front", paths=(Path(line(*corners), "front"),)))
     for p in front.points:
         css = "dot chosen" if p.chosen else "dot best" if p.on_front else "dot"
-        title = f"{clean(p.name, 200)}: {front.said(p.value, 2)}, {', '.join(p.cells)}"
+        title = f"{clean(p.name, _LONGEST)}: {front.said(p.value, 2)}, {', '.join(p.cells)}"
         dot = Circle(x(p.price), y(p.value), 6 if p.chosen else 4, css)
         groups.append(Group(title, circles=(dot,)))
     return Picture(
