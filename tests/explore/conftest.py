@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,9 +14,10 @@ import pytest
 
 from hwaccel.config import Config
 from hwaccel.explore.goal import Goal
+from hwaccel.explore.guess import Seen
 from hwaccel.explore.result import Explored
 from hwaccel.explore.run import Settings, explore
-from hwaccel.explore.space import Wishes
+from hwaccel.explore.space import Point, Space, Wishes
 from hwaccel.explore.work import Source, content_of
 from hwaccel.farm import pool
 from hwaccel.ir.file import save_graph
@@ -23,6 +25,17 @@ from tests.report.designs import mlp
 
 FAKE = Path(__file__).with_name("fake_worker.py")
 GOAL = Goal(("latency", "lut"))
+
+
+class Listed:
+    """Propose points in the order of a list, some way apart; a search would take longer."""
+
+    def __init__(self, space: Space, goal: Goal, seed: int) -> None:
+        every = itertools.product(*(range(len(knob.values)) for knob in space.knobs))
+        self._points = list(every)[:: max(1, space.size // 40)]
+
+    def propose(self, seen: Sequence[Seen], count: int) -> list[Point]:
+        return self._points[len(seen) : len(seen) + count]
 
 
 @pytest.fixture
@@ -41,7 +54,7 @@ def go(place: Path) -> Callable[..., Explored]:
     """Return a function that explores with results in ``place/out``."""
 
     def run(**options: Any) -> Explored:
-        settings = Settings(budget=20, batch=5, workers=2, time_limit_s=30)
+        settings = Settings(budget=20, batch=5, workers=2, time_limit_s=30, strategy=Listed)
         chosen = {k: options.pop(k) for k in ("connect", "progress") if k in options}
         goal = options.pop("goal", GOAL)
         wishes = options.pop("wishes", Wishes(styles=("stream",)))

@@ -17,6 +17,7 @@ import pytest
 from hwaccel.errors import ConfigError, EmitError, HwaccelError
 from hwaccel.explore.goal import Goal
 from hwaccel.explore.result import Explored
+from hwaccel.explore.search import Search
 from hwaccel.explore.work import TRADE
 from hwaccel.farm import cluster
 from hwaccel.farm.cluster import Cluster
@@ -90,9 +91,9 @@ def test_a_point_that_cannot_be_is_not_asked_for_again(place: Path, go: Go, aske
 
 def test_a_point_that_hangs_is_tried_again_later(place: Path, go: Go, asked: Asked) -> None:
     (place / "hang-4").touch()
-    found = go(workers=1, time_limit_s=2)
+    found = go(workers=1, time_limit_s=1)
     (bad,) = [t for t in found.tried if not t.facts]
-    assert bad.message == "hung: stopped after 2 s, the time a run is given"
+    assert bad.message == "hung: stopped after 1 s, the time a run is given"
     (place / "hang-4").unlink()
     asked()
     assert all(t.facts for t in go().tried)
@@ -199,7 +200,9 @@ main()
 """
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
+@pytest.mark.parametrize(
+    "number", [signal.SIGINT, pytest.param(signal.SIGKILL, marks=pytest.mark.slow)]
+)
 def test_whoever_is_interrupted_goes_on_later(
     place: Path, go: Go, asked: Asked, number: signal.Signals
 ) -> None:
@@ -231,7 +234,7 @@ def test_whoever_is_interrupted_goes_on_later(
     (place / "hang-8").unlink()
     asked()
     limits = Goal(("latency", "lut"), {"lut": 83640, "ff": 83640, "dsp": 156, "ram": 208})
-    found = go(goal=limits)
+    found = go(goal=limits, strategy=Search)
     assert (found.taken, len(asked()), len(found.tried)) == (7, 13, 20)
 
 

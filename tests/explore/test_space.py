@@ -173,18 +173,19 @@ def test_facts_are_those_of_the_schedule() -> None:
     assert faster == pytest.approx(2 * answer.facts.power, rel=1e-4)
 
 
+@pytest.mark.slow
 def test_a_random_point_is_a_configuration_or_refused() -> None:
     found = space_of(cnn(), Config(effort="fast"), Wishes())
     rng = np.random.default_rng(0)
     made = 0
-    for _ in range(12):
+    for _ in range(8):
         point = tuple(int(rng.integers(len(knob.values))) for knob in found.knobs)
         try:
             schedule(cnn(), found.config(point))
             made += 1
         except ScheduleError:
             pass
-    assert made >= 6
+    assert made >= 4
 
 
 def test_facts_of_a_limit() -> None:
