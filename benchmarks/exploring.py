@@ -1,7 +1,8 @@
 """``hwaccel explore`` on LeNet-5 against random configurations, and two workers against one.
 
 python -m benchmarks.exploring                         # 20 points against 200, three seeds
-python -m benchmarks.exploring --only throughput       # two workers against one
+python -m benchmarks.exploring --only throughput       # two workers against one, on an idle machine
+python -m benchmarks.exploring --only together         # the same side by side, on a busy one
 
 Both draw from the same space (styles, foldings, clocks, depths; widths held) and are predicted by
 the same workers, so a run is one prediction. Random configurations choose the value of each knob
@@ -21,6 +22,7 @@ from __future__ import annotations
 
 import argparse
 import math
+import multiprocessing
 import os
 import resource
 import tempfile
@@ -78,17 +80,19 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--points", type=int, default=100, help="points of a throughput run")
-    parser.add_argument("--only", choices=("front", "throughput"))
+    parser.add_argument("--only", choices=("front", "throughput", "together"))
     parser.add_argument("--folder", type=Path, help="where results are kept (default: nowhere)")
     asked = parser.parse_args()
     goal = goal_of(asked.objectives.split(","), {}, device_of(CONFIG.target), measured=False)
     with tempfile.TemporaryDirectory(prefix="hwaccel-") as scratch:
         folder = asked.folder or Path(scratch)
-        if asked.only != "throughput":
+        if asked.only in (None, "front"):
             for seed in range(asked.seeds):
                 front(folder, goal, seed, asked)
-        if asked.only != "front":
+        if asked.only in (None, "throughput"):
             throughput(Path(scratch), goal, asked.points)
+        if asked.only == "together":
+            together(Path(scratch), goal, asked.points)
 
 
 def front(folder: Path, goal: Goal, seed: int, asked: argparse.Namespace) -> None:
@@ -164,6 +168,43 @@ def throughput(folder: Path, goal: Goal, points: int) -> None:
         f"{whole[0] / whole[1]:.2f} x with the start ({points} random points of LeNet-5; workers "
         f"{'; '.join(facts)}; load {os.getloadavg()[0]:.2f} at the end)",
     )
+
+
+def together(folder: Path, goal: Goal, points: int) -> None:
+    """Let a search with one worker and one with two go on at the same time, and count points.
+
+    On a busy machine every process has the same share of it, whatever others do meanwhile; what is
+    compared is the points that each search finished while both were predicting.
+    """
+    context = multiprocessing.get_context("spawn")
+    said = context.Queue()
+    for workers in (1, 2):
+        context.Process(target=_alone, args=(folder, goal, points, workers, said)).start()
+    moments = dict(said.get() for _ in (1, 2))
+    start, end = max(m[0] for m in moments.values()), min(m[-1] for m in moments.values())
+    done = {n: sum(start < at <= end for at in moments[n][1:]) for n in (1, 2)}
+    print_line(
+        "exploring, two workers against one, side by side",
+        f"{done[2] / done[1]:.2f} x the points ({done[2]} against {done[1]} in {end - start:.0f} s "
+        f"in which both were predicting random points of LeNet-5; load {os.getloadavg()[0]:.2f})",
+    )
+
+
+def _alone(
+    folder: Path, goal: Goal, points: int, workers: int, said: multiprocessing.Queue
+) -> None:
+    """Explore, and tell when predicting began and when each point was done."""
+    os.environ["XDG_CACHE_HOME"] = str(folder / f"cache-{workers}")
+    moments: list[float] = []
+
+    def note(text: str) -> None:
+        if text.endswith("configurations to choose from") or f" of {points}: " in text:
+            moments.append(time.monotonic())
+
+    settings = Settings(budget=points, batch=points, workers=workers, strategy=Random)
+    wishes, place = Wishes(most=goal.limits), folder / f"workers-{workers}"
+    explore(LENET, place, goal, wishes, CONFIG, settings, progress=note)
+    said.put((workers, moments))
 
 
 if __name__ == "__main__":

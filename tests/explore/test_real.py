@@ -33,7 +33,7 @@ def convert(config: Config) -> hwaccel.Design:
     reason="iverilog or yosys is not installed",
 )
 def test_points_are_designs(tmp_path: Path) -> None:
-    ran = run(*MLP, "-o", tmp_path / "e", "--budget", 10, "--survivors", 1, "--no-pnr",
+    ran = run(*MLP, "-o", tmp_path / "e", "--budget", 6, "--survivors", 1, "--no-pnr",
               "--write", 3, "--objectives", "interval,lut,dsp", "--max-dsp", 12)  # fmt: skip
     assert ran.code == 0, ran.err
     record = json.loads((tmp_path / "e" / "front.json").read_text())
@@ -61,7 +61,7 @@ def test_widths_are_weighed_against_accuracy(tmp_path: Path) -> None:
         "train",
         "tests.compress.quantized_models:Mlp",
         "--epochs",
-        4,
+        2,
         "--rate",
         2e-2,
         "-o",
@@ -70,7 +70,7 @@ def test_widths_are_weighed_against_accuracy(tmp_path: Path) -> None:
     assert run(*train).code == 0
     words = ("explore", tmp_path / "t" / "model.pt2", "--data", "digits", "--bits", "2,4,8",
              "--objectives", "lut,error", "--styles", "stream", "--clocks", "100",
-             "--survivors", 0, "--budget", 16, "-o", tmp_path / "e")  # fmt: skip
+             "--survivors", 0, "--budget", 12, "-o", tmp_path / "e")  # fmt: skip
     assert run(*words).code == 0
     record = json.loads((tmp_path / "e" / "front.json").read_text())
     found = [p["predicted"] for p in record["points"]]
