@@ -19,7 +19,7 @@ from pathlib import Path
 from benchmarks.trust.line import print_line
 from hwaccel.api import Design, design_from
 from hwaccel.config import Config
-from hwaccel.regress import pool
+from hwaccel.farm import pool
 from hwaccel.regress.plan import Plan, plan_of
 from hwaccel.regress.run import Found, regress
 from hwaccel.regress.suite import Suite, read_suite

@@ -18,6 +18,7 @@ from hwaccel.cli import (
     compress,
     design,
     distill,
+    explore,
     fit,
     gpu,
     profile,
@@ -70,7 +71,7 @@ _COMMANDS = (
         simplify.simplify,
         fit.fit,
     ),
-    *(regress.regress, tapeout.tapeout, compare.compare),
+    *(explore.explore, regress.regress, tapeout.tapeout, compare.compare),
     design.doctor,
 )
 for _command in _COMMANDS:

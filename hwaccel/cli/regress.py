@@ -44,10 +44,11 @@ def regress(
     if scheduler is None:
         need_tools(read)
     else:
-        from hwaccel.regress.cluster import Cluster
+        from hwaccel.farm.cluster import Cluster
+        from hwaccel.regress.work import TRADE, Answer, Request
 
-        def connect() -> Cluster:
-            return Cluster(scheduler, read.time_limit_s)
+        def connect() -> Cluster[Request, Answer]:
+            return Cluster(TRADE, scheduler, read.time_limit_s)
 
     say(f"{read.name}: {plan.line}")
     try:

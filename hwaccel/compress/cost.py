@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-
-import torch
+from typing import TYPE_CHECKING
 
 from hwaccel.api import Design, convert
-from hwaccel.compress.data import Data
 from hwaccel.config import Config
 from hwaccel.ir.hardware import Area
 from hwaccel.schedule.estimate import block_area, plan_area
+
+if TYPE_CHECKING:
+    import torch
+
+    from hwaccel.compress.data import Data
 
 # Samples that formats follow where hardware is predicted.
 CALIBRATION = 256

@@ -47,6 +47,7 @@ from hwaccel.compress.units import across, without
 from hwaccel.compress.zeros import Zeros
 from hwaccel.config import Config
 from hwaccel.errors import ConfigError, HwaccelError
+from hwaccel.pareto import nondominated
 
 _HALF = 0.5
 # Rungs of channels to begin with; neighbours of good points have the others.
@@ -111,11 +112,8 @@ def front(points: tuple[Found, ...], budget: Budget) -> tuple[Found, ...]:
     the samples for choices.
     """
     ranked = sorted(points, key=lambda f: (_price(budget, f.cost), -f.valid.accuracy))
-    kept: list[Found] = []
-    for found in ranked:
-        if not kept or found.valid.accuracy > kept[-1].valid.accuracy:
-            kept.append(found)
-    return tuple(kept)
+    costs = [(_price(budget, f.cost), -f.valid.accuracy) for f in ranked]
+    return tuple(ranked[at] for at in nondominated(costs))
 
 
 def _price(budget: Budget, cost: Cost) -> float:

@@ -7,7 +7,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING
 
 from hwaccel.regress.plan import Run
-from hwaccel.regress.store import Result
+from hwaccel.regress.result import Result
 from hwaccel.report.text import clean
 
 if TYPE_CHECKING:

@@ -4,43 +4,28 @@ from __future__ import annotations
 
 import shutil
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
 
 import msgspec
 
 from hwaccel import tools
 from hwaccel.config import override
 from hwaccel.emit.project import replace_file
-from hwaccel.errors import EmitError
+from hwaccel.farm.pool import Hands, Pool
+from hwaccel.farm.store import Keeper, Store
 from hwaccel.regress.junit import junit
 from hwaccel.regress.page import page
 from hwaccel.regress.plan import Plan, Run, Source
-from hwaccel.regress.pool import Keep, Pool
-from hwaccel.regress.store import Result, Store, key_of, result_of
+from hwaccel.regress.result import Result, key_of, result_of
 from hwaccel.regress.suite import Suite
-from hwaccel.regress.work import Answer, Make, Try
-from hwaccel.report.text import plural
+from hwaccel.regress.work import TRADE, Answer, Make, Request, Try
 
 _NEEDED = {"icarus": ("iverilog", "vvp"), "verilator": ("verilator",), "fast": ("verilator",)}
 
 Progress = Callable[[str], None]
-
-
-class Hands(Protocol):
-    """Who does the runs: workers here, or on a cluster."""
-
-    def run(self, requests: Sequence[Try], keep: Keep) -> Iterator[tuple[int, Answer]]:
-        """Yield the number of each request and its answer; let ``keep`` have them first."""
-
-    def stop(self) -> None:
-        """Begin nothing more."""
-
-    def close(self) -> None:
-        """Give up what is going on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +76,7 @@ def regress(
     workers: int,
     again: bool = False,
     waves: int = 10,
-    connect: Callable[[], Hands] | None = None,
+    connect: Callable[[], Hands[Request, Answer]] | None = None,
     progress: Progress = lambda _: None,
 ) -> Found:
     """Make every run of ``plan`` that has no result in ``folder`` yet, or with ``again`` all.
@@ -105,9 +90,9 @@ def regress(
         EmitError: the folder is not ours, or a result cannot be written.
         ToolError: the cluster cannot be reached.
     """
-    store = Store(folder)
-    pool = Pool(workers, suite.folder, folder.resolve() / "logs", suite.time_limit_s)
-    hands: Hands | None = None
+    store = Store(folder, "regress", Result)
+    pool = Pool(TRADE, workers, suite.folder, folder.resolve() / "logs", suite.time_limit_s)
+    hands: Hands[Request, Answer] | None = None
     session = _Session(suite, plan, store, progress)
     try:
         hands = connect() if connect else None
@@ -134,7 +119,7 @@ def _write_pages(folder: Path, found: Found) -> None:
 class _Session:
     suite: Suite
     plan: Plan
-    store: Store
+    store: Store[Result]
     progress: Progress
     results: dict[Run, Result] = field(default_factory=dict)
     contents: dict[Source, str] = field(default_factory=dict)
@@ -144,7 +129,7 @@ class _Session:
     def found(self) -> Found:
         return Found(self.suite, self.plan, dict(self.results), self.taken)
 
-    def make(self, pool: Pool) -> None:
+    def make(self, pool: Pool[Request, Answer]) -> None:
         """Convert every model in every style; what cannot be made fails all its runs."""
         sources = self.plan.sources
         for at, answer in pool.run([self._make(source) for source in sources], _drop):
@@ -162,34 +147,34 @@ class _Session:
     def recall(self, again: bool) -> None:
         """Take the results that are there, or forget them."""
         for run in self._left():
+            content = self.contents[run.source]
             if again:
-                self.store.forget(run, self.contents[run.source])
-            elif (known := self.store.find(run, self.contents[run.source])) is not None:
-                self.results[run] = known
+                self.store.forget(key_of(run, content))
+            elif (known := self._known(run, content)) is not None:
+                self.results[run] = msgspec.structs.replace(known, design=run.source.name)
                 self.taken += 1
 
-    def work(self, hands: Hands) -> None:
+    def _known(self, run: Run, content: str) -> Result | None:
+        return self.store.find(key_of(run, content), lambda found: found.fits(run, content))
+
+    def work(self, hands: Hands[Request, Answer]) -> None:
         """Make the runs that have no result."""
         runs = self._left()
         self.progress(f"{self.taken} results known from before, {len(runs)} runs to go")
-        unkept: list[tuple[Run, Result, str]] = []
+        keeper = Keeper(self.store)
 
         def keep(at: int, answer: Answer) -> None:
             run = runs[at]
             result = self._result(run, self._with_place(run, answer))
             self.results[run] = result
-            try:
-                self.store.save(run, result)
-            except OSError as error:
-                unkept.append((run, result, error.strerror or str(error)))
-            if unkept or self.store.tight:
+            if not keeper.keep(key_of(run, result.content), result):
                 hands.stop()
 
         requests = [self._try(run) for run in runs]
         for number, (at, answer) in enumerate(hands.run(requests, keep), 1):
             said = f"{runs[at].source.name}, {runs[at].how}: {_said(answer)}"
             self.progress(f"{number} of {len(runs)}: {said}")
-        self._check_kept(unkept)
+        keeper.check(sum(result.final for result in self.results.values()))
 
     def _with_place(self, run: Run, answer: Answer) -> Answer:
         """Say where a run that did not pass has left its log and frames."""
@@ -198,27 +183,7 @@ class _Session:
             return answer
         return msgspec.structs.replace(answer, left=f"runs/{folder.name}")
 
-    def _check_kept(self, unkept: Sequence[tuple[Run, Result, str]]) -> None:
-        """Try once more to write what could not be written; stop if there is no room."""
-        if not unkept and not self.store.tight:
-            return
-        lost = []
-        for run, result, reason in unkept:
-            try:
-                self.store.save(run, result)
-            except OSError:
-                lost.append(reason)
-        kept = sum(result.final for result in self.results.values()) - len(lost)
-        facts = ["the disk is full"] if self.store.tight else []
-        if lost:
-            facts.append(f"{plural(len(lost), 'result')} could not be written ({lost[0]})")
-        facts += [f"{plural(kept, 'result')} kept", "make room" if self.store.tight else ""]
-        raise EmitError(
-            f"{self.store.folder}: {'; '.join(filter(None, facts))}; give the same command again, "
-            "it goes on from there"
-        )
-
-    def look_closer(self, pool: Pool, most: int) -> None:
+    def look_closer(self, pool: Pool[Request, Answer], most: int) -> None:
         """Make runs that failed once more, with waves."""
         failed = [run for run in self.plan.runs if self._lacks_waves(run)][:most]
         requests = [self._try(run, waves=True) for run in failed]
@@ -235,7 +200,7 @@ class _Session:
             self.results[run] = self._result(run, told)
             self.progress(f"waves of {run.source.name}, {run.how}: {told.waves or _said(answer)}")
             with suppress(OSError):  # the result itself is kept already
-                self.store.save(run, self.results[run])
+                self.store.save(key_of(run, self.contents[run.source]), self.results[run])
 
     def _lacks_waves(self, run: Run) -> bool:
         result = self.results.get(run)

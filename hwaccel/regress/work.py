@@ -6,7 +6,8 @@ import hashlib
 import shutil
 import tempfile
 import time
-from functools import lru_cache
+from collections.abc import Mapping
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Literal
 
@@ -16,11 +17,15 @@ from hwaccel import inputs, stages, tools
 from hwaccel._version import __version__
 from hwaccel.api import Design, convert, load
 from hwaccel.config import Config
+from hwaccel.emit.project import read_project, write_project
 from hwaccel.errors import HwaccelError, MismatchError, StreamError
+from hwaccel.farm.trade import Reply, Trade
 from hwaccel.tools.cache import user_cache
 
 # Designs that a worker keeps at hand; runs of one design tend to come together.
 _AT_HAND = 8
+# What ``load`` needs of a project.
+_FILES = ("graph.json", "plan.json", "config.json", "spatial.json")
 _TOOLS = {"icarus": "iverilog", "verilator": "verilator", "fast": "verilator"}
 
 Status = Literal["made", "passed", "failed", "error", "hung", "lost"]
@@ -58,7 +63,7 @@ class Try(msgspec.Struct, frozen=True, kw_only=True, tag="try"):
     version: str = __version__
 
 
-class Answer(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Answer(Reply, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What became of a request.
 
     ``failed``: the hardware differs from the golden model, or breaks a rule of its streams.
@@ -67,24 +72,16 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """
 
     status: Status
-    message: str = ""
     content: str = ""
     latency: int = 0
     interval: int = 0
     cycles: int = 0
-    seconds: float = 0.0
-    attempts: int = 1
     waves: str = ""
     left: str = ""
     tool: str = ""
 
 
 Request = Make | Try
-
-
-def encode(message: Request | Answer) -> bytes:
-    """Return a message on one line."""
-    return msgspec.json.encode(message)
 
 
 def perform(request: Request) -> Answer:
@@ -180,3 +177,28 @@ def _loaded(project: str, content: str) -> Design:
 def _version(simulator: str) -> str:
     name = _TOOLS[simulator]
     return f"{name} {tools.version(tools.require(name)) or 'of unknown version'}"
+
+
+def _packed(request: Request) -> Mapping[str, bytes]:
+    """Return the files of a project: designs are made where the suite is."""
+    assert isinstance(request, Try)
+    return _bundle(request.project, request.content)
+
+
+@cache
+def _bundle(project: str, content: str) -> dict[str, bytes]:
+    """Return the files of a project; ``content`` tells it from what was there before."""
+    _, files = read_project(Path(project))
+    return {name: files[name] for name in _FILES if name in files}
+
+
+def _unpacked(request: Request, files: Mapping[str, bytes], root: Path) -> Request:
+    assert isinstance(request, Try)
+    project = root / request.content
+    if not (project / "manifest.json").is_file():
+        write_project(project, "design", request.version, dict(files))
+    # Its folder is one of another machine: nothing is kept here.
+    return msgspec.structs.replace(request, project=str(project), folder="")
+
+
+TRADE: Trade[Request, Answer] = Trade(__name__, Request, Answer, perform, _packed, _unpacked)

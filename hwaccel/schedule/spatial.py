@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -30,8 +31,8 @@ Row = tuple[int, int, int, int]
 
 # Weights that one region may unroll; beyond, netlist and search grow past use.
 MOST_WEIGHTS = 1 << 18
-# LUTs per weight bit, seen over random and trained matrices; only for the message of the refusal.
-_LUTS_PER_BIT = 1.8
+# LUTs per weight bit, seen over random and trained matrices; no more than a guess.
+LUTS_PER_BIT = 1.8
 
 
 class Product(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -93,6 +94,13 @@ class Spatial:
     unit: Unit
     lines: Lines | None
     area: Area
+
+
+def unrolled(node: Node, types: Mapping[str, TensorType], style: Style) -> int:
+    """Return the multiplications that ``node`` has logic of its own for in ``style``."""
+    work = node.op.multiplications(*(types[name] for name in node.inputs))
+    height, width = node.output.type.image if style is Style.PIXEL else (1, 1)
+    return work // (height * width)
 
 
 @dataclass
@@ -165,16 +173,9 @@ class Maker:
             ) from None
 
     def _check_size(self, region: Region) -> None:
-        weights = 0
-        for node in region.nodes:
-            work = node.op.multiplications(*(self._types[i] for i in node.inputs))
-            pixels = 1
-            if region.style is Style.PIXEL:
-                height, width = node.output.type.image
-                pixels = height * width
-            weights += work // pixels
+        weights = sum(unrolled(node, self._types, region.style) for node in region.nodes)
         if weights > MOST_WEIGHTS:
-            luts = int(weights * _LUTS_PER_BIT * self.config.weight_bits)
+            luts = int(weights * LUTS_PER_BIT * self.config.weight_bits)
             other = "pixel or stream" if region.style is Style.SPATIAL else "stream"
             raise ScheduleError(
                 f"{region.nodes[0].where}: {weights:,} multiplications laid out in logic need "
@@ -252,7 +253,7 @@ class Maker:
         fresh = {d: p for d, p in distinct.items() if d not in known}
         model = LUT6 if _wide_luts(self.config) else LUT4
         settings = Settings(effort=self.config.effort, seed=self.config.seed)
-        solved = solve_many(list(fresh.values()), settings, model, workers=2)
+        solved = solve_many(list(fresh.values()), settings, model, workers=_threads())
         graphs |= dict(zip(fresh, solved, strict=True))
         self.products |= {digest: Product.of(graph) for digest, graph in graphs.items()}
         return [graphs[digest] for digest in digests]
@@ -317,6 +318,11 @@ def _unroll(build: Builder, nodes: Sequence[Node], first: Op, ids: dict[str, np.
 
 def _operands(region: Region) -> tuple[str, ...]:
     return ("in_data",) if len(region.inputs) == 1 else ("in_a_data", "in_b_data")
+
+
+def _threads() -> int:
+    """Return how many searches run side by side: one where a worker shares the cores."""
+    return 1 if os.environ.get("OMP_NUM_THREADS") == "1" else 2
 
 
 def _wide_luts(config: Config) -> bool:

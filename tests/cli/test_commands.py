@@ -20,7 +20,7 @@ from tests.cli.tools import MODELS, content, done, run, spawn
 COMMANDS = (
     *("convert", "sim", "csim", "synth", "report", "doctor"),
     *("train", "profile", "prune", "quantize", "distill", "shrink", "simplify", "fit"),
-    *("regress", "tapeout", "compare"),
+    *("explore", "regress", "tapeout", "compare"),
 )
 GROUPS = {"gpu": ("run", "compare")}
 FRAMES = ("--frames", "3")

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from hwaccel.regress import pool
+from hwaccel.farm import pool
 from hwaccel.regress.plan import plan_of
 from hwaccel.regress.run import Found, regress
 from hwaccel.regress.suite import read_suite
@@ -30,7 +30,7 @@ source = "nets:b"
 @pytest.fixture
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Return a folder with ``suite.toml``; workers that start are the fake ones."""
-    monkeypatch.setattr(pool, "argv", lambda: [sys.executable, "-S", str(FAKE)])
+    monkeypatch.setattr(pool, "argv", lambda module: [sys.executable, "-S", str(FAKE)])
     folder = tmp_path / "place"
     folder.mkdir()
     (folder / "suite.toml").write_text(SUITE)

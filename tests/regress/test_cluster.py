@@ -14,11 +14,13 @@ from hwaccel import tools
 from hwaccel.api import design_from
 from hwaccel.config import Config
 from hwaccel.errors import ToolError
-from hwaccel.regress import cluster
-from hwaccel.regress.cluster import Cluster
+from hwaccel.farm import cluster
+from hwaccel.farm.cluster import Cluster
+from hwaccel.regress import work
 from hwaccel.regress.plan import plan_of
 from hwaccel.regress.run import Found, regress
 from hwaccel.regress.suite import read_suite
+from hwaccel.regress.work import TRADE
 from tests.regress.test_runs import check
 from tests.report.designs import mlp
 
@@ -28,33 +30,33 @@ Go = Callable[..., Found]
 @pytest.fixture
 def scheduler(place: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """Return the address of a scheduler with two workers that are threads of this process."""
-    monkeypatch.setattr(cluster, "_bundle", lambda project, content: {"graph.json": b"{}"})
+    monkeypatch.setattr(work, "_bundle", lambda project, content: {"graph.json": b"{}"})
     monkeypatch.setattr(cluster, "_root", lambda: place)
     cluster._idle.cache_clear()
     with distributed.LocalCluster(
         n_workers=2, threads_per_worker=1, processes=False, dashboard_address=None
     ) as local:
         yield local.scheduler_address
-    while not cluster._idle().empty():
-        cluster._idle().get().close()
+    while not cluster._idle(TRADE.module).empty():
+        cluster._idle(TRADE.module).get().close()
 
 
 def test_results_are_those_of_the_cluster(place: Path, go: Go, asked, scheduler: str) -> None:
     (place / "die-3").touch()
     (place / "fail-5").write_text("y: expected 1, found 2")
-    found = go(connect=lambda: Cluster(scheduler, 30))
+    found = go(connect=lambda: Cluster(TRADE, scheduler, 30))
     check(found, 5)
     assert found.counts == {"passed": 10, "failed": 2}
     waves = [r.answer.waves for run, r in found.results.items() if run.seed == 5]
     assert all((place / "out" / name).is_file() for name in waves)
     asked()
-    again = go(connect=lambda: Cluster(scheduler, 30))
+    again = go(connect=lambda: Cluster(TRADE, scheduler, 30))
     assert (again.taken, asked()) == (12, [])
 
 
 def test_a_run_that_hangs_there(place: Path, go: Go, scheduler: str) -> None:
     (place / "hang-4").touch()
-    found = go(connect=lambda: Cluster(scheduler, 2))
+    found = go(connect=lambda: Cluster(TRADE, scheduler, 2))
     check(found, 4)
     assert found.counts == {"passed": 10, "hung": 2}
     assert not (place / "out" / "runs").exists()
@@ -66,10 +68,10 @@ def test_what_was_done_when_an_interrupt_came_is_kept(place: Path, go: Go, sched
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        go(connect=lambda: Cluster(scheduler, 30), progress=interrupt)
+        go(connect=lambda: Cluster(TRADE, scheduler, 30), progress=interrupt)
     kept = len(list((place / "out" / "results").glob("*.json")))
     assert 2 <= kept <= 12
-    found = go(connect=lambda: Cluster(scheduler, 30))
+    found = go(connect=lambda: Cluster(TRADE, scheduler, 30))
     check(found)
     assert found.taken == kept
 
@@ -77,7 +79,7 @@ def test_what_was_done_when_an_interrupt_came_is_kept(place: Path, go: Go, sched
 def test_no_scheduler(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cluster, "_CONNECT_S", 0.2)
     with pytest.raises(ToolError) as caught:
-        Cluster("tcp://127.0.0.1:9", 30)
+        Cluster(TRADE, "tcp://127.0.0.1:9", 30)
     assert str(caught.value) == (
         "tcp://127.0.0.1:9: no Dask scheduler answers (OSError); start one with: dask scheduler"
     )
@@ -86,7 +88,7 @@ def test_no_scheduler(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_without_distributed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cluster.importlib.util, "find_spec", lambda name: None)
     with pytest.raises(ToolError) as caught:
-        Cluster("tcp://127.0.0.1:9", 30)
+        Cluster(TRADE, "tcp://127.0.0.1:9", 30)
     assert str(caught.value) == (
         "distributed: is not installed; a cluster needs it: pip install 'hwaccel[cluster]'"
     )
@@ -111,6 +113,6 @@ def test_a_worker_of_the_cluster_is_killed(tmp_path: Path) -> None:
 
         found = regress(
             suite, plan_of(suite), tmp_path / "out", workers=1, progress=kill_one,
-            connect=lambda: Cluster(local.scheduler_address, 300),
+            connect=lambda: Cluster(TRADE, local.scheduler_address, 300),
         )  # fmt: skip
     assert found.line == "6 passed; 0 of them known from before"

@@ -14,11 +14,11 @@ import pytest
 from hwaccel import __version__, tools
 from hwaccel.api import Design, design_from
 from hwaccel.config import Config
-from hwaccel.regress import pool, serve
+from hwaccel.farm import pool, serve
 from hwaccel.regress.plan import plan_of
 from hwaccel.regress.run import regress
 from hwaccel.regress.suite import read_suite
-from hwaccel.regress.work import Make, Try, encode, perform
+from hwaccel.regress.work import TRADE, Make, Try, perform
 from tests.report.designs import mlp
 
 pytestmark = [
@@ -117,7 +117,7 @@ def test_a_worker_that_nobody_asks_any_more_ends_its_simulator(
         seed=3, idle="none", backpressure="none", folder=str(tmp_path / "run"),
     )  # fmt: skip
     process = subprocess.Popen(
-        serve.argv(),
+        serve.argv(TRADE.module),
         cwd=tmp_path,
         env={**os.environ, **serve.environment()},
         stdin=subprocess.PIPE,
@@ -126,7 +126,7 @@ def test_a_worker_that_nobody_asks_any_more_ends_its_simulator(
         start_new_session=True,
     )
     assert process.stdin is not None
-    process.stdin.write(encode(request) + b"\n")
+    process.stdin.write(TRADE.encode(request) + b"\n")
     process.stdin.flush()
     deadline = time.monotonic() + 60
     while not (hanging.exists() and hanging.read_text()) and time.monotonic() < deadline:

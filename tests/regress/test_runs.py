@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from hwaccel.errors import EmitError
-from hwaccel.regress import store as stores
+from hwaccel.farm import store as stores
 from hwaccel.regress.run import Found
 from tests.regress.fake_worker import latency
 
@@ -259,8 +259,9 @@ STARTED = """
 import signal, sys
 signal.signal(signal.SIGINT, signal.default_int_handler)
 from hwaccel.cli import main
-from hwaccel.regress import pool, run
-pool.argv = lambda: [sys.executable, "-S", FAKE]
+from hwaccel.farm import pool
+from hwaccel.regress import run
+pool.argv = lambda module: [sys.executable, "-S", FAKE]
 run.need_tools = lambda suite: None
 sys.argv = ["hwaccel", "regress", "suite.toml", "-o", "out", "--workers", "1"]
 main()

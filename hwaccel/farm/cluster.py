@@ -1,7 +1,7 @@
-"""Runs on a Dask cluster. What a worker there gets is a few files; what it returns is an answer.
+"""Work on a Dask cluster. What a worker there gets is a few files; what it returns is an answer.
 
-Inside of each Dask worker a process of our own does the work, so a run that hangs is killed there
-with all its simulators, and a Dask worker that dies takes its runs along.
+Inside of each Dask worker a process of our own does the work, so one that hangs is killed there
+with all that it started, and a Dask worker that dies takes its requests along.
 """
 
 from __future__ import annotations
@@ -15,31 +15,26 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import msgspec
-
-from hwaccel.emit.project import read_project, write_project
 from hwaccel.errors import ToolError
-from hwaccel.regress.pool import Crew, Keep
-from hwaccel.regress.work import Answer, Try, encode
+from hwaccel.farm.pool import Crew, Hands, Keep
+from hwaccel.farm.trade import A, Q, Trade, trade_of
 
 _CONNECT_S = 30
-# Runs that are handed out ahead, for each thread of the cluster.
+# Requests that are handed out ahead, for each thread of the cluster.
 _AHEAD = 2
-# What ``load`` needs of a project.
-_FILES = ("graph.json", "plan.json", "config.json", "spatial.json")
 
 
-class Cluster:
+class Cluster(Hands[Q, A]):
     """A pool whose workers are those of a Dask scheduler."""
 
-    def __init__(self, address: str, limit_s: float) -> None:
+    def __init__(self, trade: Trade[Q, A], address: str, limit_s: float) -> None:
         """Connect to the scheduler at ``address``, such as ``tcp://host:8786``.
 
         Raises:
             ToolError: distributed is not installed, or the scheduler does not answer.
         """
         self._dask = _distributed()
-        self._limit_s = limit_s
+        self._trade, self._limit_s = trade, limit_s
         self._stopped = False
         try:
             self._client = self._dask.Client(address, timeout=_CONNECT_S, set_as_default=False)
@@ -49,7 +44,7 @@ class Cluster:
                 "dask scheduler"
             ) from None
 
-    def run(self, requests: Sequence[Try], keep: Keep) -> Iterator[tuple[int, Answer]]:
+    def run(self, requests: Sequence[Q], keep: Keep[A]) -> Iterator[tuple[int, A]]:
         """Yield the number of each request and its answer, as they come.
 
         ``keep`` gets both first. After ``stop`` only what was handed out is answered. When this is
@@ -73,7 +68,7 @@ class Cluster:
             while out:
                 key = next(done).key
                 at, future = out[key]
-                answer = _answer_of(future)
+                answer = self._answer_of(future)
                 keep(at, answer)
                 del out[key]
                 hand_out(_AHEAD * self._threads())
@@ -81,7 +76,7 @@ class Cluster:
         finally:
             for at, future in out.values():
                 if future.status == "finished":
-                    keep(at, _answer_of(future))
+                    keep(at, self._answer_of(future))
 
     def stop(self) -> None:
         """Hand out nothing more."""
@@ -91,51 +86,42 @@ class Cluster:
         """Leave the cluster; what is going on there is given up."""
         self._client.close()
 
-    def _submit(self, request: Try) -> Any:
+    def _submit(self, request: Q) -> Any:
         return self._client.submit(
             perform_there,
-            encode(request),
-            _bundle(request.project, request.content),
+            self._trade.module,
+            self._trade.encode(request),
+            self._trade.pack(request),
             self._limit_s,
             pure=False,
+        )
+
+    def _answer_of(self, future: Any) -> A:
+        """Return what came back, or why nothing did."""
+        error = future.exception()
+        if error is None:
+            return self._trade.answer(future.result())
+        said = " ".join(f"{type(error).__name__}: {error}".split())[:1000]
+        gone = type(error).__name__ in ("KilledWorker", "CancelledError", "FutureCancelledError")
+        return self._trade.answered(
+            status="lost" if gone else "error", message=f"on the cluster: {said}"
         )
 
     def _threads(self) -> int:
         return max(1, sum(map(int, self._client.nthreads().values())))
 
 
-def perform_there(request: bytes, files: Mapping[str, bytes], limit_s: float) -> bytes:
-    """Do one run inside of a Dask worker; return the answer as JSON."""
-    asked = msgspec.json.decode(request, type=Try)
-    project = _root() / asked.content
-    if not (project / "manifest.json").is_file():
-        write_project(project, "design", asked.version, dict(files))
-    # Its folder is one of another machine: nothing is kept here.
-    here = msgspec.structs.replace(asked, project=str(project), folder="")
+def perform_there(module: str, line: bytes, files: Mapping[str, bytes], limit_s: float) -> bytes:
+    """Do what is asked inside of a Dask worker; return the answer as JSON."""
+    trade = trade_of(module)
+    here = trade.unpack(trade.request(line), files, _root())
     try:
-        crew = _idle().get_nowait()
+        crew = _idle(module).get_nowait()
     except queue.Empty:
-        crew = Crew(_root(), Path(tempfile.mkdtemp(dir=_root())) / "worker.log")
+        crew = Crew(trade, _root(), Path(tempfile.mkdtemp(dir=_root())) / "worker.log")
     answer = crew.answer(here, limit_s)
-    _idle().put(crew)
-    return encode(answer)
-
-
-def _answer_of(future: Any) -> Answer:
-    """Return what came back, or why nothing did."""
-    error = future.exception()
-    if error is None:
-        return msgspec.json.decode(future.result(), type=Answer)
-    said = " ".join(f"{type(error).__name__}: {error}".split())[:1000]
-    gone = type(error).__name__ in ("KilledWorker", "CancelledError", "FutureCancelledError")
-    return Answer(status="lost" if gone else "error", message=f"on the cluster: {said}")
-
-
-@cache
-def _bundle(project: str, content: str) -> dict[str, bytes]:
-    """Return the files of a project; ``content`` tells it from what was there before."""
-    _, files = read_project(Path(project))
-    return {name: files[name] for name in _FILES if name in files}
+    _idle(module).put(crew)
+    return trade.encode(answer)
 
 
 def _root() -> Path:
@@ -149,7 +135,7 @@ def _temporary() -> tempfile.TemporaryDirectory[str]:
 
 
 @cache
-def _idle() -> queue.SimpleQueue[Crew]:
+def _idle(module: str) -> queue.SimpleQueue[Crew[Any, Any]]:
     return queue.SimpleQueue()
 
 

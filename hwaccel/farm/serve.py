@@ -1,4 +1,6 @@
-"""A worker: ``python -P -m hwaccel.regress.serve`` answers requests, a line for a line.
+"""A worker: ``python -P -m hwaccel.farm.serve MODULE`` answers requests, a line for a line.
+
+``MODULE`` holds the trade.
 
 When its standard input ends, whoever asked is gone: it interrupts what it does, and ends.
 """
@@ -14,16 +16,17 @@ import time
 import traceback
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
-from hwaccel.regress.work import Answer, Request, encode, perform
+from hwaccel.farm.trade import Trade, trade_of
 
 # After an interrupt; a C library may be deaf to it.
 _GRACE_S = 10.0
 
 
-def main() -> int:
+def main(module: str) -> int:
     """Answer until there is nobody who asks."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
     # What models print must not get between the answers.
@@ -33,17 +36,18 @@ def main() -> int:
     threading.Thread(target=_listen, args=(requests,), daemon=True).start()
     if os.getcwd() not in sys.path:
         sys.path.insert(0, os.getcwd())
+    trade = trade_of(module)
     answers.write(b"ready\n")
     with suppress(KeyboardInterrupt, BrokenPipeError):
         while line := requests.get():
-            answers.write(encode(_answer(line)) + b"\n")
+            answers.write(_answer(trade, line) + b"\n")
     return 0
 
 
-def argv() -> list[str]:
-    """Return the command that starts a worker."""
-    # -P: the folder of a suite may hold modules with common names.
-    return [sys.executable, "-P", "-m", "hwaccel.regress.serve"]
+def argv(module: str) -> list[str]:
+    """Return the command that starts a worker of the trade in ``module``."""
+    # -P: the folder that the worker is in may hold modules with common names.
+    return [sys.executable, "-P", "-m", "hwaccel.farm.serve", module]
 
 
 def environment() -> dict[str, str]:
@@ -53,14 +57,15 @@ def environment() -> dict[str, str]:
     return {"PYTHONPATH": os.pathsep.join([package, *places]), "OMP_NUM_THREADS": "1"}
 
 
-def _answer(line: bytes) -> Answer:
+def _answer(trade: Trade[Any, Any], line: bytes) -> bytes:
     try:
-        return perform(msgspec.json.decode(line, type=Request))
+        answer = trade.perform(trade.request(line))
     except msgspec.MsgspecError as error:
-        return Answer(status="error", message=f"the request cannot be read: {error}")
+        answer = trade.answered(status="error", message=f"the request cannot be read: {error}")
     except MemoryError:
         traceback.print_exc()
-        return Answer(status="error", message="out of memory")
+        answer = trade.answered(status="error", message="out of memory")
+    return trade.encode(answer)
 
 
 def _listen(requests: queue.SimpleQueue[bytes]) -> None:
@@ -73,4 +78,4 @@ def _listen(requests: queue.SimpleQueue[bytes]) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1]))

@@ -1,0 +1,1 @@
+"""A search over the configurations of one model for those that nothing beats."""
