@@ -22,9 +22,12 @@ MANIFEST = "manifest.json"
 PROJECT = "hwaccel-project"
 # A trained model with the edits that lead to it.
 CHECKPOINT = "hwaccel-checkpoint"
+# Several devices with the links between them, or several engines of one design.
+SYSTEM = "hwaccel-system"
 _MAKERS = {
     PROJECT: "an hwaccel project; write one with hwaccel convert",
     CHECKPOINT: "an hwaccel checkpoint; write one with hwaccel train, prune, quantize or the like",
+    SYSTEM: "an hwaccel system; write one with hwaccel partition or hwaccel replicate",
 }
 # What the stages add to a project: nothing in it is needed, or trusted.
 WORK = "work"
@@ -58,9 +61,7 @@ def write_project(
         EmitError: ``folder`` holds something that is not of this ``kind``, or cannot be written.
     """
     check_folder(folder, kind)
-    hashes = {path: _sha256(_encoded(text)) for path, text in sorted(files.items())}
-    manifest = Manifest(format=kind, version=1, hwaccel=version, name=name, files=hashes)
-    text = msgspec.json.format(msgspec.json.encode(manifest), indent=2).decode() + "\n"
+    text = manifest_of(name, version, files, kind)
     target = _place(folder)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -81,6 +82,20 @@ def write_project(
         ) from None
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
+
+
+def manifest_of(
+    name: str, version: str, files: Mapping[str, str | bytes], kind: str = PROJECT
+) -> str:
+    """Return what ``manifest.json`` says of these files."""
+    hashes = {path: _sha256(_encoded(text)) for path, text in sorted(files.items())}
+    manifest = Manifest(format=kind, version=1, hwaccel=version, name=name, files=hashes)
+    return msgspec.json.format(msgspec.json.encode(manifest), indent=2).decode() + "\n"
+
+
+def is_kind(folder: Path, kind: str) -> bool:
+    """Tell whether a folder says of itself that it is of this kind; nothing else is checked."""
+    return _read_manifest(folder, kind) is not None
 
 
 def replace_file(path: Path, data: bytes) -> None:
