@@ -44,5 +44,7 @@ def _place(problem: Problem, name: str) -> int:
             found = number
     if not found:
         near = difflib.get_close_matches(name, known, 1) or known[:1]
-        raise ConfigError(f"cut behind {name!r}: no layer has this name; the nearest is {near[0]!r}")
+        raise ConfigError(
+            f"cut behind {name!r}: no layer has this name; the nearest is {near[0]!r}"
+        )
     return found

@@ -135,8 +135,8 @@ def _refuse_limits(problem: Problem, wish: Wish) -> None:
     worst = max(range(count), key=lambda n: fullness(problem.area(runs[n]), limits[n]))
     need = described(problem.area(runs[worst]))
     text = (
-        f"{count} devices of {limits[worst]}: no cut makes every part fit; the nearest needs {need} "
-        f"on device {worst}"
+        f"{count} devices of {limits[worst]}: no cut makes every part fit; the nearest needs "
+        f"{need} on device {worst}"
     )
     if len(set(limits)) == 1:
         more = range(count + 1, min(most_parts(problem), MOST_DEVICES) + 1)
@@ -164,7 +164,9 @@ def _refuse_links(problem: Problem, wish: Wish, only: Sequence[Cuts] = ()) -> No
         return least_share(changed, wish.limits) is not None
 
     widest = max(way.bits for way in problem.values.values())
-    full = LinkSpec(width=link.width, latency=link.latency, credits=max(link.credits, full_rate(link.latency)))
+    full = LinkSpec(
+        width=link.width, latency=link.latency, credits=max(link.credits, full_rate(link.latency))
+    )
     for kind, base in (("", link), (f" and {full.credits} credits", full)):
         wider = LinkSpec(width=max(widest, link.width), latency=link.latency, credits=base.credits)
         if enough(wider):

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from hwaccel.devices.nets import CLOCK
 from hwaccel.devices.parts import Parts
 from hwaccel.devices.ways import Way
-from hwaccel.devices.wrapper import CLOCK, Device
+from hwaccel.devices.wrapper import Device
 from hwaccel.emit import literals
 from hwaccel.emit.design import axis_ports
 from hwaccel.emit.names import Namer
@@ -17,7 +18,11 @@ Placed = tuple[int, Edge]
 
 
 def system_netlist(
-    name: str, devices: Sequence[Device], cores: Sequence[Netlist], parts: Parts, ways: Sequence[Way]
+    name: str,
+    devices: Sequence[Device],
+    cores: Sequence[Netlist],
+    parts: Parts,
+    ways: Sequence[Way],
 ) -> Netlist:
     """Return the netlist ``name``: all devices, and a wire for every link."""
     namer = Namer({"clk", "rst", "unused", "frame_error", "s_axis", "m_axis"})
@@ -39,9 +44,7 @@ def system_netlist(
     sections += [_wire(way) for way in ways]
     errors = " || ".join(f"d{n}_error" for n in range(len(devices)))
     sections.append(Section(("frame error",), (), (), (("frame_error", errors),)))
-    return Netlist(
-        name, tuple(ports), tuple(sections), (), {}, tuple(named_ins), tuple(named_outs)
-    )
+    return Netlist(name, tuple(ports), tuple(sections), (), {}, tuple(named_ins), tuple(named_outs))
 
 
 def _named(placed: Sequence[Placed], prefix: str, namer: Namer) -> list[Edge]:

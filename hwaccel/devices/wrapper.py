@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from hwaccel.devices.nets import CLOCK, master, padded, slave, stream
 from hwaccel.devices.ways import Way
 from hwaccel.emit import literals
 from hwaccel.emit.netlist import Instance, Netlist, Port, Section, Wire
 from hwaccel.schedule.blocks import Block, Pack, Unpack
 from hwaccel.schedule.channels import Channel
 
-CLOCK = (("clk", "clk"), ("rst", "rst"))
-UNUSED = "Padding to whole bytes and words carries nothing; frames are counted at both ends of a link."
+UNUSED = (
+    "Padding to whole bytes and words carries nothing; frames are counted at both ends of a link."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,8 +113,8 @@ class _Wrapping:
             assert isinstance(block, Unpack)
             whole = block.ratio * way.word_bits
             out = f"{stem}_words"
-            wires += [Wire(f"{out}_whole", whole), *_stream(out, way.word_bits)]
-            assigns.append((f"{out}_whole", _padded(data, edge.bits, whole)))
+            wires += [Wire(f"{out}_whole", whole), *stream(out, way.word_bits)]
+            assigns.append((f"{out}_whole", padded(data, edge.bits, whole)))
             instances.append(_adapter(block, way.word_bits, nets, f"{out}_whole", out))
             nets, data = out, f"{out}_tdata"
         instances.append(
@@ -120,7 +122,7 @@ class _Wrapping:
                 "hwa_link_tx",
                 f"u_{stem}_tx",
                 channel_params(way.channel, way.word_bits),
-                (*CLOCK, *_slave(nets, data), *_link(f"{stem}_tx")),
+                (*CLOCK, *slave(nets, data), *_link(f"{stem}_tx")),
             )
         )
         title = literals.comment(f"link {way.number}: {way.join.value} leaves")
@@ -131,14 +133,14 @@ class _Wrapping:
         edge = self._core.inputs[way.join.input]
         stem = f"link{way.number}"
         nets = f"{stem}_came"
-        wires = [*_stream(nets, way.word_bits)]
+        wires = [*stream(nets, way.word_bits)]
         assigns: list[tuple[str, str]] = []
         instances = [
             Instance(
                 "hwa_link_rx",
                 f"u_{stem}_rx",
                 channel_params(way.channel, way.word_bits),
-                (*CLOCK, *_link(f"{stem}_rx"), *_master(nets, f"{nets}_tdata")),
+                (*CLOCK, *_link(f"{stem}_rx"), *master(nets, f"{nets}_tdata")),
             )
         ]
         data = f"{nets}_tdata"
@@ -149,14 +151,14 @@ class _Wrapping:
                 assert isinstance(block, Pack)
                 packed = block.ratio * have.bits
             out = f"{stem}_step{at}"
-            wires += _stream(out, packed)
+            wires += stream(out, packed)
             instances.append(_adapter(block, min(have.bits, packed), nets, data, out))
             nets, data = out, _bits(f"{out}_tdata", want.bits, packed)
             if packed > want.bits:
                 self._unused.append(f"{out}_tdata[{packed - 1}:{want.bits}]")
         bare = f"{edge.prefix}_bits"
         wires.append(Wire(bare, edge.bits))
-        assigns.append((f"{edge.prefix}_tdata", _padded(bare, edge.bits, edge.axis_bits)))
+        assigns.append((f"{edge.prefix}_tdata", padded(bare, edge.bits, edge.axis_bits)))
         instances.append(
             Instance(
                 "hwa_frame_out",
@@ -164,8 +166,8 @@ class _Wrapping:
                 (("DATA_W", str(edge.bits)), ("BEATS", str(edge.beats))),
                 (
                     *CLOCK,
-                    *_slave(nets, data),
-                    *_master(edge.prefix, bare),
+                    *slave(nets, data),
+                    *master(edge.prefix, bare),
                     ("m_axis_tlast", f"{edge.prefix}_tlast"),
                 ),
             )
@@ -179,30 +181,6 @@ def _bits(net: str, bits: int, width: int) -> str:
     return net if bits == width else f"{net}[{bits - 1}:0]"
 
 
-def _padded(net: str, bits: int, width: int) -> str:
-    return net if bits == width else f"{{{width - bits}'d0, {net}}}"
-
-
-def _stream(name: str, bits: int) -> list[Wire]:
-    return [Wire(f"{name}_tvalid", 1), Wire(f"{name}_tready", 1), Wire(f"{name}_tdata", bits)]
-
-
-def _slave(nets: str, data: str) -> tuple[tuple[str, str], ...]:
-    return (
-        ("s_axis_tvalid", f"{nets}_tvalid"),
-        ("s_axis_tready", f"{nets}_tready"),
-        ("s_axis_tdata", data),
-    )
-
-
-def _master(nets: str, data: str) -> tuple[tuple[str, str], ...]:
-    return (
-        ("m_axis_tvalid", f"{nets}_tvalid"),
-        ("m_axis_tready", f"{nets}_tready"),
-        ("m_axis_tdata", data),
-    )
-
-
 def _link(stem: str) -> tuple[tuple[str, str], ...]:
     return tuple((f"link_{name}", f"{stem}_{name}") for name in ("valid", "data", "credit"))
 
@@ -212,5 +190,5 @@ def _adapter(block: Block, bits: int, nets: str, data: str, out: str) -> Instanc
     assert isinstance(block, Pack | Unpack)
     module = "hwa_pack" if isinstance(block, Pack) else "hwa_unpack"
     params = (("DATA_W", str(bits)), ("RATIO", str(block.ratio)))
-    ports = (*CLOCK, *_slave(nets, data), *_master(out, f"{out}_tdata"))
+    ports = (*CLOCK, *slave(nets, data), *master(out, f"{out}_tdata"))
     return Instance(module, f"u_{out}", params, ports)
