@@ -15,6 +15,7 @@ from hwaccel import __version__
 from hwaccel.cli import (
     compress,
     design,
+    devices,
     distill,
     fit,
     profile,
@@ -66,6 +67,7 @@ _COMMANDS = (
         simplify.simplify,
         fit.fit,
     ),
+    *(devices.partition, devices.replicate),
     regress.regress,
     design.doctor,
 )

@@ -184,21 +184,24 @@ def replicate(design: Design, count: int, say: Say = lambda _: None) -> Farm:
 
 def _depths(plan: Plan, count: int) -> tuple[Depths, Depths]:
     """Return the least depths, one after the other, with which the pace is that of full frames."""
-    room = [tuple(2 * plan.streams[s].beats + 2 for s in names) for names in _edges(plan)]
+    edges = plan.inputs, plan.outputs
+    room = [tuple(2 * plan.streams[s].beats + 2 for s in names) for names in edges]
     made = FarmPlan(plan, count, room[0], room[1])
     goal = made.pace
-    for side, depths in (("ins", room[0]), ("outs", room[1])):
-        for at, most in enumerate(depths):
-            tried = partial(_with_depth, made, side, at)
-            made = tried(smallest(1, most, lambda depth, tried=tried: tried(depth).pace <= goal))
+    for at, most in enumerate(room[0]):
+        found = smallest(1, most, partial(_keeps, made, goal, True, at))
+        made = _with_depth(made, True, at, found)
+    for at, most in enumerate(room[1]):
+        found = smallest(1, most, partial(_keeps, made, goal, False, at))
+        made = _with_depth(made, False, at, found)
     return made.ins, made.outs
 
 
-def _with_depth(plan: FarmPlan, side: str, at: int, depth: int) -> FarmPlan:
-    depths = list(plan.ins if side == "ins" else plan.outs)
+def _keeps(plan: FarmPlan, goal: float, inward: bool, at: int, depth: int) -> bool:
+    return _with_depth(plan, inward, at, depth).pace <= goal
+
+
+def _with_depth(plan: FarmPlan, inward: bool, at: int, depth: int) -> FarmPlan:
+    depths = list(plan.ins if inward else plan.outs)
     depths[at] = depth
-    return replace(plan, **{side: tuple(depths)})
-
-
-def _edges(plan: Plan) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    return plan.inputs, plan.outputs
+    return replace(plan, ins=tuple(depths)) if inward else replace(plan, outs=tuple(depths))

@@ -39,13 +39,13 @@ Say = Callable[[str], None]
 class Wish:
     """What is asked for: a device for each of ``limits``, links, and where to cut.
 
-    ``interval`` is the most cycles per frame that a link may take; those of the design if 0.
+    ``interval`` is the most cycles per frame that a link may take, by default those of the design.
     ``after`` names the layers behind which to cut; then nothing is searched for.
     """
 
     limits: tuple[Limits, ...]
     link: LinkSpec
-    interval: int = 0
+    interval: int | None = None
     after: tuple[str, ...] = ()
 
 
@@ -86,7 +86,9 @@ def problem_of(design: Design, wish: Wish) -> Problem:
     plan = design.plan
     if not any(segment.nodes for segment in plan.segments):
         raise ConfigError(f"{design.name}: computes nothing, so there is nothing to split")
-    cycles = wish.interval or plan.timing().interval
+    cycles = plan.timing().interval if wish.interval is None else wish.interval
+    if cycles < 1:
+        raise ConfigError(f"--interval is {cycles}, expected 1 cycle or more")
     return Problem(pieces_of(plan), carried(plan), wish.link, cycles)
 
 

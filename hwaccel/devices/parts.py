@@ -9,7 +9,7 @@ from hwaccel.devices.cut import Carried
 from hwaccel.devices.pieces import Piece
 from hwaccel.emit.names import identifier
 from hwaccel.ir import Graph, Value, verify
-from hwaccel.schedule.plan import Plan
+from hwaccel.schedule.plan import Plan, Stream
 
 # Names of parts have numbers behind them, and may be cut off elsewhere.
 _NAME_LENGTH = 40
@@ -106,8 +106,9 @@ class _Splitter:
 
 def carried(plan: Plan) -> dict[str, Carried]:
     """Return how every value leaves what makes it; wires leave as what they carry does."""
-    types, found = plan.graph.types(), {}
-    first = {}
+    types = plan.graph.types()
+    found: dict[str, Carried] = {}
+    first: dict[str, Stream] = {}
     for stream in plan.streams.values():
         if stream.width == types[stream.value].fixed.width:
             first.setdefault(stream.value, stream)
