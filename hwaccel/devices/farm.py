@@ -18,6 +18,7 @@ from hwaccel.emit.netlist import Netlist
 from hwaccel.errors import ConfigError
 from hwaccel.ir import Graph
 from hwaccel.ir.hardware import Area
+from hwaccel.report.text import plural
 from hwaccel.schedule.blocks import Block, Segment
 from hwaccel.schedule.buffers import smallest
 from hwaccel.schedule.channels import Gather, Scatter
@@ -165,7 +166,9 @@ def replicate(design: Design, count: int, say: Say = lambda _: None) -> Farm:
     """
     plan = design.plan
     if not 2 <= count <= MOST_ENGINES:
-        raise ConfigError(f"{count} engines: a farm has 2 to {MOST_ENGINES}; ask for that many")
+        raise ConfigError(
+            f"{plural(count, 'engine')}: a farm has 2 to {MOST_ENGINES}; ask for that many"
+        )
     edges = {name: plan.streams[name].beats for name in (*plan.inputs, *plan.outputs)}
     busiest = max(edges, key=lambda name: edges[name])
     interval = plan.timing().interval

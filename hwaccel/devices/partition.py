@@ -23,6 +23,7 @@ from hwaccel.devices.split import Split
 from hwaccel.devices.together import depths_of, joined, ways_of
 from hwaccel.errors import ConfigError
 from hwaccel.ir import Graph
+from hwaccel.report.text import plural
 from hwaccel.schedule.buffers import size_buffers
 from hwaccel.schedule.choices import Choices, choices_of, laid_out, sized
 from hwaccel.schedule.spatial import Found
@@ -96,7 +97,8 @@ def _check_count(problem: Problem, count: int) -> None:
     most = min(most_parts(problem), MOST_DEVICES)
     if count < 1 or count > most:
         raise ConfigError(
-            f"{count} devices: this network can be cut into 1 to {most} parts; ask for that many"
+            f"{plural(count, 'device')}: this network can be cut into 1 to {most} parts; ask for "
+            "that many"
         )
 
 
@@ -154,7 +156,8 @@ def _refuse_links(problem: Problem, wish: Wish, only: Sequence[Cuts] = ()) -> No
     """Say which links would be fast enough."""
     link = wish.link
     text = (
-        f"links of {link.width} bits, {link.latency} cycles and {link.credits} credits are too "
+        f"links of {plural(link.width, 'bit')}, {plural(link.latency, 'cycle')} and "
+        f"{plural(link.credits, 'credit')} are too "
         f"slow for a frame every {problem.cycles:,} cycles"
     )
 
@@ -173,7 +176,7 @@ def _refuse_links(problem: Problem, wish: Wish, only: Sequence[Cuts] = ()) -> No
         wider = LinkSpec(width=max(widest, link.width), latency=link.latency, credits=base.credits)
         if enough(wider):
             width = _least_width(base, wider.width, enough)
-            raise ConfigError(f"{text}; {width} bits{kind} are enough")
+            raise ConfigError(f"{text}; {plural(width, 'bit')}{kind} are enough")
     slowest = min(_slowest(replace(problem, link=wider), wish, only), 1 << 53)
     raise ConfigError(f"{text}, at any width; allow {slowest:,} cycles (--interval {slowest})")
 

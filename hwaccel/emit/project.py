@@ -129,6 +129,10 @@ def read_project(folder: Path, kind: str = PROJECT) -> tuple[Manifest, dict[str,
         EmitError: it is not of this ``kind``, a file is missing, or a file was changed.
     """
     manifest = _read_manifest(folder, kind)
+    if manifest is None and kind == PROJECT and is_kind(folder, SYSTEM):
+        raise EmitError(
+            f"{folder}: is a system; name a design in it, a folder with a manifest.json"
+        )
     if manifest is None:
         raise EmitError(f"{folder}: is not {_MAKERS[kind]}")
     contents: dict[str, bytes] = {}

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.rtl import arithmetic, contracts, stream_mutants, system_mutants
+from tests.rtl import arithmetic, contracts, link_mutants, stream_mutants, system_mutants
 from tests.rtl.proofs import (
     AT_ONCE,
     CONTRACT,
@@ -30,7 +30,7 @@ pytestmark = [
 ]
 
 CASES = [*contracts.CASES, *arithmetic.CASES]
-HANDSHAKES = [*stream_mutants.MUTANTS, *system_mutants.MUTANTS]
+HANDSHAKES = [*stream_mutants.MUTANTS, *link_mutants.MUTANTS, *system_mutants.MUTANTS]
 MUTANTS = [*HANDSHAKES, *arithmetic.MUTANTS]
 # The first case of each module of arithmetic is proved every day, the others when there is time.
 DAILY = {case.module: case for case in reversed(CASES)}
