@@ -108,9 +108,9 @@ class Problem:
         return any(piece.cycles for piece in self.pieces[run[0] : run[1]])
 
 
-def most_parts(problem: Problem) -> int:
+def most_parts(pieces: Sequence[Piece]) -> int:
     """Return the largest number of parts."""
-    return sum(1 for piece in problem.pieces if piece.cycles)
+    return sum(1 for piece in pieces if piece.cycles)
 
 
 def best_cuts(problem: Problem, limits: Sequence[Limits], most: float = 1.0) -> Cuts | None:

@@ -94,7 +94,7 @@ def problem_of(design: Design, wish: Wish) -> Problem:
 
 
 def _check_count(problem: Problem, count: int) -> None:
-    most = min(most_parts(problem), MOST_DEVICES)
+    most = min(most_parts(problem.pieces), MOST_DEVICES)
     if count < 1 or count > most:
         raise ConfigError(
             f"{plural(count, 'device')}: this network can be cut into 1 to {most} parts; ask for "
@@ -143,7 +143,7 @@ def _refuse_limits(problem: Problem, wish: Wish) -> None:
         f"{need} on device {worst}"
     )
     if len(set(limits)) == 1:
-        more = range(count + 1, min(most_parts(problem), MOST_DEVICES) + 1)
+        more = range(count + 1, min(most_parts(problem.pieces), MOST_DEVICES) + 1)
         for other in more:
             found = least_share(problem, limits[:1] * other)
             if found is not None and found <= 1:

@@ -1,7 +1,7 @@
 // hwa_link_wire: what lies between two devices, as a delay of words one way and credits the other.
 //
-//   function  a word put in comes out LATENCY cycles later, so does a credit on its way back; a
-//             model of boards, cables and transceivers, to be simulated; on a device it is registers
+//   function  a word put in comes out LATENCY cycles later, so does a credit on its way back: a
+//             model of boards, cables and transceivers, for simulation
 //   order     as it comes
 //   latency   LATENCY, both ways
 //   interval  1

@@ -108,7 +108,7 @@ def fails(count: int, *, luts: int | None = None, after: tuple[str, ...] = (), *
 
 def test_more_parts_than_there_are() -> None:
     made = design(blocks(2))
-    most = most_parts(problem_of(made, Wish((Limits(),), link())))
+    most = most_parts(problem_of(made, Wish((Limits(),), link())).pieces)
     assert fails(most + 1) == (
         f"{most + 1} devices: this network can be cut into 1 to {most} parts; ask for that many"
     )
@@ -118,7 +118,9 @@ def test_more_parts_than_there_are() -> None:
 def test_limits_that_nothing_meets_say_what_is_nearest() -> None:
     problem = problem_of(design(blocks(2)), Wish((Limits(),), link()))
     need = min(
-        problem.area((i, i + 1)).luts for i in range(len(problem.pieces)) if problem.pieces[i].cycles
+        problem.area((i, i + 1)).luts
+        for i in range(len(problem.pieces))
+        if problem.pieces[i].cycles
     )
     line = fails(2, luts=need - 1)
     assert line.startswith(f"2 devices of {need - 1} LUT: no cut makes every part fit; the nearest")
@@ -166,7 +168,10 @@ def test_named_cuts() -> None:
 @pytest.mark.parametrize(
     ("after", "said"),
     [
-        (("body.0", "body.1"), "2 devices have 1 cuts between them, found 2 layers to cut behind; "),
+        (
+            ("body.0", "body.1"),
+            "2 devices have 1 cuts between them, found 2 layers to cut behind; ",
+        ),
         (("body.7",), "cut behind 'body.7': no layer has this name; the nearest is 'body."),
         (("body.1",), "cuts behind body.1: a device has nothing to compute; "),
     ],
