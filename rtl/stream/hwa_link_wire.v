@@ -49,7 +49,7 @@ module hwa_link_wire #(
     wire [LATENCY:0]              credit_d = {credit_q, out_credit};
 
     assign out_valid = valid_q[LATENCY-1];
-    assign out_data  = data_q[LATENCY*DATA_W-1 -: DATA_W];
+    assign out_data  = data_q[LATENCY*DATA_W-1:(LATENCY-1)*DATA_W];
     assign in_credit = credit_q[LATENCY-1];
 
     always @(posedge clk) begin
@@ -66,7 +66,7 @@ module hwa_link_wire #(
     end
 
     // What falls out at the top has arrived.
-    wire unused = &{1'b0, data_d[(LATENCY+1)*DATA_W-1 -: DATA_W], valid_d[LATENCY],
+    wire unused = &{1'b0, data_d[(LATENCY+1)*DATA_W-1:LATENCY*DATA_W], valid_d[LATENCY],
                     credit_d[LATENCY]};
 
 `ifdef FORMAL
