@@ -21,7 +21,7 @@ from hwaccel.ir.hardware import Area
 from hwaccel.report.text import plural
 from hwaccel.schedule.blocks import Block, Segment
 from hwaccel.schedule.buffers import smallest
-from hwaccel.schedule.channels import Gather, Scatter
+from hwaccel.schedule.channels import Collect, Deal
 from hwaccel.schedule.plan import Plan, estimate_area
 from hwaccel.schedule.timing import Timing, run
 
@@ -89,7 +89,7 @@ class FarmPlan:
         for i, (stream, depth) in enumerate(zip(self.plan.inputs, self.ins, strict=True)):
             beats = self.plan.streams[stream].beats
             ends = tuple(f"in{i}/{e}" for e in range(self.count))
-            blocks.append(Scatter(f"scatter{i}", (f"in{i}",), ends, beats))
+            blocks.append(Deal(f"scatter{i}", (f"in{i}",), ends, beats))
             for e, end in enumerate(ends):
                 blocks.append(_fifo(end, own(e, stream), beats, depth))
         for e in range(self.count):
@@ -99,7 +99,7 @@ class FarmPlan:
             ends = tuple(f"out{i}/{e}" for e in range(self.count))
             for e, end in enumerate(ends):
                 blocks.append(_fifo(own(e, stream), end, beats, depth))
-            blocks.append(Gather(f"gather{i}", ends, (f"out{i}",), beats))
+            blocks.append(Collect(f"gather{i}", ends, (f"out{i}",), beats))
         return tuple(blocks)
 
 

@@ -55,8 +55,8 @@ class Channel(Block):
 
 
 @dataclass(frozen=True, slots=True)
-class Scatter(Block):
-    """Deals frames of ``beats`` beats to its outputs in turn; its frame is one for each."""
+class Deal(Block):
+    """``hwa_scatter``: deals frames of ``beats`` beats to its outputs in turn; its frame is one for each."""
 
     beats: int
 
@@ -80,8 +80,8 @@ class Scatter(Block):
 
 
 @dataclass(frozen=True, slots=True)
-class Gather(Block):
-    """Takes frames of ``beats`` beats from its inputs in turn; its frame is one from each."""
+class Collect(Block):
+    """``hwa_gather``: takes frames of ``beats`` beats from its inputs in turn; its frame is one from each."""
 
     beats: int
 

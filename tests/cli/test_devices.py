@@ -13,7 +13,7 @@ from hwaccel import tools
 from hwaccel.devices.folder import load_system
 from hwaccel.report.results import load_results
 from tests.cli.test_pages import DOCS, blocks
-from tests.cli.test_pages import run as command
+from tests.cli.test_pages import run as run_in
 from tests.cli.tools import content, done, refused
 
 sim_tools = pytest.mark.skipif(tools.find("iverilog") is None, reason="iverilog is not installed")
@@ -118,5 +118,5 @@ def test_the_commands_of_the_page(tmp_path: Path) -> None:
     lines = [*re.findall(r"^\$ (.*)$", block, re.MULTILINE), "python call.py"]
     assert len(lines) == 8
     for line in lines:
-        ran = command(shlex.split(line), tmp_path)
+        ran = run_in(shlex.split(line), tmp_path)
         assert ran.returncode == 0, f"{line}\n{ran.stdout[-2000:]}{ran.stderr[-2000:]}"

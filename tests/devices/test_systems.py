@@ -19,7 +19,7 @@ from hwaccel.devices.system import System
 from hwaccel.errors import ConfigError
 from hwaccel.ir import Graph, interpret
 from hwaccel.schedule.blocks import Block
-from hwaccel.schedule.channels import Channel, Gather, Scatter
+from hwaccel.schedule.channels import Channel, Collect, Deal
 from hwaccel.schedule.compiled import CompiledRun
 from hwaccel.schedule.plan import Plan
 from hwaccel.schedule.timing import InterpretedRun
@@ -82,10 +82,10 @@ def test_links_and_turns_in_both_engines(seed: int, count: int, beats: int, cred
     rng = np.random.default_rng(seed)
     ends = [f"s{i}" for i in range(count)]
     behind = [f"g{i}" for i in range(count)]
-    plan: list[Block] = [Scatter("scatter", ("x",), tuple(ends), beats)]
+    plan: list[Block] = [Deal("scatter", ("x",), tuple(ends), beats)]
     for end, out in zip(ends, behind, strict=True):
         plan.append(Channel(out, (end,), (out,), beats, credits, int(rng.integers(1, 20))))
-    plan.append(Gather("gather", tuple(behind), ("y",), beats))
+    plan.append(Collect("gather", tuple(behind), ("y",), beats))
     offered = {"x": np.cumsum(rng.choice([0, 0, 1, 9], 3 * count * beats)).astype(np.int64)}
     one, other = (run(plan, offered, ["y"], 3) for run in (InterpretedRun, CompiledRun))
     for name in ("x", "y", *ends, *behind):
