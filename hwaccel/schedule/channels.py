@@ -56,7 +56,10 @@ class Channel(Block):
 
 @dataclass(frozen=True, slots=True)
 class Deal(Block):
-    """``hwa_scatter``: deals frames of ``beats`` beats to its outputs in turn; its frame is one for each."""
+    """``hwa_scatter``: deals frames of ``beats`` beats to its outputs in turn.
+
+    Its own frame is one for each of them.
+    """
 
     beats: int
 
@@ -81,7 +84,10 @@ class Deal(Block):
 
 @dataclass(frozen=True, slots=True)
 class Collect(Block):
-    """``hwa_gather``: takes frames of ``beats`` beats from its inputs in turn; its frame is one from each."""
+    """``hwa_gather``: takes frames of ``beats`` beats from its inputs in turn.
+
+    Its own frame is one from each of them.
+    """
 
     beats: int
 

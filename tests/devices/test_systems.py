@@ -48,14 +48,21 @@ def through(system: Split, xs: list[np.ndarray]) -> dict[str, np.ndarray]:
 
 
 @settings(max_examples=40, deadline=None)
-@given(optimized(), st.integers(1, 4), st.integers(1, 40), st.integers(1, 9), st.integers(1, 50))
+@given(
+    optimized(),
+    st.integers(1, 4),
+    st.integers(1, 40),
+    st.integers(1, 9),
+    st.integers(1, 50),
+    st.sampled_from(["stream", "stream", "pixel", "auto"]),
+)
 def test_any_network_split_anyhow(
-    graph: Graph, count: int, width: int, latency: int, credits: int
+    graph: Graph, count: int, width: int, latency: int, credits: int, style: str
 ) -> None:
-    parts = most_parts(pieces_of(design(graph).plan))
+    parts = most_parts(pieces_of(design(graph, style=style).plan))
     assume(parts)
     spec = LinkSpec(width=width, latency=latency, credits=credits)
-    system = split(graph, min(count, parts), spec)
+    system = split(graph, min(count, parts), spec, style=style)
     types = [value.type for value in system.graph.inputs]
     xs = stimulus.frames(types, 3, np.random.default_rng(width))
     known = through(system, list(xs))
@@ -172,6 +179,7 @@ def systems() -> tuple[System, ...]:
         split(blocks(3, 4, "narrow", 5), 4, link(width=3, latency=9, credits=5)),
         split(blocks(1, 4, "odd", 7), 2, link(width=4, latency=1, credits=1)),
         split(two_ways(), 2, link(width=7, latency=2)),
+        split(blocks(1, 4, "pixels"), 2, link(width=5), style="pixel"),
         replicate(made, 3),
         replicate(design(two_ways(), multipliers=9, name="pair"), 2),
     )
@@ -216,7 +224,7 @@ def test_structure_is_that_of_the_netlists() -> None:
 
 
 def test_farm_of_pairs_has_two_inputs() -> None:
-    farm = systems()[5]
+    farm = systems()[-1]
     assert isinstance(farm, Farm)
     assert len(farm.ins) == 2
     assert len(farm.outs) == 2
