@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -228,3 +229,24 @@ def test_farm_of_pairs_has_two_inputs() -> None:
     assert isinstance(farm, Farm)
     assert len(farm.ins) == 2
     assert len(farm.outs) == 2
+
+
+@pytest.mark.skipif(tools.find("verilator") is None, reason="verilator is not installed")
+@sim_tools
+@pytest.mark.rtl
+def test_tools_have_nothing_to_say_about_systems(tmp_path: Path) -> None:
+    """A function of hwa_window_order once hid a memory of the same name in hwa_window."""
+    verilator = tools.require("verilator")
+    for one in systems():
+        folder = tmp_path / one.name
+        folder.mkdir()
+        for name, text in one.verilog().items():
+            (folder / name).write_text(text)
+        sources = sorted(path.name for path in folder.glob("*.v"))
+        icarus = ["iverilog", "-g2005", "-Wall", "-s", one.name, "-o", "x.vvp", *sources]
+        assert tools.run(icarus, cwd=folder).output == ""
+        words = [*verilator.argv, "--lint-only", "-Wall", "--top-module", one.name]
+        done = tools.run(
+            [*words, f"{one.name}.v"], cwd=folder, env=verilator.environ(), check=False
+        )
+        assert (done.returncode, done.stderr) == (0, "")
