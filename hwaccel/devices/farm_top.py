@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from hwaccel.devices.nets import CLOCK, master, padded, slave, stream
+from hwaccel.devices.nets import CLOCK, master, module_name, padded, slave, stream
 from hwaccel.emit import literals
 from hwaccel.emit.design import axis_ports
-from hwaccel.emit.names import MAX_LENGTH
 from hwaccel.emit.netlist import Edge, Instance, Netlist, Port, Section, Wire
 
 _UNUSED = "Padding to whole bytes carries nothing; frames are counted again where they leave."
@@ -45,7 +44,7 @@ class _Farming:
         errors += [f"e{number}_error" for number in range(self._count)]
         wrong = Section(("frame error",), (), (), (("frame_error", " || ".join(errors)),))
         return Netlist(
-            f"{core.name[: MAX_LENGTH - 5]}_farm",
+            module_name(core, "farm"),
             tuple(ports),
             (*sections, wrong),
             tuple(self._unused),

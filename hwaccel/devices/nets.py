@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from hwaccel.emit.netlist import Wire
+from hwaccel.emit.names import Namer
+from hwaccel.emit.netlist import Netlist, Wire
 
 CLOCK = (("clk", "clk"), ("rst", "rst"))
 Pairs = tuple[tuple[str, str], ...]
@@ -34,3 +35,9 @@ def master(nets: str, data: str) -> Pairs:
 def padded(net: str, bits: int, width: int) -> str:
     """Return a net of ``bits`` bits with zeros above, ``width`` in all."""
     return net if bits == width else f"{{{width - bits}'d0, {net}}}"
+
+
+def module_name(core: Netlist, word: str) -> str:
+    """Return a name for a module around the design ``core``, like those of none of its modules."""
+    taken = {core.name, *(unit.name for unit in core.units)}
+    return Namer(taken).name(f"{core.name}_{word}")

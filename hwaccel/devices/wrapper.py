@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from hwaccel.devices.nets import CLOCK, master, padded, slave, stream
+from hwaccel.devices.nets import CLOCK, master, module_name, padded, slave, stream
 from hwaccel.devices.ways import Way
 from hwaccel.emit import literals
 from hwaccel.emit.netlist import Instance, Netlist, Port, Section, Wire
@@ -74,7 +74,7 @@ class _Wrapping:
         sections.append(self._design())
         sections += [self._sender(way) for way in self._sends]
         return Netlist(
-            f"{core.name}_linked",
+            module_name(core, "linked"),
             tuple(ports),
             tuple(sections),
             tuple(self._unused),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -18,7 +19,9 @@ from hwaccel.devices.pieces import pieces_of
 from hwaccel.devices.split import Split
 from hwaccel.devices.system import System
 from hwaccel.errors import ConfigError
-from hwaccel.ir import Graph, interpret
+from hwaccel.fxp import FixedType, IntArray
+from hwaccel.ir import Graph, GraphBuilder, TensorType, interpret
+from hwaccel.ops import Conv2d, Requant
 from hwaccel.schedule.blocks import Block
 from hwaccel.schedule.channels import Channel, Collect, Deal
 from hwaccel.schedule.compiled import CompiledRun
@@ -250,3 +253,29 @@ def test_tools_have_nothing_to_say_about_systems(tmp_path: Path) -> None:
             [*words, f"{one.name}.v"], cwd=folder, env=verilator.environ(), check=False
         )
         assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_no_module_has_the_name_of_another() -> None:
+    """Layers laid out in logic have modules of their own; those around a design meet none."""
+    rng = np.random.default_rng(1)
+    b = GraphBuilder("net")
+    x = b.input("x", TensorType.full((2, 4, 4), FixedType(True, 4, 2)))
+    for name in ("farm", "d0", "linked", "system"):
+        weight = IntArray(rng.integers(-3, 4, (2, 2, 1, 1)))
+        x = b.add(f"{name}_c", Conv2d(weight, IntArray([0, 0]), IntArray([0, 0]), 0), x)
+        x = b.add(name, Requant(2, -8, 7), x)
+    graph = b.build(x)
+    made = design(graph, style="pixel")
+    farm = Farm(graph, made.config, (made,), 2, (1,), (1,))
+    for one in (split(graph, 2, link(), style="pixel"), farm):
+        modules = [one.name, *(net.name for net in one.others)]
+        for made in one.designs:
+            modules += [made.name, *(unit.name for unit in made.netlist.units)]
+        assert len(modules) == len(set(modules))
+        assert {f"{name}.v" for name in modules} <= one.verilog().keys()
+
+
+def test_names_of_models_do_not_get_out_of_comments() -> None:
+    made = split(replace(blocks(1, 4), name="a\nmodule b; endmodule //"), 2, link())
+    for text in made.verilog().values():
+        assert "\nmodule b" not in text
