@@ -221,6 +221,7 @@ def test_systems_equal_golden_and_are_on_time() -> None:
 
 
 @sim_tools
+@pytest.mark.slow
 @pytest.mark.rtl
 def test_structure_is_that_of_the_netlists() -> None:
     for one in (systems()[2], systems()[-1]):
@@ -236,6 +237,7 @@ def test_farm_of_pairs_has_two_inputs() -> None:
 
 @pytest.mark.skipif(tools.find("verilator") is None, reason="verilator is not installed")
 @sim_tools
+@pytest.mark.slow
 @pytest.mark.rtl
 def test_tools_have_nothing_to_say_about_systems(tmp_path: Path) -> None:
     """A function of hwa_window_order once hid a memory of the same name in hwa_window."""
