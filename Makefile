@@ -3,22 +3,26 @@
 PYTHON  ?= python3
 VENV    ?= .venv
 BIN     := $(VENV)/bin
-EXTRAS  := torch,qat,prune,sim,synth,fpga,hls,report,litex,fusesoc,demo,dev
+EXTRAS  := torch,qat,prune,sim,synth,fpga,hls,report,litex,fusesoc,asic,demo,docs,dev
 JOBS    ?= 2
 
 FIGURES := proofs arithmetic exhaustive matrices fuzz netlists stress rtl_mutants python_mutants \
            malformed guided hostile crashes identical repeats
 
-.PHONY: demo test test-all trust lint setup tools clean help
+.PHONY: demo docs test test-all trust lint setup tools clean help
 
 help:
 	@echo 'make demo      train, convert, simulate, synthesize, place and route; one table, one report'
 	@echo 'make test      the default test suite'
+	@echo 'make docs      the documentation as a site, in build/site'
 	@echo 'make trust     every figure of docs/trust.md, some hours; a line each'
 	@echo 'make test-all  lint, types, layers and every test, slow ones included (what CI runs)'
 
 demo: setup
 	$(BIN)/python examples/digits_demo.py
+
+docs: setup
+	$(BIN)/python docs/make_site.py
 
 test: setup
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup -m 'not slow and not gpu'

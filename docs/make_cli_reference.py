@@ -31,6 +31,7 @@ fails, earlier output stays as it was.
 
 A `PROJECT` is a folder written by `hwaccel convert`; see [project.md](project.md). Every stage
 checks it before it works on it, and keeps a record of what it found out under `PROJECT/results/`.
+`sim` works on the folders of `partition` and `replicate` as well.
 
 `hwaccel --version` prints the version, `hwaccel COMMAND --help` the options of a command.
 """

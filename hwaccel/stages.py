@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,8 +15,10 @@ from hwaccel._version import __version__
 from hwaccel.api import Design
 from hwaccel.emit.project import replace_file, work_folder
 from hwaccel.errors import ConfigError, EmitError
+from hwaccel.golden import Golden
 from hwaccel.gpu.torch_path import Throughput, throughput
 from hwaccel.inputs import read_arrays
+from hwaccel.ir import Graph
 from hwaccel.report.model import Report, build_report
 from hwaccel.report.render import render_html
 from hwaccel.report.results import (
@@ -25,17 +28,53 @@ from hwaccel.report.results import (
     load_results,
     save_result,
 )
+from hwaccel.schedule.timing import Timed
 from hwaccel.synth.constraints import Clock
 from hwaccel.synth.target import target as find_target
 from hwaccel.tools.cache import user_cache
 from hwaccel.verify import stimulus
+from hwaccel.verify.result import SimResult
 from hwaccel.verify.run import SIMULATORS
 
 Ints = NDArray[np.int64]
 Progress = Callable[[str], None]
 
 
-def frames(design: Design, count: int, seed: int, data: Sequence[Path]) -> tuple[Ints, ...]:
+class Simulated(Protocol):
+    """What can be simulated and is predicted: a design, or a system of several."""
+
+    @property
+    def graph(self) -> Graph:
+        """What is computed."""
+
+    @property
+    def golden(self) -> Golden:
+        """The bit-exact model."""
+
+    @property
+    def hash(self) -> str:
+        """What identifies the hardware."""
+
+    @property
+    def plan(self) -> Timed:
+        """What predicts its cycles."""
+
+    def simulate_raw(
+        self,
+        xs: Sequence[Ints],
+        *,
+        simulator: str = "verilator",
+        idle: str = "none",
+        backpressure: str = "none",
+        seed: int = 1,
+        waves: Path | None = None,
+        workdir: Path | None = None,
+        command: str = "",
+    ) -> SimResult:
+        """Run the Verilog and compare every bit; see ``Design.simulate_raw``."""
+
+
+def frames(design: Simulated, count: int, seed: int, data: Sequence[Path]) -> tuple[Ints, ...]:
     """Return input integers: quantized from ``data``, or drawn by ``verify.stimulus``.
 
     Raises:
@@ -65,7 +104,7 @@ def frames(design: Design, count: int, seed: int, data: Sequence[Path]) -> tuple
 
 
 def simulate(
-    design: Design,
+    design: Simulated,
     project: Path,
     xs: Sequence[Ints],
     simulator: str,

@@ -268,6 +268,50 @@ Process reorder(Link& in, Link& out, i64 taken, i64 left, i64 frames) {
   }
 }
 
+// The processes of hwaccel/schedule/channels.py.
+Process channel(Link& in, Link& out, i64 beats, i64 credits, i64 latency, i64 frames) {
+  for (i64 beat = 0; beat < beats * frames; ++beat) {
+    i64 ready = 0;
+    if (beat >= credits) {
+      co_await moved(out, beat - credits);
+      ready = out.moved[size_t(beat - credits)] + latency;
+    }
+    in.accept(ready);
+    co_await moved(in, beat);
+    out.offer(in.moved[size_t(beat)] + latency);
+  }
+}
+
+Process scatter(Link& in, Links outs, i64 beats, i64 frames) {
+  i64 taken = 0;
+  for (i64 frame = 0; frame < frames; ++frame) {
+    for (Link* out : outs) {
+      for (i64 beat = frame * beats; beat < (frame + 1) * beats; ++beat) {
+        co_await offered(in, taken);
+        out->offer(in.valid_at(taken));
+        co_await moved(*out, beat);
+        in.accept(out->moved[size_t(beat)]);
+        ++taken;
+      }
+    }
+  }
+}
+
+Process gather(Links ins, Link& out, i64 beats, i64 frames) {
+  i64 given = 0;
+  for (i64 frame = 0; frame < frames; ++frame) {
+    for (Link* in : ins) {
+      for (i64 beat = frame * beats; beat < (frame + 1) * beats; ++beat) {
+        co_await offered(*in, beat);
+        out.offer(in->valid_at(beat));
+        co_await moved(out, given);
+        in->accept(out.moved[size_t(given)]);
+        ++given;
+      }
+    }
+  }
+}
+
 // --- a design -------------------------------------------------------------------------------------
 
 struct Run {
@@ -302,6 +346,15 @@ Process made(const i64*& p, std::vector<Link>& links, i64 frames) {
     case 5:
       p += 2;
       return unpack(*ins[0], *outs[0], a[0], a[1], frames);
+    case 7:
+      p += 3;
+      return channel(*ins[0], *outs[0], a[0], a[1], a[2], frames);
+    case 8:
+      p += 1;
+      return scatter(*ins[0], outs, a[0], frames);
+    case 9:
+      p += 1;
+      return gather(ins, *outs[0], a[0], frames);
     default:
       p += 2;
       return reorder(*ins[0], *outs[0], a[0], a[1], frames);

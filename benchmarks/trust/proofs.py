@@ -17,6 +17,7 @@ from pathlib import Path
 
 from benchmarks.trust.line import print_line
 from tests.rtl.contracts import CASES, OPEN, WITHOUT
+from tests.rtl.link_mutants import MUTANTS as LINK
 from tests.rtl.proofs import (
     CONTRACT,
     PROPERTIES,
@@ -82,7 +83,7 @@ def tallies(modules: list[str]) -> dict[str, Tally]:
     found = {module: Tally() for module in modules}
     for case in (case for case in CASES if case.module in found):
         prove(case, found[case.module])
-    for mutant in (mutant for mutant in [*STREAM, *SYSTEM] if mutant.module in found):
+    for mutant in (mutant for mutant in [*STREAM, *LINK, *SYSTEM] if mutant.module in found):
         case = next(case for case in CASES if case.module == mutant.module)
         breaks(mutant, case, found[mutant.module])
     return found

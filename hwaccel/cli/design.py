@@ -136,7 +136,9 @@ def _print_design(design: Design, folder: Path) -> None:
 
 
 def sim(
-    project: Project,
+    project: Annotated[
+        Path, typer.Argument(help="Folder written by hwaccel convert, partition or replicate.")
+    ],
     simulator: Annotated[
         str, typer.Option(help="verilator, icarus, fast (compiled, no Python in the loop) or all.")
     ] = "all",
@@ -153,12 +155,13 @@ def sim(
 ) -> None:
     """Simulate the Verilog and compare every bit with the golden model."""
     from hwaccel import stages
+    from hwaccel.devices.folder import is_system, load_system
 
     names = ("fast", "verilator", "icarus") if simulator == "all" else (simulator,)
     with steps("reading the project") as step:
-        design = load(project)
+        design = load_system(project) if is_system(project) else load(project)
         xs = stages.frames(design, frames, seed, data or ())
-        if simulator == "all" or design.netlist.units:
+        if simulator == "all" or not isinstance(design, Design) or design.netlist.units:
             step("parsing the Verilog")
             design.check_structure()
         if simulator == "all":

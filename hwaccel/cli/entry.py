@@ -17,6 +17,7 @@ from hwaccel.cli import (
     compare,
     compress,
     design,
+    devices,
     distill,
     explore,
     fit,
@@ -71,6 +72,7 @@ _COMMANDS = (
         simplify.simplify,
         fit.fit,
     ),
+    *(devices.partition, devices.replicate),
     *(explore.explore, regress.regress, tapeout.tapeout, compare.compare),
     design.doctor,
 )

@@ -50,8 +50,8 @@ class _Builder:
             for s, v in zip(plan.outputs, graph.outputs, strict=True)
         ]
         ports = [Port("input", "clk", 1), Port("input", "rst", 1, "synchronous, active high")]
-        ports += [port for edge in ins for port in _axis_ports(edge, ("input", "output"))]
-        ports += [port for edge in outs for port in _axis_ports(edge, ("output", "input"))]
+        ports += [port for edge in ins for port in axis_ports(edge, ("input", "output"))]
+        ports += [port for edge in outs for port in axis_ports(edge, ("output", "input"))]
         ports.append(
             Port("output", "frame_error", 1, "a tlast was missing or misplaced; reset to recover")
         )
@@ -332,7 +332,8 @@ def _net(name: str) -> str:
     return f"s_{name}" if identifier(name).startswith("u_") else name
 
 
-def _axis_ports(edge: Edge, directions: tuple[str, str]) -> tuple[Port, ...]:
+def axis_ports(edge: Edge, directions: tuple[str, str]) -> tuple[Port, ...]:
+    """Return the ports of a stream; ``directions`` are those of ``tvalid`` and ``tready``."""
     forward, back = directions
     lanes = f"{edge.lanes} elements" if edge.lanes > 1 else "1 element"
     shown = literals.comment(f"{edge.value}: {edge.type}, {lanes} per beat", 80)

@@ -121,6 +121,7 @@ class Netlist:
     inputs: tuple[Edge, ...]
     outputs: tuple[Edge, ...]
     units: tuple[Unit, ...] = ()
+    unused_why: str = "Padding of the input streams to whole bytes carries nothing."
 
     @property
     def port_lines(self) -> tuple[str, ...]:

@@ -26,11 +26,14 @@ CHECKPOINT = "hwaccel-checkpoint"
 TAPEOUT = "hwaccel-tapeout"
 # What another tool says of a design, and the files it says it of.
 OPINION = "hwaccel-opinion"
+# Several devices with the links between them, or several engines of one design.
+SYSTEM = "hwaccel-system"
 _MAKERS = {
     PROJECT: "an hwaccel project; write one with hwaccel convert",
     TAPEOUT: "a Tiny Tapeout project of hwaccel; write one with hwaccel tapeout",
     CHECKPOINT: "an hwaccel checkpoint; write one with hwaccel train, prune, quantize or the like",
     OPINION: "an hwaccel comparison; write one with hwaccel compare",
+    SYSTEM: "an hwaccel system; write one with hwaccel partition or hwaccel replicate",
 }
 # What the stages add to a project: nothing in it is needed, or trusted.
 WORK = "work"
@@ -64,9 +67,7 @@ def write_project(
         EmitError: ``folder`` holds something that is not of this ``kind``, or cannot be written.
     """
     check_folder(folder, kind)
-    hashes = {path: _sha256(_encoded(text)) for path, text in sorted(files.items())}
-    manifest = Manifest(format=kind, version=1, hwaccel=version, name=name, files=hashes)
-    text = msgspec.json.format(msgspec.json.encode(manifest), indent=2).decode() + "\n"
+    text = manifest_of(name, version, files, kind)
     target = _place(folder)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -87,6 +88,20 @@ def write_project(
         ) from None
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
+
+
+def manifest_of(
+    name: str, version: str, files: Mapping[str, str | bytes], kind: str = PROJECT
+) -> str:
+    """Return what ``manifest.json`` says of these files."""
+    hashes = {path: _sha256(_encoded(text)) for path, text in sorted(files.items())}
+    manifest = Manifest(format=kind, version=1, hwaccel=version, name=name, files=hashes)
+    return msgspec.json.format(msgspec.json.encode(manifest), indent=2).decode() + "\n"
+
+
+def is_kind(folder: Path, kind: str) -> bool:
+    """Tell whether a folder says of itself that it is of this kind; nothing else is checked."""
+    return _read_manifest(folder, kind) is not None
 
 
 def replace_file(path: Path, data: bytes) -> None:
@@ -120,6 +135,10 @@ def read_project(folder: Path, kind: str = PROJECT) -> tuple[Manifest, dict[str,
         EmitError: it is not of this ``kind``, a file is missing, or a file was changed.
     """
     manifest = _read_manifest(folder, kind)
+    if manifest is None and kind == PROJECT and is_kind(folder, SYSTEM):
+        raise EmitError(
+            f"{folder}: is a system; name a design in it, a folder with a manifest.json"
+        )
     if manifest is None:
         raise EmitError(f"{folder}: is not {_MAKERS[kind]}")
     contents: dict[str, bytes] = {}

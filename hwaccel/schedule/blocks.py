@@ -39,6 +39,9 @@ class Kind(IntEnum):
     PACK = 4
     UNPACK = 5
     REORDER = 6
+    CHANNEL = 7
+    SCATTER = 8
+    GATHER = 9
 
 
 class Link:

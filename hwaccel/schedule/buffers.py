@@ -87,7 +87,7 @@ def _ring_alone(segment: Segment, goal: int) -> int:
     def keeps_up(depth: int) -> bool:
         return _interval_alone(segment.with_ring(depth)) <= goal
 
-    return _smallest(least, max(least, most), keeps_up)
+    return smallest(least, max(least, most), keeps_up)
 
 
 def _interval_alone(segment: Segment, frames: int = 3) -> int:
@@ -97,7 +97,7 @@ def _interval_alone(segment: Segment, frames: int = 3) -> int:
     return run_timing([alone], {"in": segment.window.beats_in}, ["out"], frames).interval
 
 
-def _smallest(least: int, most: int, good: Callable[[int], bool]) -> int:
+def smallest(least: int, most: int, good: Callable[[int], bool]) -> int:
     """Return the smallest depth that is good, or ``most``; goodness grows with depth."""
     step, low = 1, least
     while low < most and not good(low):
@@ -280,7 +280,7 @@ def _trimmed(plan: Plan, stream: str, goal: int | None, frames: int) -> Plan:
     used = _occupancy(plan, [name], frames)[name]
     if used > 1 and not enough(used - 1) and enough(used):
         return plan.replaced(buffer, buffer.with_depth(used))
-    return plan.replaced(buffer, buffer.with_depth(_smallest(1, buffer.depth, enough)))
+    return plan.replaced(buffer, buffer.with_depth(smallest(1, buffer.depth, enough)))
 
 
 def _trim(plan: Plan, frames: int) -> Plan:

@@ -78,6 +78,19 @@ def plan_from(
         ScheduleError: a name is unknown, a fold is not legal, a depth is too small, or the
             design would deadlock.
     """
+    plan = sized(laid_out(graph, choices, config, found), choices)
+    plan.timing(2)  # raises when the design would deadlock
+    return plan
+
+
+def laid_out(
+    graph: Graph, choices: Choices, config: Config | None = None, found: Found | None = None
+) -> Plan:
+    """Return the plan with the folding of ``choices`` and the smallest buffers.
+
+    Raises:
+        ScheduleError: a name is unknown, or a fold is not legal.
+    """
     folds = _folds(graph, choices)
     plan = _built(graph, folds, Maker(graph, config or Config(), found or Found()))
     for node in graph.nodes:
@@ -86,6 +99,15 @@ def plan_from(
                 f"{node.where}: {folds[node.name]} is not the folding {plan.folds[node.name]} of "
                 "the node in front, which it follows; convert again"
             )
+    return plan
+
+
+def sized(plan: Plan, choices: Choices) -> Plan:
+    """Return a plan that is laid out, with the depths of ``choices``.
+
+    Raises:
+        ScheduleError: a name is unknown, or a depth is missing or too small.
+    """
     computing = {s.name for s in plan.segments}
     windowed = {s.name for s in plan.segments if s.window}
     copies = fork_copies(plan)
@@ -97,7 +119,6 @@ def plan_from(
     for stream in copies:
         if stream in choices.buffers:
             plan = with_buffer(plan, stream, choices.buffers[stream])
-    plan.timing(2)  # raises when the design would deadlock
     return plan
 
 

@@ -285,14 +285,8 @@ class _Layout:
     def _adapted(self, value: str, lanes: int, reader: str) -> str:
         """Return a stream of ``value`` with ``lanes`` lanes, packing or unpacking as needed."""
         name = self._open[value].pop(0)
-        have = self._streams[name].lanes
-        size = self._types[value].size
-        common = gcd(have, lanes)
-        if have != lanes and common not in (have, lanes) and size // common > size // lanes:
-            # Through the common multiple no beat rate rises above that of either side.
-            multiple = have * lanes // common
-            common = multiple if size % multiple == 0 else common
-        for target in (common, lanes):
+        steps = lane_steps(self._streams[name].lanes, lanes, self._types[value].size)
+        for target in steps:
             name = self._converted(name, value, target, reader)
         return name
 
@@ -316,6 +310,19 @@ class _Layout:
         beats = type.size // lanes
         self._streams[unique] = Stream(unique, value, lanes, type.fixed.width, beats)
         return unique
+
+
+def lane_steps(have: int, want: int, size: int) -> tuple[int, int]:
+    """Return the lanes through which a tensor of ``size`` elements goes from ``have`` to ``want``.
+
+    Each is a multiple of the one before, or the other way round.
+    """
+    common = gcd(have, want)
+    if have != want and common not in (have, want) and size // common > size // want:
+        # Through the common multiple no beat rate rises above that of either side.
+        multiple = have * want // common
+        common = multiple if size % multiple == 0 else common
+    return common, want
 
 
 def _stream_readers(graph: Graph, spatial: Mapping[str, Spatial]) -> Counter[str]:

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from hwaccel import native
 from hwaccel.errors import ScheduleError
+from hwaccel.ir import Graph
 from hwaccel.schedule.blocks import Block, Link, Process
 from hwaccel.schedule.compiled import CompiledRun
 
@@ -71,6 +72,21 @@ class Timing:
         """Cycles between the last output handshakes of the last two frames."""
         done = self.finished()
         return done[-1] - done[-2] if self.frames > 1 else 0
+
+
+class Timed(Protocol):
+    """What says when the frames of a graph come and go: a plan, or several together."""
+
+    @property
+    def graph(self) -> Graph:
+        """What is computed."""
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """The streams that come in, by the names under which arrivals are given."""
+
+    def timing(self, frames: int = 4, arrivals: Mapping[str, list[int]] | None = None) -> Timing:
+        """Return exact handshake times at the edges; sources wait only as ``arrivals`` says."""
 
 
 class InterpretedRun:

@@ -12,7 +12,7 @@ import numpy as np
 from hwaccel import resources
 from hwaccel.emit.env import render
 from hwaccel.emit.netlist import Netlist
-from hwaccel.schedule.plan import Plan
+from hwaccel.schedule.timing import Timed
 from hwaccel.verify import stimulus
 from hwaccel.verify.beats import Ints
 from hwaccel.verify.jobs import Bench, Stalls, write_job
@@ -24,7 +24,7 @@ _PATIENCE_CYCLES = 200_000
 
 def project_bench(
     netlist: Netlist,
-    plan: Plan,
+    plan: Timed,
     golden: Callable[..., tuple[Ints, ...]],
     banner: tuple[str, ...],
     frames: int | None,

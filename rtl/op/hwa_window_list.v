@@ -192,13 +192,13 @@ module hwa_window_list #(
     localparam integer MINUS_FRAME = BACK + TRAVEL_X * PIXEL + TRAVEL_Y * ROW - FRAME;
 
     // -minus as a distance in the ring.
-    function integer ring(input integer minus);
-        ring = (DEPTH - minus % DEPTH) % DEPTH;
+    function integer around(input integer minus);
+        around = (DEPTH - minus % DEPTH) % DEPTH;
     endfunction
 
-    localparam integer HOP_OX = ring(MINUS_OX);
-    localparam integer HOP_OY = ring(MINUS_OY);
-    localparam integer HOP_FRAME = ring(MINUS_FRAME);
+    localparam integer HOP_OX = around(MINUS_OX);
+    localparam integer HOP_OY = around(MINUS_OY);
+    localparam integer HOP_FRAME = around(MINUS_FRAME);
 
     always @* begin
         minus_step = {{COUNT_W-STEP_W{minus_q[STEP_W-1]}}, minus_q};

@@ -148,18 +148,18 @@ module hwa_window_order #(
     localparam integer MINUS_FRAME = BACK_OX + TRAVEL_Y * ROW - FRAME;
 
     // -minus as a distance in the ring.
-    function integer ring(input integer minus);
-        ring = (DEPTH - minus % DEPTH) % DEPTH;
+    function integer around(input integer minus);
+        around = (DEPTH - minus % DEPTH) % DEPTH;
     endfunction
 
-    localparam integer HOP_G = ring(MINUS_G);
-    localparam integer HOP_KX = ring(MINUS_KX);
-    localparam integer HOP_KY = ring(MINUS_KY);
-    localparam integer HOP_REPEAT = ring(MINUS_REPEAT);
-    localparam integer HOP_GROUP = ring(MINUS_GROUP);
-    localparam integer HOP_OX = ring(MINUS_OX);
-    localparam integer HOP_OY = ring(MINUS_OY);
-    localparam integer HOP_FRAME = ring(MINUS_FRAME);
+    localparam integer HOP_G = around(MINUS_G);
+    localparam integer HOP_KX = around(MINUS_KX);
+    localparam integer HOP_KY = around(MINUS_KY);
+    localparam integer HOP_REPEAT = around(MINUS_REPEAT);
+    localparam integer HOP_GROUP = around(MINUS_GROUP);
+    localparam integer HOP_OX = around(MINUS_OX);
+    localparam integer HOP_OY = around(MINUS_OY);
+    localparam integer HOP_FRAME = around(MINUS_FRAME);
 
     always @* begin
         minus_step = MINUS_FRAME[COUNT_W-1:0];

@@ -20,6 +20,7 @@ from tests.cli.tools import MODELS, content, done, run, spawn
 COMMANDS = (
     *("convert", "sim", "csim", "synth", "report", "doctor"),
     *("train", "profile", "prune", "quantize", "distill", "shrink", "simplify", "fit"),
+    *("partition", "replicate"),
     *("explore", "regress", "tapeout", "compare"),
 )
 GROUPS = {"gpu": ("run", "compare")}

@@ -9,7 +9,8 @@ import pytest
 
 from hwaccel.errors import ToolError, VerifyError
 from hwaccel.fxp import FixedType, IntArray
-from hwaccel.gpu.torch_path import throughput, torch_run
+from hwaccel.gpu import torch_path
+from hwaccel.gpu.torch_path import shares, throughput, torch_run
 from hwaccel.ir import Graph, GraphBuilder, Interpreter, TensorType, interpret
 from hwaccel.ops import Dense
 from tests.emit.networks import merge, small_cnn
@@ -31,6 +32,60 @@ def _assert_same(graph: Graph, device: str) -> None:
 @pytest.mark.parametrize("device", DEVICES)
 def test_network_equals_golden(device):
     _assert_same(small_cnn()[0], device)
+
+
+@pytest.mark.parametrize("count", [2, 3, 7])
+def test_frames_spread_over_devices_come_back_in_order(count):
+    graph = small_cnn()[0]
+    xs = batches(graph, 9, 16)
+    found = torch_run(graph, xs, ["cpu"] * count)
+    for name, want, have in zip(graph.outputs, interpret(graph, *xs), found, strict=True):
+        np.testing.assert_array_equal(want, have, err_msg=name)
+
+
+def test_more_devices_than_frames():
+    graph = small_cnn()[0]
+    xs = [x[:2] for x in batches(graph, 9, 16)]
+    for want, have in zip(interpret(graph, *xs), torch_run(graph, xs, ["cpu"] * 5), strict=True):
+        np.testing.assert_array_equal(want, have)
+
+
+@pytest.mark.parametrize("frames", [0, 1, 5, 16])
+@pytest.mark.parametrize("count", [1, 2, 3, 16, 20])
+def test_shares_are_all_frames_in_order(frames, count):
+    parts = shares(frames, count)
+    assert [i for part in parts for i in range(frames)[part]] == list(range(frames))
+    sizes = [part.stop - part.start for part in parts]
+    assert len(parts) == max(1, min(frames, count))
+    assert max(sizes) - min(sizes) <= 1
+
+
+def test_all_cuda_devices_are_used_where_there_are_several(monkeypatch):
+    """Three devices that are none: who gets which frames is seen, and cpu computes them."""
+    graph = small_cnn()[0]
+    xs = batches(graph, 9, 16)
+    seen = []
+    real = torch_path._part
+
+    def part(torch, interpreter, given, where):
+        seen.append((where, len(given[0])))
+        return real(torch, interpreter, given, "cpu")
+
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 3)
+    monkeypatch.setattr(torch_path, "_part", part)
+    found = torch_run(graph, xs)
+    assert sorted(seen) == [("cuda:0", 5), ("cuda:1", 5), ("cuda:2", 6)]
+    for want, have in zip(interpret(graph, *xs), found, strict=True):
+        np.testing.assert_array_equal(want, have)
+    with pytest.raises(ToolError, match=r"^torch: device 'cuda:3' is not available here; the last"):
+        torch_run(graph, xs, "cuda:3")
+
+
+def test_throughput_of_several_devices():
+    measured = throughput(small_cnn()[0], 8, ["cpu", "cpu"], seconds=0.05)
+    assert measured.device == "2 devices (cpu, cpu)"
+    assert measured.frames_per_second > 0
 
 
 @pytest.mark.parametrize("device", DEVICES)

@@ -49,6 +49,16 @@ CASES = [
     Case("hwa_frame_out", {"DATA_W": 2, "BEATS": 3}),
     Case("hwa_frame_out", {"DATA_W": 2, "BEATS": 1}),
     Case("hwa_skid", {"DATA_W": 4}),
+    Case("hwa_link_tx", {"DATA_W": 2, "CREDITS": 3}),
+    Case("hwa_link_tx", {"DATA_W": 1, "CREDITS": 1}),
+    Case("hwa_link_rx", {"DATA_W": 2, "CREDITS": 3}),
+    Case("hwa_link_rx", {"DATA_W": 1, "CREDITS": 1}),
+    Case("hwa_link_wire", {"DATA_W": 2, "LATENCY": 3}),
+    Case("hwa_link_wire", {"DATA_W": 2, "LATENCY": 1}),
+    Case("hwa_scatter", {"DATA_W": 2, "BEATS": 2, "OUTPUTS": 3}),
+    Case("hwa_scatter", {"DATA_W": 2, "BEATS": 1, "OUTPUTS": 1}),
+    Case("hwa_gather", {"DATA_W": 2, "BEATS": 2, "INPUTS": 3}),
+    Case("hwa_gather", {"DATA_W": 2, "BEATS": 1, "INPUTS": 1}),
     Case("hwa_axil", {"ADDR_W": 4}),
     Case("hwa_gate", {"BEATS": 3, "SHARED": 1}),
     Case("hwa_gate", {"BEATS": 3}),
@@ -63,6 +73,8 @@ CASES = [
 WITHOUT = {
     ("hwa_issue", "handshake"): "its output is a pipe, which never waits",
     ("hwa_join", "handshake"): "its output is a pipe, which never waits",
+    ("hwa_link_tx", "handshake"): "its output is a wire to another device, which never waits",
+    ("hwa_link_wire", "handshake"): "it is a wire, which never waits",
     ("hwa_gate", "order"): "data do not come by",
 }
 

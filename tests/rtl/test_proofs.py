@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.rtl import arithmetic, contracts, stream_mutants, system_mutants
+from tests.rtl import arithmetic, contracts, link_mutants, stream_mutants, system_mutants
 from tests.rtl.proofs import (
     AT_ONCE,
     CONTRACT,
@@ -30,9 +30,12 @@ pytestmark = [
 ]
 
 CASES = [*contracts.CASES, *arithmetic.CASES]
-HANDSHAKES = [*stream_mutants.MUTANTS, *system_mutants.MUTANTS]
+HANDSHAKES = [*stream_mutants.MUTANTS, *link_mutants.MUTANTS, *system_mutants.MUTANTS]
 MUTANTS = [*HANDSHAKES, *arithmetic.MUTANTS]
-# The first case of each module of arithmetic is proved every day, the others when there is time.
+# Modules between devices and around engines.
+BETWEEN = {mutant.module for mutant in link_mutants.MUTANTS}
+# The first case of each of these and of each module of arithmetic is proved every day, the others
+# when there is time.
 DAILY = {case.module: case for case in reversed(CASES)}
 
 
@@ -46,7 +49,12 @@ def _how(case: Case) -> tuple[str, ...]:
 
 
 def _later(case: Case) -> bool:
-    return case in arithmetic.CASES and case is not DAILY[case.module]
+    spare = case in arithmetic.CASES or case.module in BETWEEN
+    return spare and case is not DAILY[case.module]
+
+
+def _rare(mutant: Mutant) -> bool:
+    return mutant in arithmetic.MUTANTS or mutant in link_mutants.MUTANTS
 
 
 @pytest.fixture(scope="module")
@@ -85,7 +93,7 @@ def test_story_can_happen(case, compiled):
     assert reached, text
 
 
-@pytest.mark.parametrize("mutant", _some(MUTANTS, lambda mutant: mutant in arithmetic.MUTANTS))
+@pytest.mark.parametrize("mutant", _some(MUTANTS, _rare))
 def test_broken_twin_is_caught(mutant: Mutant, tmp_path):
     case = DAILY[mutant.module]
     source = mutant.apply(source_of(mutant.module))

@@ -1,0 +1,1 @@
+"""Several devices: a network split over them, or a design made several times."""
