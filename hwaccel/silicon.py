@@ -239,7 +239,7 @@ def write_sources(files: Mapping[str, str], folder: Path) -> list[Path]:
 
 
 def _hops(design: Design, mapped: Mapped, timing: Timing) -> tuple[Hop, ...]:
-    steps = [step for place, step in enumerate(timing.path) if place or step.pin == "Q"]
+    steps = timing.path[1:]  # the first is the clock
     gates = read_gates(mapped.netlist_json, mapped.top)
     names = gates.names(step.cell for step in steps)
     paths = {node.name: node.path or node.name for node in design.graph.nodes}

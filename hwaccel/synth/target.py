@@ -335,5 +335,9 @@ def target(name: str) -> Target:
     for candidate in TARGETS:
         if candidate.name == wanted:
             return candidate
+    if wanted in _CELLS:
+        raise ConfigError(
+            f"target {name!r}: has cells and is no device; use hwaccel.silicon, or hwaccel synth"
+        )
     known = ", ".join([*(t.name for t in TARGETS), *_CELLS])
     raise ConfigError(f"target {name!r}: not known; choose one of {known}")

@@ -16,6 +16,14 @@ def test_names_are_unique_and_found() -> None:
     assert [target(name) for name in names] == list(TARGETS)
 
 
+def test_cells_are_no_device() -> None:
+    with pytest.raises(ConfigError) as error:
+        target("osu018")
+    assert str(error.value) == (
+        "target 'osu018': has cells and is no device; use hwaccel.silicon, or hwaccel synth"
+    )
+
+
 def test_an_unknown_target_lists_the_known_ones() -> None:
     with pytest.raises(ConfigError) as error:
         target("ecp5-12k")
