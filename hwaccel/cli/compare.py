@@ -49,8 +49,8 @@ def compare(
         bool, typer.Option("--own-types", help="Let the tool choose types, as it does by itself.")
     ] = False,
     python: Annotated[
-        Path, typer.Option(help="Python that has the tool and torch (default: this one).")
-    ] = Path(sys.executable),
+        Path | None, typer.Option(help="Python that has the tool and torch (default: this one).")
+    ] = None,
     seed: Seed = 1,
 ) -> None:
     """Let another tool convert the same model, and report differences layer by layer."""
@@ -66,7 +66,7 @@ def compare(
     with steps("reading the model") as step:
         design = _design(model, weights, example, calibration, config, step)
         xs = stages.frames(design, frames, seed, data or ())
-        settings = Settings(python=python, types=not own_types)
+        settings = Settings(python=python or Path(sys.executable), types=not own_types)
         asked = ask(design.graph, design.hash, xs, settings, progress=step)
         if output is not None:
             write_project(output, design.name, __version__, dict(asked.files), OPINION)
