@@ -6,6 +6,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from math import prod
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -174,7 +175,11 @@ def _traces(folder: Path, layers: Layers) -> dict[str, Floats]:
     except HwaccelError as error:
         raise ToolError(f"hls4ml: {error}") from None
     for name, trace in stored:
-        shape = shapes[name]
+        shape = shapes.get(name, ())
+        if name not in shapes or trace.ndim == 0 or trace[:1].size != prod(shape):
+            raise ToolError(
+                f"hls4ml: {name}: traced values of shape {trace.shape}, expected {shape}"
+            )
         values = np.asarray(trace, np.float64)
         if len(shape) == 3:
             channels, height, width = shape

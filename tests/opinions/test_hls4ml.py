@@ -20,6 +20,7 @@ def opinion(folder: Path) -> Opinion:
     return msgspec.json.decode((folder / "comparison.json").read_bytes(), type=Opinion)
 
 
+@pytest.mark.slow
 def test_a_project(tmp_path: Path) -> None:
     assert run("convert", f"{NETS}:mlp", "--example", "1x8", "-o", tmp_path / "p").code == 0
     ran = run("compare", tmp_path / "p", "--with", "hls4ml", "-o", tmp_path / "o")
@@ -116,6 +117,17 @@ def test_an_answer_that_is_none(tmp_path: Path) -> None:
 def test_an_answer_without_values(tmp_path: Path) -> None:
     python = script(tmp_path / "python", 'echo "{}" > "$3/answer.json"')
     assert failed("--python", python).startswith("hwaccel: hls4ml: ")
+
+
+def test_an_answer_with_other_values(tmp_path: Path) -> None:
+    code = (
+        "import sys, numpy as np; np.savez(sys.argv[1] + '/traces.npz', n0=np.zeros((16, 3))); "
+        "open(sys.argv[1] + '/answer.json', 'w').write('{}')"
+    )
+    python = script(tmp_path / "python", f'exec {sys.executable} -c "{code}" "$3"')
+    assert failed("--python", python) == (
+        "hwaccel: hls4ml: n0: traced values of shape (16, 3), expected (6,)"
+    )
 
 
 def test_a_compiler_that_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
