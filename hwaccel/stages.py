@@ -13,7 +13,7 @@ from hwaccel import tools
 from hwaccel._version import __version__
 from hwaccel.api import Design
 from hwaccel.emit.project import replace_file, work_folder
-from hwaccel.errors import ConfigError, EmitError
+from hwaccel.errors import ConfigError, EmitError, MismatchError
 from hwaccel.gpu.torch_path import Throughput, throughput
 from hwaccel.inputs import read_arrays
 from hwaccel.report.model import Report, build_report
@@ -22,13 +22,16 @@ from hwaccel.report.results import (
     CsimRecord,
     SimRecord,
     SynthRecord,
+    drop_result,
     load_results,
     save_result,
 )
 from hwaccel.synth.constraints import Clock
 from hwaccel.synth.target import target as find_target
 from hwaccel.tools.cache import user_cache
+from hwaccel.traces import Setting, mismatch_record, trace_record
 from hwaccel.verify import stimulus
+from hwaccel.verify.compare import TensorMismatch
 from hwaccel.verify.run import SIMULATORS
 
 Ints = NDArray[np.int64]
@@ -74,22 +77,38 @@ def simulate(
     backpressure: str = "none",
     seed: int = 1,
     waves: Path | None = None,
+    trace: bool = False,
 ) -> SimRecord:
-    """Simulate, compare with golden, save and return the record."""
+    """Simulate, compare with golden, save and return the record.
+
+    With ``trace`` the waves are compared with schedule and golden model, and a record of that is
+    kept too. Where results are wrong, it is kept what is and where it begins.
+
+    Raises:
+        MismatchError: results are wrong, or with ``trace`` anything inside the design is.
+    """
     command = (
         f"hwaccel sim {project} --simulator {simulator} --frames {len(xs[0])} "
         f"--idle {idle} --backpressure {backpressure} --seed {seed}"
     )
-    result = design.simulate_raw(
-        xs,
-        simulator=simulator,
-        idle=idle,
-        backpressure=backpressure,
-        seed=seed,
-        waves=waves,
-        workdir=_workdir(project, simulator),
-        command=command,
-    )
+    setting = Setting(project, simulator, idle, backpressure, seed, command)
+    kept = waves or (setting.waves() if trace else None)
+    try:
+        result = design.simulate_raw(
+            xs,
+            simulator=simulator,
+            idle=idle,
+            backpressure=backpressure,
+            seed=seed,
+            waves=kept,
+            workdir=_workdir(project, simulator),
+            command=command,
+        )
+    except TensorMismatch as error:
+        wrong = mismatch_record(design, setting, xs, error, kept)
+        save_result(project, f"mismatch-{setting.suffix}", wrong)
+        raise
+    drop_result(project, f"mismatch-{setting.suffix}")
     predicted = None
     if backpressure == "none":
         arrivals = dict(zip(design.plan.inputs, map(list, result.offered), strict=True))
@@ -111,8 +130,12 @@ def simulate(
         backpressure=backpressure,
         seed=seed,
     )
-    suffix = "" if not record.stalled else f"-{idle}-{backpressure}"
-    save_result(project, f"sim-{simulator}{suffix}", record)
+    save_result(project, f"sim-{setting.suffix}", record)
+    if trace and kept is not None:
+        traced = trace_record(design, setting, kept, xs, result.offered)
+        save_result(project, f"trace-{setting.suffix}", traced)
+        if traced.odd:
+            raise MismatchError(f"{simulator}: {traced.odd[0]}; repeat with: {traced.command}")
     return record
 
 

@@ -12,6 +12,7 @@ from rich.text import Text
 from hwaccel.api import Design, load
 from hwaccel.cli.console import Seed, Weights, err, hardware_of, out, printable, say, steps
 from hwaccel.config import override
+from hwaccel.errors import ConfigError
 
 Project = Annotated[Path, typer.Argument(help="Folder written by hwaccel convert.")]
 Frames = Annotated[int, typer.Option(min=1, help="Random frames to run.")]
@@ -148,12 +149,22 @@ def sim(
         str, typer.Option(help="Sink pauses: none, rare, some, heavy, bursts, alternate, start.")
     ] = "none",
     seed: Seed = 1,
-    waves: Annotated[Path | None, typer.Option(help="Write waves to this file.")] = None,
+    waves: Annotated[
+        Path | None, typer.Option(help="Write waves to this file: FST, or VCD if it ends in .vcd.")
+    ] = None,
+    trace: Annotated[
+        bool,
+        typer.Option(
+            "--trace", help="Compare every stream and issuer inside, cycle by cycle, as well."
+        ),
+    ] = False,
 ) -> None:
     """Simulate the Verilog and compare every bit with the golden model."""
     from hwaccel import stages
 
     names = ("fast", "verilator", "icarus") if simulator == "all" else (simulator,)
+    if trace and simulator == "fast":
+        raise ConfigError("the fast path writes no waves to trace; use verilator or icarus")
     with steps("reading the project") as step:
         design = load(project)
         xs = stages.frames(design, frames, seed, data or ())
@@ -173,6 +184,7 @@ def sim(
                 backpressure=backpressure,
                 seed=seed,
                 waves=waves,
+                trace=trace and one != "fast",
             )
             say(stages.sim_line(record))
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from math import sqrt
 
+from hwaccel.report.evidence import ErrorRecord, MismatchRecord, TraceRecord
 from hwaccel.report.results import (
     AccuracyRecord,
     AnyRecord,
@@ -292,4 +293,10 @@ def _described(record: AnyRecord) -> tuple[str, str]:
         return f"{steps} for {clean(record.target)}", "hwaccel synth"
     if isinstance(record, AccuracyRecord):
         return f"accuracy on {clean(record.data)}" if record.data else "accuracy", ""
+    if isinstance(record, TraceRecord):
+        return f"every stream and issuer, {clean(record.simulator)}", "hwaccel sim --trace"
+    if isinstance(record, MismatchRecord):
+        return f"wrong results, {clean(record.simulator)}", "hwaccel sim"
+    if isinstance(record, ErrorRecord):
+        return "error of each layer against the float model", "hwaccel convert"
     return f"training: {clean(record.what)}", ""

@@ -196,9 +196,7 @@ class Segment(Block):
             return Kind.WINDOWED, np.concatenate((head, [groups, order.size], order))
         return Kind.BEATWISE, np.array([self.beats, depth, latency])
 
-    def _beatwise(
-        self, ins: Sequence[Link], out: Link, frames: int, pauses: Pauses
-    ) -> Process:
+    def _beatwise(self, ins: Sequence[Link], out: Link, frames: int, pauses: Pauses) -> Process:
         before = -1
         for beat in range(self.beats * frames):
             if beat >= self.depth:

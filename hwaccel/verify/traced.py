@@ -44,9 +44,9 @@ class Odd:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Astray:
-    """A stream that carries wrong numbers: all that is known of its tensor, ``(N, *shape)``.
+    """A stream that carries wrong numbers: its tensor, ``(N, *shape)``, as far as it moved.
 
-    ``frames`` counts the whole frames that moved; ``cycle`` is when the first wrong beat did.
+    What did not move is as expected in ``found``. ``cycle`` is when the first wrong beat moved.
     """
 
     stream: str
@@ -167,8 +167,8 @@ def check_values(
 ) -> None:
     """Compare what every stream carries with ``golden``, arrays ``(N, *shape)`` by value.
 
-    Only whole frames are looked at, of as many frames as moved. Streams without data of their
-    own (copies share those of their source) or that carry several values at once are left out.
+    Streams without data of their own (copies share those of their source) and those that carry
+    several values at once are left out.
     """
     types = plan.graph.types()
     for name, stream in plan.streams.items():
@@ -179,18 +179,16 @@ def check_values(
         moves = waves.bit(f"{net}_tvalid") & waves.bit(f"{net}_tready")
         cycles = np.flatnonzero(moves == 1)
         expected = golden[stream.value]
-        frames = min(len(cycles) // edge.beats, len(expected))
-        if not frames:
-            continue
-        cycles = cycles[: frames * edge.beats]
+        cycles = cycles[: edge.beats * len(expected)]
         carried = _beats(waves.values(f"{net}_tdata", cycles), edge)
-        wanted = to_beats(expected[:frames], edge).reshape(carried.shape)
+        wanted = to_beats(expected, edge)
+        flat = wanted.reshape(-1, wanted.shape[2])
         found.beats += len(carried)
-        wrong = np.flatnonzero((carried != wanted).any(axis=1))
+        wrong = np.flatnonzero((carried != flat[: len(carried)]).any(axis=1))
         if wrong.size:
-            read = from_beats(carried.reshape(frames, edge.beats, -1), edge)
-            first = int(cycles[wrong[0]])
-            found.astray.append(Astray(name, stream.value, expected[:frames], read, first))
+            flat[: len(carried)] = carried
+            read, first = from_beats(wanted, edge), int(cycles[wrong[0]])
+            found.astray.append(Astray(name, stream.value, expected, read, first))
 
 
 def _beats(values: Sequence[int | None], edge: Edge) -> NDArray[np.uint8]:

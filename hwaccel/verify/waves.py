@@ -58,7 +58,9 @@ class Waves:
         """Return a signal of one bit in every cycle: 0, 1 or ``UNKNOWN``."""
         times, values = self._changes(name)
         numbers = [v if isinstance(v, int) else UNKNOWN for v in values]
-        return np.array([UNKNOWN, *numbers], dtype=np.int64)[self._places(times, self._edges)]
+        known = np.array([UNKNOWN, *numbers], dtype=np.int64)
+        found: Ints = known[self._places(times, self._edges)]
+        return found
 
     def values(self, name: str, cycles: Sequence[int] | Ints) -> list[int | None]:
         """Return a signal of any width in each of ``cycles``; ``None`` with an unknown bit."""
@@ -73,7 +75,9 @@ class Waves:
         edges = times[high]
         reset, levels = self._changes("rst")
         low = np.array([False, *(v == 0 for v in levels)])[self._places(reset, edges)]
-        return edges[int(low.argmax()) :] if low.any() else edges[:0]
+        first = int(low.argmax()) if low.any() else len(edges)
+        found: Ints = edges[first:]
+        return found
 
     def _changes(self, name: str) -> tuple[Ints, list[int | str]]:
         pairs = self._var(name).tv
@@ -82,7 +86,8 @@ class Waves:
     @staticmethod
     def _places(times: Ints, edges: Ints) -> Ints:
         """Return, for each edge, how many changes come before it."""
-        return np.searchsorted(times, edges, side="left")
+        places: Ints = np.searchsorted(times, edges, side="left")
+        return places
 
     def _var(self, name: str) -> Any:
         found = self._vars.get(f"{self._top}.{name}")
@@ -94,6 +99,6 @@ class Waves:
 def _reader() -> Any:
     if importlib.util.find_spec("pywellen") is None:
         raise ToolError(
-            "pywellen: not found; it reads waves; install it with: pip install 'hwaccel[waves]'"
+            "pywellen: not found; it reads waves; install it with: pip install 'hwaccel[sim]'"
         )
     return importlib.import_module("pywellen").Waveform
