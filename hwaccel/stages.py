@@ -263,6 +263,7 @@ def report_of(design: Design, project: Path) -> Report:
         load_results(project),
         design_hash=design.hash,
         versions={"hwaccel": __version__, **versions},
+        netlist=design.netlist,
     )
 
 

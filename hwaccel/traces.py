@@ -127,7 +127,7 @@ def mismatch_record(
 
 
 def _once_more(design: Design, setting: Setting, xs: Sequence[Ints]) -> Path:
-    """Make a run again with waves; the fast path, which writes none, in Verilator without stalls."""
+    """Make a run again with waves; one of the fast path in Verilator, without stalls."""
     again = setting
     if setting.simulator == "fast":
         again = replace(setting, simulator="verilator", idle="none", backpressure="none")

@@ -10,7 +10,7 @@ from hwaccel.report.facts import EqualityLine, Synthesis, TimingLine
 from hwaccel.report.model import Report
 from hwaccel.report.profile import Part
 from hwaccel.report.stages import Layer, Stage
-from hwaccel.report.text import NONE, count, duration, listed, megahertz, percent
+from hwaccel.report.text import NONE, count, duration, listed, megahertz, percent, plural
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,12 +155,26 @@ _LAYERS = (
 
 
 def layer_table(report: Report) -> Table:
-    """Return every layer, those of one stage in one group."""
+    """Return every layer, those of one stage in one group.
+
+    What quantization costs stands in a last column, where that is known.
+    """
     groups = [_stage_rows(stage) for stage in report.stages]
     groups.append((_total_row(report),))
     heads = _table("", _LAYERS, []).head
     caption = "Layers by stage; cycles are exact, ≈ marks estimates"
+    if report.losses:
+        frames = plural(next(iter(report.losses.values())).frames, "frame")
+        heads = (*heads, Head("Signal to noise", "number"))
+        caption += f"; signal to noise against the float model on {frames}, measured"
+        groups = [tuple(_with_loss(row, report) for row in group) for group in groups]
     return Table(caption, heads, tuple(groups))
+
+
+def _with_loss(row: Row, report: Report) -> Row:
+    loss = report.losses.get(row[0].text)
+    note = f"off by ≤ {loss.largest:.3g}" if loss and loss.largest else ""
+    return (*row, Cell(loss.ratio if loss else "", note, "number"))
 
 
 def _stage_rows(stage: Stage) -> tuple[Row, ...]:
