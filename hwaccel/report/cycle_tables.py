@@ -22,7 +22,7 @@ def waiting_table(report: Report) -> Table:
     )  # fmt: skip
     rows = tuple(_waiting(row, pipeline.cycles) for row in pipeline.rows)
     caption = (
-        f"Share of the {plural(pipeline.cycles, 'cycle')} shown, exact; the inputs of a stage may be "
+        f"Share of the {plural(pipeline.cycles, 'cycle')} shown, exact; inputs may be "
         "missing together"
     )
     return Table(caption, heads, (rows,))
@@ -68,7 +68,7 @@ def trace_table(report: Report) -> Table:
     )  # fmt: skip
     rows = tuple(_traced(trace) for trace in report.traces)
     caption = (
-        "Waves compared with schedule and golden model: valid, transfer, issue, push, step and wait "
+        "Waves compared with schedule and golden model: valid, transfer, issue, push, step, wait "
         "in every cycle, and every beat's data, measured"
     )
     return Table(caption, heads, (rows,))

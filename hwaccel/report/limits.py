@@ -32,8 +32,8 @@ def _cuts(pipeline: Pipeline) -> list[str]:
     """Say what the picture of the steady state leaves out to stay within its bounds."""
     if not pipeline.rows:
         return [
-            f"The steady state is not drawn: {count(pipeline.beats)} beats per frame on all streams "
-            "are more than a page works out."
+            f"The steady state is not drawn: {count(pipeline.beats)} beats per frame, on all "
+            "streams, are more than a page works out."
         ]
     cuts = []
     if pipeline.grain > 1:
@@ -42,8 +42,8 @@ def _cuts(pipeline: Pipeline) -> list[str]:
         )
     if not pipeline.repeats:
         cuts.append(
-            "The frames that are shown as the steady state are not alike in every cycle: the design "
-            "needs more frames to settle than are worked out."
+            "The frames that are shown as the steady state are not alike in every cycle: the "
+            "design needs more frames to settle than are worked out."
         )
     return cuts
 
