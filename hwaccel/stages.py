@@ -16,6 +16,7 @@ from hwaccel.emit.project import replace_file, work_folder
 from hwaccel.errors import ConfigError, EmitError, MismatchError
 from hwaccel.gpu.torch_path import Throughput, throughput
 from hwaccel.inputs import read_arrays
+from hwaccel.report.evidence import TraceRecord
 from hwaccel.report.model import Report, build_report
 from hwaccel.report.render import render_html
 from hwaccel.report.results import (
@@ -78,11 +79,12 @@ def simulate(
     seed: int = 1,
     waves: Path | None = None,
     trace: bool = False,
+    progress: Progress = lambda _: None,
 ) -> SimRecord:
     """Simulate, compare with golden, save and return the record.
 
     With ``trace`` the waves are compared with schedule and golden model, and a record of that is
-    kept too. Where results are wrong, it is kept what is and where it begins.
+    kept too; ``progress`` hears a line about it. Where results are wrong, it is kept what is and where it begins.
 
     Raises:
         MismatchError: results are wrong, or with ``trace`` anything inside the design is.
@@ -136,6 +138,7 @@ def simulate(
         save_result(project, f"trace-{setting.suffix}", traced)
         if traced.odd:
             raise MismatchError(f"{simulator}: {traced.odd[0]}; repeat with: {traced.command}")
+        progress(trace_line(traced))
     return record
 
 
@@ -155,6 +158,17 @@ def sim_line(record: SimRecord) -> str:
         f"{record.simulator}: {record.frames} frames, {record.mismatches} mismatches; latency "
         f"{record.latency}, interval {record.interval or '-'} cycles{said}; "
         f"{record.cycles / max(record.seconds, 1e-9):,.0f} cycles/s"
+    )
+
+
+def trace_line(record: TraceRecord) -> str:
+    """Return one line for the terminal."""
+    beats = f"{record.beats:,} beats carry what the golden model says"
+    if not record.timed:
+        return f"{record.simulator}: {beats}; no promise of times under back pressure"
+    return (
+        f"{record.simulator}: {record.streams} streams and {record.issuers} issuers as predicted in "
+        f"{record.cycles:,} cycles; {beats}"
     )
 
 

@@ -175,6 +175,7 @@ def sim(
             out.print("structure: the parsed Verilog equals the plan", highlight=False)
         for one in names:
             step(f"{one}: building and running {len(xs[0])} frames")
+            told: list[str] = []
             record = stages.simulate(
                 design,
                 project,
@@ -185,8 +186,10 @@ def sim(
                 seed=seed,
                 waves=waves,
                 trace=trace and one != "fast",
+                progress=told.append,
             )
-            say(stages.sim_line(record))
+            for line in (stages.sim_line(record), *told):
+                say(line)
 
 
 def csim(

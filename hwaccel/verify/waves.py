@@ -33,13 +33,9 @@ class Waves:
             ConfigError: the file is no waves, or not those of ``top``.
         """
         self._file, self._top = file, top
-        read = _reader()
-        try:
-            # Both names are kept until the end: values are read when they are asked for.
-            self._waves = read(str(file))
-            self._vars = {var.full_name: var for var in self._waves.all_vars()}
-        except (RuntimeError, OSError, ValueError) as error:
-            raise ConfigError(f"{file}: cannot be read as waves ({error})") from None
+        # Values are read from it when they are asked for.
+        self._waves = _opened(file)
+        self._vars = {var.full_name: var for var in self._waves.all_vars()}
         self._edges = self._find_edges()
 
     @property
@@ -94,6 +90,19 @@ class Waves:
         if found is None:
             raise ConfigError(f"{self._file}: has no signal {self._top}.{name}")
         return found
+
+
+def _opened(file: Path) -> Any:
+    read = _reader()
+    if not file.is_file():
+        raise ConfigError(f"{file}: cannot be read as waves: there is no such file")
+    try:
+        return read(str(file))
+    except BaseException as error:
+        # What pywellen 0.25 does not expect ends in a panic, which is no Exception.
+        if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
+            raise
+        raise ConfigError(f"{file}: cannot be read as waves") from None
 
 
 def _reader() -> Any:

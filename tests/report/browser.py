@@ -30,7 +30,9 @@ class Browser:
     def __init__(self, width: int = 1240, height: int = 1600) -> None:
         found = program()
         assert found, "no chromium; install the package chromium"
-        self._folder = tempfile.TemporaryDirectory(prefix="hwaccel-browser-")
+        self._folder = tempfile.TemporaryDirectory(
+            prefix="hwaccel-browser-", ignore_cleanup_errors=True
+        )
         into, self._send = _pipe()
         self._receive, out = _pipe()
         self._process = subprocess.Popen(
