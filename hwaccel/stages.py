@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +17,7 @@ from hwaccel.emit.project import replace_file, work_folder
 from hwaccel.errors import ConfigError, EmitError, MismatchError
 from hwaccel.gpu.torch_path import Throughput, throughput
 from hwaccel.inputs import read_arrays
-from hwaccel.report.evidence import TraceRecord
+from hwaccel.report.evidence import MOST_LAYERS, ErrorRecord, LayerError, TraceRecord
 from hwaccel.report.model import Report, build_report
 from hwaccel.report.render import render_html
 from hwaccel.report.results import (
@@ -27,6 +28,7 @@ from hwaccel.report.results import (
     load_results,
     save_result,
 )
+from hwaccel.report.text import clean
 from hwaccel.synth.constraints import Clock
 from hwaccel.synth.target import target as find_target
 from hwaccel.tools.cache import user_cache
@@ -34,6 +36,9 @@ from hwaccel.traces import Setting, mismatch_record, trace_record
 from hwaccel.verify import stimulus
 from hwaccel.verify.compare import TensorMismatch
 from hwaccel.verify.run import SIMULATORS
+
+if TYPE_CHECKING:
+    from hwaccel.frontend.losses import Loss
 
 Ints = NDArray[np.int64]
 Progress = Callable[[str], None]
@@ -84,7 +89,8 @@ def simulate(
     """Simulate, compare with golden, save and return the record.
 
     With ``trace`` the waves are compared with schedule and golden model, and a record of that is
-    kept too; ``progress`` hears a line about it. Where results are wrong, it is kept what is and where it begins.
+    kept too; ``progress`` hears a line about it. Where results are wrong, it is kept what is and
+    where it begins.
 
     Raises:
         MismatchError: results are wrong, or with ``trace`` anything inside the design is.
@@ -167,9 +173,23 @@ def trace_line(record: TraceRecord) -> str:
     if not record.timed:
         return f"{record.simulator}: {beats}; no promise of times under back pressure"
     return (
-        f"{record.simulator}: {record.streams} streams and {record.issuers} issuers as predicted in "
-        f"{record.cycles:,} cycles; {beats}"
+        f"{record.simulator}: {record.streams} streams and {record.issuers} issuers as predicted "
+        f"in {record.cycles:,} cycles; {beats}"
     )
+
+
+def keep_losses(design: Design, project: Path, losses: Sequence[Loss]) -> None:
+    """Save how far each layer is from the float model, for the report."""
+    layers = [LayerError(clean(one.name), one.signal, one.noise, one.largest) for one in losses]
+    if layers:
+        frames = losses[0].frames
+        record = ErrorRecord(
+            design=design.hash,
+            command="hwaccel convert",
+            frames=frames,
+            layers=layers[:MOST_LAYERS],
+        )
+        save_result(project, "errors", record)
 
 
 def csim(design: Design, project: Path, xs: Sequence[Ints], what: str) -> CsimRecord:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.table import Table
@@ -13,6 +13,9 @@ from hwaccel.api import Design, load
 from hwaccel.cli.console import Seed, Weights, err, hardware_of, out, printable, say, steps
 from hwaccel.config import override
 from hwaccel.errors import ConfigError
+
+if TYPE_CHECKING:
+    from hwaccel.frontend.losses import Loss
 
 Project = Annotated[Path, typer.Argument(help="Folder written by hwaccel convert.")]
 Frames = Annotated[int, typer.Option(min=1, help="Random frames to run.")]
@@ -75,7 +78,7 @@ def convert(
     ] = None,
 ) -> None:
     """Turn a model into Verilog, HLS C++, CUDA, benches and constraints."""
-    from hwaccel import inputs
+    from hwaccel import inputs, stages
     from hwaccel.api import convert as convert_model
     from hwaccel.emit.project import check_folder
 
@@ -104,11 +107,14 @@ def convert(
                 "no --calibration: formats follow 64 random frames, so accuracy will suffer",
                 style="yellow",
             )
+        losses: list[Loss] = []
         design = convert_model(
-            loaded, shown, calibration=data, config=chosen, progress=step, dump_ir=dump_ir
-        )
+            loaded, shown, calibration=data, config=chosen, progress=step, dump_ir=dump_ir,
+            observer=losses.extend,
+        )  # fmt: skip
         step("writing the project")
         design.write(output)
+        stages.keep_losses(design, output, losses)
     _print_design(design, output)
 
 

@@ -14,6 +14,7 @@ from hwaccel.report.record import Count, Record, Text
 # Wrong elements that are kept of a tensor, and elements of it that are kept as a picture.
 MOST_WRONG = 500
 MOST_PICTURED = 4096
+MOST_LAYERS = 10_000
 # Tensors of a mismatch, and lines of a trace that say what is not as predicted.
 MOST_TENSORS = 8
 MOST_LINES = 20
@@ -148,4 +149,4 @@ class ErrorRecord(Record, frozen=True, kw_only=True, tag="errors"):
     """What quantization costs, layer by layer, on ``frames`` frames."""
 
     frames: Count
-    layers: Annotated[list[LayerError], msgspec.Meta(max_length=10_000)]
+    layers: Annotated[list[LayerError], msgspec.Meta(max_length=MOST_LAYERS)]
