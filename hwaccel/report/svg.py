@@ -54,7 +54,8 @@ class Text:
 class Group:
     """Shapes that belong together; ``title`` is what a reader hears or sees on hover.
 
-    ``target`` is the key of the ``Detail`` that choosing the group shows, or empty.
+    ``target`` is the key of what choosing the group shows, or empty; ``link`` what it is then: a
+    ``node`` of the dataflow graph, which has a ``Detail``, or a ``point``, which has a row.
     """
 
     title: str
@@ -63,6 +64,7 @@ class Group:
     circles: tuple[Circle, ...] = ()
     texts: tuple[Text, ...] = ()
     target: str = ""
+    link: str = "node"
 
 
 @dataclass(frozen=True, slots=True)

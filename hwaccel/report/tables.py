@@ -17,7 +17,8 @@ from hwaccel.report.text import NONE, count, duration, listed, megahertz, percen
 class Cell:
     """A cell; ``note`` stands small below the text, ``span`` rows are covered downwards.
 
-    ``bar`` is a CSS width that shows the number once more, or empty.
+    ``bar`` is a CSS width that shows the number once more, or empty. ``key`` names the row that
+    the cell begins, for a picture that leads to it.
     """
 
     text: str
@@ -25,6 +26,7 @@ class Cell:
     css: str = ""
     span: int = 1
     bar: str = ""
+    key: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,7 @@ from hwaccel.report.results import Results
 from tests.report import browser
 from tests.report.designs import CONFIG, HASH, VERSIONS, full_results, planned
 from tests.report.test_render import HOSTILE, hostile_report
+from tests.report.test_scatter import page as front_page_of_points
 
 pytestmark = [
     pytest.mark.skipif(browser.program() is None, reason="chromium is not installed"),
@@ -209,3 +210,18 @@ def test_hostile_names_stay_text(tmp_path):
         for place in range(chromium.js("document.querySelectorAll('a.node').length")):
             chromium.click("a.node", place)
         assert HOSTILE in chromium.js("document.body.textContent")
+
+
+def test_a_point_of_a_plot_marks_its_row(tmp_path):
+    file = tmp_path / "front.html"
+    file.write_text(front_page_of_points())
+    with browser.Browser() as chromium:
+        chromium.open(file)
+        picked = "[...document.querySelectorAll('tr.picked')].map((row) => row.id)"
+        assert chromium.js(picked) == []
+        for place in range(4):
+            chromium.click("a.point circle", place)
+            (row,) = chromium.js(picked)
+            link = f"document.querySelectorAll('a.point')[{place}].getAttribute('href')"
+            assert chromium.js(link) == f"#{row}"
+        assert chromium.console == []
