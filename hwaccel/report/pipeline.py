@@ -285,7 +285,7 @@ def waits(row: Row, cycles: int) -> str:
         if missing
     ]
     if row.blocked:
-        said.append(
-            f"waits until {' and '.join(row.readers)} makes room in {percent(row.blocked / cycles)}"
-        )
+        verb = "makes" if len(row.readers) == 1 else "make"
+        who = f"{' and '.join(row.readers)} {verb} room"
+        said.append(f"waits until {who} in {percent(row.blocked / cycles)}")
     return ", ".join(said)
