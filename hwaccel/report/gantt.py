@@ -36,7 +36,7 @@ def draw_pipeline(pipeline: Pipeline) -> Picture | None:
         "pipeline",
         f"Steady state, cycles {count(pipeline.first)} to {count(last - 1)}, exact",
         f"{plural(len(rows), 'stage')} and {plural(len(queues), 'FIFO')} over "
-        f"{plural(pipeline.intervals, 'frame')}; the table below says the same in numbers.",
+        f"{plural(len(pipeline.starts), 'frame')}; the table below says the same in numbers.",
         _WIDTH,
         bottom + 24,
         tuple(groups),
@@ -53,15 +53,23 @@ def _axis(pipeline: Pipeline, bottom: float, width: float) -> Group:
         Text(_x(cycle, pipeline, scale), bottom + 18, count(cycle), "quiet number tick", "middle")
         for cycle in at
     )
-    frames = range(1, pipeline.intervals) if pipeline.intervals <= 8 else ()
+    starts = pipeline.starts[1:] if len(pipeline.starts) <= 8 else ()
     ends = tuple(
         Path(line((x, _TOP - 4), (x, bottom + 4)), "rule interval")
-        for k in frames
-        for x in [_x(pipeline.first + k * pipeline.interval, pipeline, scale)]
+        for start in starts
+        for x in [_x(start, pipeline, scale)]
     )
-    words = f"interval {count(pipeline.interval)} cycles"
-    mark = Text(_LABELS, _TOP - 10, words, "quiet")
+    mark = Text(_LABELS, _TOP - 10, repeats(pipeline), "quiet")
     return Group("clock cycles", paths=ends, texts=(mark, *texts))
+
+
+def repeats(pipeline: Pipeline) -> str:
+    """Say how many frames are shown, and that they are like those before."""
+    frames = f"{plural(len(pipeline.starts), 'frame')} of the source"
+    if not pipeline.repeats:
+        return f"{frames}, which repeat nothing yet"
+    before = "the frame" if pipeline.repeats == 1 else f"those {pipeline.repeats} frames"
+    return f"{frames}, the same in every cycle as {before} before"
 
 
 def _x(cycle: int, pipeline: Pipeline, scale: float) -> float:

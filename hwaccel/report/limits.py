@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from hwaccel.report.facts import Measured
-from hwaccel.report.pipeline import Pipeline
+from hwaccel.report.pipeline import MOST_PERIOD, Pipeline
 from hwaccel.report.text import count, megahertz, plural
 
 
@@ -42,8 +42,9 @@ def _cuts(pipeline: Pipeline) -> list[str]:
         )
     if not pipeline.repeats:
         cuts.append(
-            "The frames that are shown as the steady state are not alike in every cycle: the "
-            "design needs more frames to settle than are worked out."
+            "What is shown as the steady state is not the same as up to "
+            f"{MOST_PERIOD} frames before: the design needs more frames to settle than are worked "
+            "out, or repeats more slowly."
         )
     return cuts
 

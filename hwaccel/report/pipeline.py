@@ -21,6 +21,8 @@ Ints = NDArray[np.int64]
 MOST_BEATS = 2_000_000
 # Pieces of all rows together; beyond that, neighbouring cycles are drawn as one piece.
 MOST_PIECES = 24_000
+# Frames after which what is shown may be the same again.
+MOST_PERIOD = 4
 _LEAST_CYCLES = 64
 
 
@@ -73,18 +75,18 @@ class Queue:
 
 @dataclass(frozen=True, slots=True)
 class Pipeline:
-    """``cycles`` cycles from ``first`` on, those of ``intervals`` frames; exact.
+    """``cycles`` cycles from ``first`` on, exact; in those of ``starts`` a frame begins.
 
-    ``repeats`` tells that each of them is like the one before, in every cycle of every row.
-    Nothing is known where there are no rows; ``beats`` says of how many per frame.
+    What is shown is the same in every cycle and row as ``repeats`` frames before; 0 where it is not
+    the same as up to ``MOST_PERIOD`` frames before. Nothing is known where there are no rows;
+    ``beats`` says of how many per frame.
     """
 
     first: int
     cycles: int
-    interval: int
-    intervals: int
+    starts: tuple[int, ...]
     grain: int
-    repeats: bool
+    repeats: int
     beats: int
     rows: tuple[Row, ...] = ()
     queues: tuple[Queue, ...] = ()
@@ -95,11 +97,10 @@ def pipeline_of(plan: Plan, timing: Timing) -> Pipeline:
     beats = sum(stream.beats for stream in plan.streams.values())
     interval = max(1, timing.interval)
     intervals = max(2, -(-_LEAST_CYCLES // interval))
-    frames = -(-timing.latency // interval) + intervals + 3
+    frames = -(-timing.latency // interval) + intervals + MOST_PERIOD + 2
     frames = min(frames, MOST_BEATS // max(1, beats))
-    nothing = Pipeline(0, 0, interval, 0, 1, False, beats)
     if frames < intervals + 2 or not plan.blocks:
-        return nothing
+        return Pipeline(0, 0, (), 1, 0, beats)
     return _Look(plan, watch(plan, frames), intervals).pipeline(beats)
 
 
@@ -108,22 +109,27 @@ class _Look:
 
     def __init__(self, plan: Plan, watched: Watch, intervals: int) -> None:
         self._plan, self._watched = plan, watched
-        ends = [self._start_of(name, watched.frames - 1) for name in plan.inputs]
-        before = [self._start_of(name, watched.frames - 2) for name in plan.inputs]
-        self._last = max(ends)
-        self._interval = max(1, self._last - max(before))
-        self._first = max(0, self._last - intervals * self._interval)
-        self._intervals = intervals
-        self._cycles = np.arange(self._first, self._last, dtype=np.int64)
-
-    def _start_of(self, stream: str, frame: int) -> int:
-        beats = self._plan.streams[stream].beats
-        return int(self._watched.streams[stream].moved[frame * beats])
+        moved = ((watched.streams[n].moved, plan.streams[n].beats) for n in plan.inputs)
+        # The first beat of each frame, of the input that gets it last.
+        begins = np.max([cycles[::beats] for cycles, beats in moved], axis=0)
+        self._shown = begins[-1 - intervals :]
+        periods = range(1, min(MOST_PERIOD, len(begins) - 1 - intervals) + 1)
+        self._shifts = [int(begins[-1] - begins[-1 - period]) for period in periods]
+        # What comes before the cycles that are shown is looked at to see whether they repeat it.
+        self._early = int(begins[-1 - intervals]) - max(self._shifts, default=0)
+        self._first, self._last = int(begins[-1 - intervals]), int(begins[-1])
+        self._cycles = np.arange(self._early, self._last, dtype=np.int64)
 
     def pipeline(self, beats: int) -> Pipeline:
         """Return all rows, drawn as finely as ``MOST_PIECES`` allows."""
         states = {b.name: self._states(b) for b in self._plan.blocks if nodes_in(b)}
         held = {n: issue.held(self._cycles) for n, issue in self._watched.segments.items()}
+        repeats = self._period([*states.values(), *held.values()])
+        skip = self._first - self._early
+        self._cycles = self._cycles[skip:]
+        states = {name: signal[:, skip:] for name, signal in states.items()}
+        held = {name: signal[skip:] for name, signal in held.items()}
+        self._early = self._first
         grain = self._grain([*states.values(), *(h[None] for h in held.values())])
         rows = tuple(
             self._row(block, states[block.name], grain)
@@ -135,22 +141,20 @@ class _Look:
             for block in self._plan.blocks
             if isinstance(block, Segment)
         )
-        every = [*states.values(), *held.values()]
-        steady = self._first > 0 and all(self._repeats(signal) for signal in every)
-        return Pipeline(
-            self._first,
-            len(self._cycles),
-            self._interval,
-            self._intervals,
-            grain,
-            steady,
-            beats,
-            rows,
-            queues,
-        )
+        starts = tuple(self._shown[:-1].tolist())
+        return Pipeline(self._first, len(self._cycles), starts, grain, repeats, beats, rows, queues)
 
-    def _repeats(self, signal: Ints) -> bool:
-        return bool((signal[..., self._interval :] == signal[..., : -self._interval]).all())
+    def _period(self, signals: Sequence[Ints]) -> int:
+        """Return after how many frames all signals are the same again; 0 where they are not."""
+        size = self._last - self._first
+        for period, shift in enumerate(self._shifts, 1):
+            end = self._last - self._early - shift
+            if all(
+                np.array_equal(signal[..., end - size : end], signal[..., -size:])
+                for signal in signals
+            ):
+                return period
+        return 0
 
     def _states(self, block: Block) -> Ints:
         """Return works, starved and blocked of a stage, one row of 0 and 1 each."""
@@ -168,15 +172,15 @@ class _Look:
 
     def _moves(self, traffic: Traffic) -> Ints:
         found = np.zeros(len(self._cycles), dtype=np.int64)
-        found[traffic.moved[(traffic.moved >= self._first) & (traffic.moved < self._last)]
-              - self._first] = 1  # fmt: skip
+        moved = traffic.moved[(traffic.moved >= self._early) & (traffic.moved < self._last)]
+        found[moved - self._early] = 1
         return found
 
     def _within(self, spans: Sequence[Span]) -> Ints:
         """Return 1 in the cycles of ``spans``."""
         edges = np.zeros(len(self._cycles) + 1, dtype=np.int64)
         if spans:
-            ends = np.array(spans, dtype=np.int64) + np.array([0, 1]) - self._first
+            ends = np.array(spans, dtype=np.int64) + np.array([0, 1]) - self._early
             np.add.at(edges, ends.clip(0, len(self._cycles)).T[0], 1)
             np.add.at(edges, ends.clip(0, len(self._cycles)).T[1], -1)
         found: Ints = edges.cumsum()[:-1]
