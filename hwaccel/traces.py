@@ -28,7 +28,7 @@ from hwaccel.report.evidence import (
     WrongTensor,
 )
 from hwaccel.report.text import clean
-from hwaccel.schedule.blocks import Block, Segment
+from hwaccel.schedule.blocks import Block, Fork, Segment
 from hwaccel.schedule.watch import watch
 from hwaccel.verify.compare import TensorMismatch
 from hwaccel.verify.traced import Astray, Traced, check_times, check_values
@@ -105,11 +105,14 @@ def mismatch_record(
     Without waves in ``file`` the run is made once more, with them.
     """
     astray: list[Astray] = []
+    fed = False
     excerpts: tuple[Excerpt, ...] = ()
     # Without the tools for that it is known that the results are wrong, not where.
     with suppress(HwaccelError):
         waves = read(design, file or _once_more(design, setting, xs))
-        astray = check(design, waves, xs, None).astray
+        found = check(design, waves, xs, None)
+        astray = found.astray
+        fed = bool(astray) and _fed(design, found)
         excerpts = (around(design, waves, astray[0]),) if astray else ()
     return MismatchRecord(
         design=design.hash,
@@ -121,6 +124,7 @@ def mismatch_record(
         backpressure=setting.backpressure,
         message=clean(str(error), 3000),
         located=bool(astray),
+        fed=fed,
         tensors=located(design, astray) or [wrong_output(design, error)],
         excerpts=excerpts,
     )
@@ -257,6 +261,23 @@ def around(design: Design, waves: Waves, astray: Astray) -> Excerpt:
         signals += [f"{nets[block.outputs[0]]}_{s}" for s in ("grant", "take")]
     title = f"{clean(astray.value)} goes astray"
     return excerpt(waves, title, signals, astray.cycle)
+
+
+def _fed(design: Design, found: Traced) -> bool:
+    """Tell whether all that makes the first stream astray was looked at, and is right."""
+    block = _maker(design, found.astray[0].stream)
+    wrong = {one.stream for one in found.astray}
+    sources = {_source(design, name) for name in block.inputs} if block else set()
+    return block is not None and sources <= found.read - wrong
+
+
+def _source(design: Design, stream: str) -> str:
+    """Return the stream of which this one is a copy, or itself."""
+    block = _maker(design, stream)
+    while isinstance(block, Fork) and not block.parts:
+        (stream,) = block.inputs
+        block = _maker(design, stream)
+    return stream
 
 
 def _maker(design: Design, stream: str) -> Block | None:

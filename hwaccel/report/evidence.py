@@ -115,7 +115,8 @@ class MismatchRecord(Record, frozen=True, kw_only=True, tag="mismatch"):
     """What a simulation got wrong; ``tensors`` in the order of the design, the first one first.
 
     ``located`` tells that the streams inside the design were looked at, so that the first tensor
-    is where the error begins. ``message`` is what the run said.
+    is where the error begins; ``fed`` that everything its layer reads was, too, and is right.
+    ``message`` is what the run said.
     """
 
     simulator: Text
@@ -125,6 +126,7 @@ class MismatchRecord(Record, frozen=True, kw_only=True, tag="mismatch"):
     backpressure: Text = "none"
     message: Annotated[str, msgspec.Meta(max_length=3000)] = ""
     located: bool = False
+    fed: bool = False
     tensors: Annotated[list[WrongTensor], msgspec.Meta(max_length=MOST_TENSORS)]
     excerpts: Annotated[tuple[Excerpt, ...], msgspec.Meta(max_length=4)] = ()
 

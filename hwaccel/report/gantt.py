@@ -7,11 +7,11 @@ from collections.abc import Callable, Sequence
 from hwaccel.report.charts import tick
 from hwaccel.report.pipeline import Piece, Pipeline, Queue, Row, waits
 from hwaccel.report.svg import Group, Path, Picture, Plot, Text, line
-from hwaccel.report.text import count, percent, plural, short_names
+from hwaccel.report.text import count, percent, plural, short_names, shorten
 
-_LABELS, _NOTES, _WIDTH = 150.0, 190.0, 1160.0
+_LABELS, _NOTES, _WIDTH = 180.0, 216.0, 1160.0
 _ROW, _BAR, _TOP, _GAP = 22.0, 14.0, 26.0, 30.0
-_NAME = 20
+_NAME = 25
 _Q_BAR = 16.0
 
 
@@ -20,14 +20,16 @@ def draw_pipeline(pipeline: Pipeline) -> Picture | None:
     if not pipeline.rows:
         return None
     rows, queues = pipeline.rows, pipeline.queues
-    names = short_names([r.name for r in rows] + [q.name for q in queues], _NAME)
+    names = short_names([r.name for r in rows], _NAME)
     below = _TOP + _ROW * len(rows) + _GAP
     bottom = below + _ROW * len(queues)
     width = _WIDTH - _LABELS - _NOTES
     groups = [_axis(pipeline, bottom, width)]
     groups += [_row_texts(r, names[r.name], _TOP + _ROW * k, pipeline) for k, r in enumerate(rows)]
     groups.append(Group("FIFOs", texts=(Text(0, below - 8, "FIFO, beats held", "quiet"),)))
-    groups += [_queue_texts(q, names[q.name], below + _ROW * k) for k, q in enumerate(queues)]
+    groups += [
+        _queue_texts(q, shorten(q.name, _NAME), below + _ROW * k) for k, q in enumerate(queues)
+    ]
     plots = [_row_paths(r, _ROW * k, pipeline.grain) for k, r in enumerate(rows)]
     plots += [_queue_paths(q, below - _TOP + _ROW * k) for k, q in enumerate(queues)]
     plot = Plot(_LABELS, _TOP, width, bottom - _TOP, pipeline.first, pipeline.cycles, tuple(plots))
@@ -96,7 +98,7 @@ def short_waits(row: Row, cycles: int) -> str:
 
 
 def _cut(name: str) -> str:
-    return short_names([name], 12)[name]
+    return shorten(name, 15)
 
 
 def _row_paths(row: Row, y: float, grain: int) -> Group:
@@ -129,7 +131,7 @@ def _queue_texts(queue: Queue, name: str, y: float) -> Group:
     most = Text(
         _WIDTH - _NOTES + 10, y + 13, f"{count(queue.most)} of {count(queue.depth)}", "number"
     )
-    mean = Text(_WIDTH - _NOTES + 70, y + 13, f"mean {queue.mean:.2g}", "quiet number")
+    mean = Text(_WIDTH - _NOTES + 96, y + 13, f"mean {queue.mean:.2g}", "quiet number")
     title = (
         f"FIFO of {queue.name}: at most {queue.most} of {queue.depth} beats, {queue.mean:.3g} on "
         f"average; at most {queue.reserved} places taken"

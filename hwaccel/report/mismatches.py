@@ -75,7 +75,7 @@ def where_it_begins(record: MismatchRecord) -> str:
     after = f"; {plural(others, 'tensor')} after it follow{'s' if others == 1 else ''}"
     return (
         f"The first layer that is wrong is {clean(first.name)}{path}{when}"
-        f"{after if others else ''}. What it reads is right."
+        f"{after if others else ''}.{' What it reads is right.' if record.fed else ''}"
     )
 
 

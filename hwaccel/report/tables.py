@@ -154,12 +154,13 @@ _LAYERS = (
     "Layer | Op | Output | Weights# | Zeros# | Multiplications# | Fold# | Cycles# | Busy# | "
     "≈ LUT# | ≈ FF# | ≈ DSP# | ≈ RAM#"
 )
+_LOSS = 3  # columns in front of what quantization costs
 
 
 def layer_table(report: Report) -> Table:
     """Return every layer, those of one stage in one group.
 
-    What quantization costs stands in a last column, where that is known.
+    What quantization costs stands behind the format, where that is known.
     """
     groups = [_stage_rows(stage) for stage in report.stages]
     groups.append((_total_row(report),))
@@ -167,8 +168,8 @@ def layer_table(report: Report) -> Table:
     caption = "Layers by stage; cycles are exact, ≈ marks estimates"
     if report.losses:
         frames = plural(next(iter(report.losses.values())).frames, "frame")
-        heads = (*heads, Head("Signal to noise", "number"))
-        caption += f"; signal to noise against the float model on {frames}, measured"
+        heads = (*heads[:_LOSS], Head("SNR", "number"), *heads[_LOSS:])
+        caption += f"; SNR is signal to noise against the float model on {frames}, measured"
         groups = [tuple(_with_loss(row, report) for row in group) for group in groups]
     return Table(caption, heads, tuple(groups))
 
@@ -176,7 +177,8 @@ def layer_table(report: Report) -> Table:
 def _with_loss(row: Row, report: Report) -> Row:
     loss = report.losses.get(row[0].text)
     note = f"off by ≤ {loss.largest:.3g}" if loss and loss.largest else ""
-    return (*row, Cell(loss.ratio if loss else "", note, "number"))
+    cell = Cell(loss.ratio if loss else "", note, "number")
+    return (*row[:_LOSS], cell, *row[_LOSS:])
 
 
 def _stage_rows(stage: Stage) -> tuple[Row, ...]:

@@ -58,13 +58,17 @@ class Astray:
 
 @dataclass(slots=True, eq=False)
 class Traced:
-    """What was looked at, and what is wrong. ``bits`` counts cycles times signals."""
+    """What was looked at, and what is wrong. ``bits`` counts cycles times signals.
+
+    ``read`` names the streams whose data was compared.
+    """
 
     cycles: int
     streams: int = 0
     issuers: int = 0
     bits: int = 0
     beats: int = 0
+    read: set[str] = field(default_factory=set)
     odd: list[Odd] = field(default_factory=list)
     astray: list[Astray] = field(default_factory=list)
 
@@ -184,6 +188,7 @@ def check_values(
         wanted = to_beats(expected, edge)
         flat = wanted.reshape(-1, wanted.shape[2])
         found.beats += len(carried)
+        found.read.add(name)
         wrong = np.flatnonzero((carried != flat[: len(carried)]).any(axis=1))
         if wrong.size:
             flat[: len(carried)] = carried

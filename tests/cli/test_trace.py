@@ -60,7 +60,7 @@ def test_convert_keeps_how_far_layers_are_from_float(converted: Path) -> None:
     assert {layer.name for layer in record.layers} & names
     assert all(0 <= layer.noise < layer.signal for layer in record.layers)
     done("report", converted)
-    assert "Signal to noise" in (converted / "report.html").read_text()
+    assert "signal to noise" in (converted / "report.html").read_text()
 
 
 @pytest.fixture
@@ -101,6 +101,7 @@ def test_a_mismatch_is_kept_and_located(tmp_path: Path, monkeypatch: pytest.Monk
     record = load_results(project).records["mismatch-icarus"]
     assert isinstance(record, MismatchRecord)
     assert record.located
+    assert record.fed
     assert [tensor.name for tensor in record.tensors] == ["block_q", "sum_q", "flat", "head"]
     first = record.tensors[0]
     assert first.path == "block.conv"

@@ -47,7 +47,7 @@ def wrong() -> MismatchRecord:
         ],
     )  # fmt: skip
     return MismatchRecord(
-        simulator="icarus", frames=2, message=HOSTILE, located=True, tensors=[tensor],
+        simulator="icarus", frames=2, message=HOSTILE, located=True, fed=True, tensors=[tensor],
         excerpts=(excerpt,),
     )  # fmt: skip
 

@@ -139,10 +139,10 @@ def test_every_row_of_a_table_fills_the_columns():
 def test_the_sections_are_all_there(page):
     heads = re.findall(r"<h2>(.*?)</h2>", page)
     assert heads == [
+        "Dataflow",
         "Accuracy and equality",
         "Timing",
         "Who waits for whom",
-        "Dataflow",
         "Layers",
         "Resources",
         "Buffers",
