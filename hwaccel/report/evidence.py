@@ -15,6 +15,7 @@ from hwaccel.report.record import Count, Record, Text
 MOST_WRONG = 500
 MOST_PICTURED = 4096
 MOST_LAYERS = 10_000
+_MOST_ELEMENTS = 1 << 40
 # Tensors of a mismatch, and lines of a trace that say what is not as predicted.
 MOST_TENSORS = 8
 MOST_LINES = 20
@@ -105,6 +106,8 @@ class WrongTensor(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
         elements = 1
         for length in self.shape:
             elements *= length
+        if elements > _MOST_ELEMENTS:
+            raise ValueError(f"a tensor of {elements} elements is none of a design")
         if len(self.expected) != len(self.found) or len(self.expected) not in (0, elements):
             raise ValueError("a picture holds all elements of a frame, or none")
         if any(w.at >= elements for w in self.wrong):

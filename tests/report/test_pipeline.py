@@ -1,9 +1,12 @@
 """The steady state as the page shows it: numbers that belong together, and bounds that hold."""
 
+import json
+
 import numpy as np
 import pytest
 
 from hwaccel.config import Config
+from hwaccel.errors import EmitError
 from hwaccel.report import pipeline as pipelines
 from hwaccel.report.details import details_of
 from hwaccel.report.errors import decibels
@@ -11,7 +14,9 @@ from hwaccel.report.evidence import Change, Excerpt, Lane, WrongTensor
 from hwaccel.report.gantt import draw_pipeline
 from hwaccel.report.heatmap import heat_maps
 from hwaccel.report.limits import limits_of
+from hwaccel.report.mismatches import mismatch_views
 from hwaccel.report.pipeline import pipeline_of, waits
+from hwaccel.report.results import load_results
 from hwaccel.report.waveform import draw_excerpt
 from hwaccel.schedule.choices import schedule
 from hwaccel.schedule.watch import watch
@@ -155,6 +160,28 @@ def test_a_tensor_must_fit_its_picture():
             name="t", shape=[4], format="u8.0", count=1, size=4, wrong=[], frame=0,
             expected=[1, 2], found=[1, 2],
         )  # fmt: skip
+
+
+def test_a_mismatch_that_cannot_be_is_refused_where_it_is_read(tmp_path):
+    tensor = {
+        "name": "t", "shape": [4], "format": "u8.0", "count": 1, "size": 4, "frame": 0,
+        "wrong": [[0, 3, 1, 2]],
+    }  # fmt: skip
+    record = {"record": "mismatch", "simulator": "icarus", "frames": 1, "tensors": [tensor]}
+    file = tmp_path / "results" / "mismatch-icarus.json"
+    file.parent.mkdir()
+    file.write_text(json.dumps(record))
+    (found,) = load_results(tmp_path).records.values()
+    (view,) = mismatch_views([found])
+    assert view.tensors[0].table.groups[0][0][0].text == "[3]"
+    for spoilt in (
+        {"shape": [1 << 40, 1 << 40]}, {"shape": [0]}, {"shape": [1] * 9},
+        {"wrong": [[0, 4, 1, 2]]},
+        {"expected": [1]}, {"wrong": [[0, 3, 1, 2]] * 501}, {"frame": -1}, {"name": "n" * 201},
+    ):  # fmt: skip
+        file.write_text(json.dumps({**record, "tensors": [{**tensor, **spoilt}]}))
+        with pytest.raises(EmitError, match="is not a result of hwaccel"):
+            load_results(tmp_path)
 
 
 def test_decibels():
