@@ -177,13 +177,13 @@ def drop_result(folder: Path, name: str) -> None:
     """Delete the record ``name``, which no longer holds; nothing happens where there is none.
 
     Raises:
-        EmitError: it cannot be deleted.
+        EmitError: it cannot be deleted, or lies outside the project.
     """
     path = folder / FOLDER / f"{name}.json"
     try:
-        path.unlink(missing_ok=True)
-    except NotADirectoryError:
-        return
+        if path.exists() or path.is_symlink():
+            own_folder(path.parent)
+            path.unlink()
     except OSError as error:
         raise EmitError(f"{path}: cannot be deleted ({error.strerror})") from None
 
