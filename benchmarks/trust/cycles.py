@@ -22,6 +22,7 @@ from pathlib import Path
 
 from benchmarks.trust import designs
 from benchmarks.trust.line import print_line
+from hwaccel.api import Design as Made
 from hwaccel.ir import Interpreter
 from hwaccel.schedule.watch import watch
 from hwaccel.verify.jobs import Stalls
@@ -49,7 +50,12 @@ class Count:
 
 def known() -> Iterator[Design]:
     """The designs of the tests, with the frames of this figure."""
-    for made in chain(designs.one_op(), designs.networks()):
+    return framed(chain(designs.one_op(), designs.networks()))
+
+
+def framed(every: Iterable[Made]) -> Iterator[Design]:
+    """Return the designs with frames, results and Verilog."""
+    for made in every:
         xs = designs.frames(made, FRAMES, 1)
         yield Design(made.plan, made.netlist, tuple(xs), made.golden.raw(*xs), made.verilog())
 

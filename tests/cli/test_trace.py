@@ -53,6 +53,12 @@ def test_the_fast_path_has_no_waves_to_trace(project: Path) -> None:
     )
 
 
+def test_icarus_writes_no_vcd(project: Path) -> None:
+    assert refused("sim", project, "--simulator", "icarus", "--waves", "w.vcd") == (
+        "w.vcd: icarus writes FST; call the file w.fst"
+    )
+
+
 def test_convert_keeps_how_far_layers_are_from_float(converted: Path) -> None:
     record = load_results(converted).records["errors"]
     assert isinstance(record, ErrorRecord)
