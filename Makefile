@@ -7,7 +7,7 @@ EXTRAS  := torch,qat,prune,sim,synth,fpga,hls,report,litex,fusesoc,asic,demo,doc
 JOBS    ?= 2
 
 FIGURES := proofs arithmetic exhaustive matrices fuzz netlists stress rtl_mutants python_mutants \
-           malformed guided hostile crashes identical repeats
+           malformed guided hostile crashes identical cycles repeats
 
 .PHONY: demo docs test test-all trust lint setup tools clean help
 

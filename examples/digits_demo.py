@@ -17,6 +17,7 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from hwaccel import Config, convert, stages
+from hwaccel.frontend.losses import Loss
 from hwaccel.report.results import AccuracyRecord, AccuracyRow, save_result
 from hwaccel.report.summary import table_rows
 
@@ -52,10 +53,13 @@ def run(output: Path, *, synth: bool, steps: Steps) -> None:
     images = data.test_x.numpy()
     labels = data.test_y.numpy()
     config = Config(name="digits", input="u4.4", multipliers=64, clock_mhz=100.0)
+    losses: list[Loss] = []
     design = convert(
-        trained.model, images[:1], calibration=data.train_x.numpy(), config=config, progress=steps
-    )
+        trained.model, images[:1], calibration=data.train_x.numpy(), config=config, progress=steps,
+        observer=losses.extend,
+    )  # fmt: skip
     design.write(output)
+    stages.keep_losses(design, output, losses)
     steps.done(f"wrote Verilog, HLS C++ and CUDA to {output}/")
 
     design.check_structure()
@@ -86,6 +90,10 @@ def run(output: Path, *, synth: bool, steps: Steps) -> None:
         design, output, [x[:40] for x in raw], "verilator", idle="some", backpressure="bursts"
     )
     steps.done(f"with stalls on both sides: {record.frames} frames, {record.mismatches} mismatches")
+    steps("looking at every stream and issuer inside")
+    stages.simulate(
+        design, output, [x[:4] for x in raw], "icarus", idle="rare", trace=True, progress=steps.done
+    )
     for what in ("hls", "cuda-host", "torch"):
         steps(f"running {what}")
         done = stages.csim(design, output, raw, what)

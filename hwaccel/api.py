@@ -50,21 +50,21 @@ def convert(
     config: Config | None = None,
     progress: Progress | None = None,
     dump_ir: Path | None = None,
+    observer: Callable[..., None] | None = None,
 ) -> Design:
     """Turn a PyTorch model into a design.
 
     ``model`` is an ``nn.Module`` or a program loaded with ``hwaccel.frontend.load_model``;
     ``example`` is a batch of inputs of shape ``(N, ...)`` (a tuple for several inputs);
     ``calibration`` a larger batch whose activations choose the formats (default: the example).
-    ``dump_ir`` names a folder that receives the graph as text after every pass.
+    ``dump_ir`` names a folder for the graph after every pass; ``observer`` is ``quantize``'s.
 
     Raises:
         FrontendError: the model holds something that cannot be converted exactly.
         ConfigError: an option is impossible.
         ScheduleError: no legal hardware meets the configuration.
     """
-    # torch is needed here only
-    from hwaccel.frontend.quant import quantize
+    from hwaccel.frontend.quant import quantize  # torch is needed here only
     from hwaccel.frontend.torch_export import trace
 
     config = checked(config or Config())
@@ -72,7 +72,8 @@ def convert(
     say("tracing the model")
     traced = trace(model, example)
     say("calibrating and quantizing")
-    graph = quantize(traced, example if calibration is None else calibration, config)
+    data = example if calibration is None else calibration
+    graph = quantize(traced, data, config, observer=observer)
     if config.name:
         graph = replace(graph, name=config.name)
     return design_from(graph, config, progress=say, dump_ir=dump_ir)
@@ -191,8 +192,7 @@ class Design:
         """Return a cocotb bench with ``frames`` of them (or 5 to 256), run by ``make``."""
         from hwaccel.verify.bench import project_bench
 
-        raw = self.golden.raw
-        return project_bench(self.netlist, self.plan, raw, self.banner, frames, seed)
+        return project_bench(self.netlist, self.plan, self.golden.raw, self.banner, frames, seed)
 
     def write(self, folder: str | Path) -> Path:
         """Write the project folder, whole or not at all; see ``docs/reference/project.md``.

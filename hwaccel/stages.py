@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,27 +14,35 @@ from hwaccel import tools
 from hwaccel._version import __version__
 from hwaccel.api import Design
 from hwaccel.emit.project import replace_file, work_folder
-from hwaccel.errors import ConfigError, EmitError
+from hwaccel.errors import ConfigError, EmitError, MismatchError
 from hwaccel.golden import Golden
 from hwaccel.gpu.torch_path import Throughput, throughput
 from hwaccel.inputs import read_arrays
 from hwaccel.ir import Graph
+from hwaccel.report.evidence import MOST_LAYERS, ErrorRecord, LayerError, TraceRecord
 from hwaccel.report.model import Report, build_report
 from hwaccel.report.render import render_html
 from hwaccel.report.results import (
     CsimRecord,
     SimRecord,
     SynthRecord,
+    drop_result,
     load_results,
     save_result,
 )
+from hwaccel.report.text import clean
 from hwaccel.schedule.timing import Timed
 from hwaccel.synth.constraints import Clock
 from hwaccel.synth.target import target as find_target
 from hwaccel.tools.cache import user_cache
+from hwaccel.traces import Setting, mismatch_record, trace_record
 from hwaccel.verify import stimulus
+from hwaccel.verify.compare import TensorMismatch
 from hwaccel.verify.result import SimResult
 from hwaccel.verify.run import SIMULATORS
+
+if TYPE_CHECKING:
+    from hwaccel.frontend.losses import Loss
 
 Ints = NDArray[np.int64]
 Progress = Callable[[str], None]
@@ -113,22 +121,40 @@ def simulate(
     backpressure: str = "none",
     seed: int = 1,
     waves: Path | None = None,
+    trace: bool = False,
+    progress: Progress = lambda _: None,
 ) -> SimRecord:
-    """Simulate, compare with golden, save and return the record."""
+    """Simulate, compare with golden, save and return the record.
+
+    With ``trace`` the waves are compared with schedule and golden model, and a record of that is
+    kept too; ``progress`` hears a line about it. Where results are wrong, it is kept what is and
+    where it begins.
+
+    Raises:
+        MismatchError: results are wrong, or with ``trace`` anything inside the design is.
+    """
     command = (
         f"hwaccel sim {project} --simulator {simulator} --frames {len(xs[0])} "
         f"--idle {idle} --backpressure {backpressure} --seed {seed}"
     )
-    result = design.simulate_raw(
-        xs,
-        simulator=simulator,
-        idle=idle,
-        backpressure=backpressure,
-        seed=seed,
-        waves=waves,
-        workdir=_workdir(project, simulator),
-        command=command,
-    )
+    setting = Setting(project, simulator, idle, backpressure, seed, command)
+    kept = waves or (setting.waves() if trace else None)
+    try:
+        result = design.simulate_raw(
+            xs,
+            simulator=simulator,
+            idle=idle,
+            backpressure=backpressure,
+            seed=seed,
+            waves=kept,
+            workdir=_workdir(project, simulator),
+            command=command,
+        )
+    except TensorMismatch as error:
+        wrong = mismatch_record(design, setting, xs, error, kept)
+        save_result(project, f"mismatch-{setting.suffix}", wrong)
+        raise
+    drop_result(project, f"mismatch-{setting.suffix}")
     predicted = None
     if backpressure == "none":
         arrivals = dict(zip(design.plan.inputs, map(list, result.offered), strict=True))
@@ -150,8 +176,13 @@ def simulate(
         backpressure=backpressure,
         seed=seed,
     )
-    suffix = "" if not record.stalled else f"-{idle}-{backpressure}"
-    save_result(project, f"sim-{simulator}{suffix}", record)
+    save_result(project, f"sim-{setting.suffix}", record)
+    if trace and kept is not None:
+        traced = trace_record(design, setting, kept, xs, result.offered)
+        save_result(project, f"trace-{setting.suffix}", traced)
+        if traced.odd:
+            raise MismatchError(f"{simulator}: {traced.odd[0]}; repeat with: {traced.command}")
+        progress(trace_line(traced))
     return record
 
 
@@ -172,6 +203,31 @@ def sim_line(record: SimRecord) -> str:
         f"{record.latency}, interval {record.interval or '-'} cycles{said}; "
         f"{record.cycles / max(record.seconds, 1e-9):,.0f} cycles/s"
     )
+
+
+def trace_line(record: TraceRecord) -> str:
+    """Return one line for the terminal."""
+    beats = f"{record.beats:,} beats carry what the golden model says"
+    if not record.timed:
+        return f"{record.simulator}: {beats}; no promise of times under back pressure"
+    return (
+        f"{record.simulator}: {record.streams} streams and {record.issuers} issuers as predicted "
+        f"in {record.cycles:,} cycles; {beats}"
+    )
+
+
+def keep_losses(design: Design, project: Path, losses: Sequence[Loss]) -> None:
+    """Save how far each layer is from the float model, for the report."""
+    layers = [LayerError(clean(one.name), one.signal, one.noise, one.largest) for one in losses]
+    if layers:
+        frames = losses[0].frames
+        record = ErrorRecord(
+            design=design.hash,
+            command="hwaccel convert",
+            frames=frames,
+            layers=layers[:MOST_LAYERS],
+        )
+        save_result(project, "errors", record)
 
 
 def csim(design: Design, project: Path, xs: Sequence[Ints], what: str) -> CsimRecord:
@@ -279,6 +335,7 @@ def report_of(design: Design, project: Path) -> Report:
         load_results(project),
         design_hash=design.hash,
         versions={"hwaccel": __version__, **versions},
+        netlist=design.netlist,
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.table import Table
@@ -13,6 +13,9 @@ from hwaccel.api import Design, load
 from hwaccel.cli.console import Seed, Weights, err, hardware_of, out, printable, say, steps
 from hwaccel.config import override
 from hwaccel.errors import ConfigError
+
+if TYPE_CHECKING:
+    from hwaccel.frontend.losses import Loss
 
 Project = Annotated[Path, typer.Argument(help="Folder written by hwaccel convert.")]
 Frames = Annotated[int, typer.Option(min=1, help="Random frames to run.")]
@@ -75,7 +78,7 @@ def convert(
     ] = None,
 ) -> None:
     """Turn a model into Verilog, HLS C++, CUDA, benches and constraints."""
-    from hwaccel import inputs
+    from hwaccel import inputs, stages
     from hwaccel.api import convert as convert_model
     from hwaccel.emit.project import check_folder
 
@@ -104,11 +107,14 @@ def convert(
                 "no --calibration: formats follow 64 random frames, so accuracy will suffer",
                 style="yellow",
             )
+        losses: list[Loss] = []
         design = convert_model(
-            loaded, shown, calibration=data, config=chosen, progress=step, dump_ir=dump_ir
-        )
+            loaded, shown, calibration=data, config=chosen, progress=step, dump_ir=dump_ir,
+            observer=losses.extend,
+        )  # fmt: skip
         step("writing the project")
         design.write(output)
+        stages.keep_losses(design, output, losses)
     _print_design(design, output)
 
 
@@ -151,13 +157,23 @@ def sim(
         str, typer.Option(help="Sink pauses: none, rare, some, heavy, bursts, alternate, start.")
     ] = "none",
     seed: Seed = 1,
-    waves: Annotated[Path | None, typer.Option(help="Write waves to this file.")] = None,
+    waves: Annotated[
+        Path | None, typer.Option(help="Write waves to this file: FST, or VCD if it ends in .vcd.")
+    ] = None,
+    trace: Annotated[
+        bool,
+        typer.Option(
+            "--trace", help="Compare every stream and issuer inside, cycle by cycle, as well."
+        ),
+    ] = False,
 ) -> None:
     """Simulate the Verilog and compare every bit with the golden model."""
     from hwaccel import stages
     from hwaccel.devices.folder import is_system, load_system
 
     names = ("fast", "verilator", "icarus") if simulator == "all" else (simulator,)
+    if trace and simulator == "fast":
+        raise ConfigError("the fast path writes no waves to trace; use verilator or icarus")
     with steps("reading the project") as step:
         design = load_system(project) if is_system(project) else load(project)
         xs = stages.frames(design, frames, seed, data or ())
@@ -168,6 +184,7 @@ def sim(
             out.print("structure: the parsed Verilog equals the plan", highlight=False)
         for one in names:
             step(f"{one}: building and running {len(xs[0])} frames")
+            told: list[str] = []
             record = stages.simulate(
                 design,
                 project,
@@ -177,8 +194,11 @@ def sim(
                 backpressure=backpressure,
                 seed=seed,
                 waves=waves,
+                trace=trace and one != "fast",
+                progress=told.append,
             )
-            say(stages.sim_line(record))
+            for line in (stages.sim_line(record), *told):
+                say(line)
 
 
 def csim(

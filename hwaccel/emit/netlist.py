@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from hwaccel import resources
 from hwaccel.circuit import Unit
@@ -111,7 +111,10 @@ class Edge:
 
 @dataclass(frozen=True, slots=True)
 class Netlist:
-    """Everything the Verilog template needs, and the memory files beside it."""
+    """Everything the Verilog template needs, and the memory files beside it.
+
+    ``nets`` says how the wires of each stream of the plan begin.
+    """
 
     name: str
     ports: tuple[Port, ...]
@@ -122,6 +125,7 @@ class Netlist:
     outputs: tuple[Edge, ...]
     units: tuple[Unit, ...] = ()
     unused_why: str = "Padding of the input streams to whole bytes carries nothing."
+    nets: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def port_lines(self) -> tuple[str, ...]:

@@ -85,6 +85,11 @@ class Lowering:
             progress(total, total, "quantizing")
         return self._builder.build(*outputs)
 
+    @property
+    def names(self) -> Mapping[str, str]:
+        """The value of the graph that readers of each float value see."""
+        return self._now
+
     # --- formats ----------------------------------------------------------------------------
 
     def _input_type(self, name: str, shape: tuple[int, ...]) -> TensorType:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from difflib import get_close_matches
 
 from numpy.typing import ArrayLike
@@ -14,6 +14,7 @@ from hwaccel.frontend.batchnorm import fold_batchnorm
 from hwaccel.frontend.calibrate import Progress, batches, calibrate, pooled
 from hwaccel.frontend.floatgraph import FloatGraph, Role
 from hwaccel.frontend.fuse import cancel_moves, fuse_functions
+from hwaccel.frontend.losses import Loss, losses_of
 from hwaccel.frontend.lower import Lowering
 from hwaccel.frontend.lower_ops import LOWER
 from hwaccel.frontend.placement import place
@@ -23,6 +24,8 @@ from hwaccel.frontend.spelled import recognize
 from hwaccel.frontend.spelled_quantizers import recognize_quantizers
 from hwaccel.ir import Graph
 
+Observer = Callable[[tuple[Loss, ...]], None]
+
 
 def quantize(
     graph: FloatGraph,
@@ -30,11 +33,13 @@ def quantize(
     config: Config | None = None,
     *,
     progress: Progress | None = None,
+    observer: Observer | None = None,
 ) -> Graph:
     """Return ``graph`` in fixed point.
 
     ``calibration`` is one array ``(N, *shape)`` per input, or a single array for a single input.
-    ``progress`` is called with steps done, steps in all, and a label.
+    ``progress`` is called with steps done, steps in all, and a label. ``observer`` hears in the
+    end how far each value is from the float model's on these data.
 
     Raises:
         ConfigError: the configuration names unknown modules or too few bits.
@@ -52,7 +57,11 @@ def quantize(
     inputs = {value.name for value in graph.inputs}
     wanted = {*placement.ends.values(), *graph.outputs, *inputs, *tables}
     seen = pooled(graph, calibrate(graph, data, wanted, progress))
-    return Lowering(graph, placement, seen, config, LOWER).run(progress)
+    lowering = Lowering(graph, placement, seen, config, LOWER)
+    made = lowering.run(progress)
+    if observer is not None:
+        observer(losses_of(graph, lowering.names, made, data))
+    return made
 
 
 def _check_layers(graph: FloatGraph, config: Config) -> None:

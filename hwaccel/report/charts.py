@@ -140,7 +140,7 @@ def draw_timeline(report: Report) -> Picture:
 
 
 def _axis(last: int, scale: float, top: float, bottom: float) -> Group:
-    step = _tick(last)
+    step = tick(last)
     ticks = [(_LABELS + cycle * scale, cycle) for cycle in range(0, last + 1, step)]
     return Group(
         "clock cycles",
@@ -152,7 +152,7 @@ def _axis(last: int, scale: float, top: float, bottom: float) -> Group:
     )
 
 
-def _tick(last: int) -> int:
+def tick(last: int) -> int:
     """Return a round distance that gives at most ten ticks."""
     size = 1
     while True:

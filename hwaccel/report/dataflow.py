@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from hwaccel.report.diagram import Box, Stream
+from dataclasses import replace
+
+from hwaccel.report.diagram import Box, Stream, key_of
 from hwaccel.report.layout import BoxSize, Edge, Placement, Point, Route, place
 from hwaccel.report.model import Report
 from hwaccel.report.stages import Kind, Stage
@@ -35,11 +37,13 @@ def draw_dataflow(report: Report) -> Picture:
     ]
     groups.append(_forks(placed))
     labels = short_names([box.name for box in boxes], 22)
-    for box, corner in zip(boxes, placed.boxes, strict=True):
-        if box.stage is None:
-            groups.append(_port(box, corner))
-        else:
-            groups.append(_stage(report.stages[box.stage], labels[box.name], corner))
+    for number, (box, corner) in enumerate(zip(boxes, placed.boxes, strict=True)):
+        drawn = (
+            _port(box, corner)
+            if box.stage is None
+            else _stage(report.stages[box.stage], labels[box.name], corner)
+        )
+        groups.append(replace(drawn, target=key_of(number)))
     names = listed([box.name for box in boxes if box.stage is not None])
     return Picture(
         "dataflow",

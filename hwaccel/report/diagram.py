@@ -49,6 +49,11 @@ class Diagram:
     streams: tuple[Stream, ...]
 
 
+def key_of(box: int) -> str:
+    """Return the key of a box by its place in the diagram."""
+    return f"box-{box}"
+
+
 def diagram_of(plan: Plan, stages: tuple[Stage, ...]) -> Diagram:
     """Return the picture of ``plan``; ``stages`` are those of ``stages_of``."""
     return _Walk(plan, stages).diagram()

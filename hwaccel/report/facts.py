@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from math import sqrt
 
+from hwaccel.report.evidence import ErrorRecord, MismatchRecord, TraceRecord
 from hwaccel.report.results import (
     AccuracyRecord,
     AnyRecord,
@@ -298,4 +299,10 @@ def _described(record: AnyRecord) -> tuple[str, str]:
         return f"accuracy on {clean(record.data)}" if record.data else "accuracy", ""
     if isinstance(record, SpeedRecord):
         return f"speed on {clean(record.device)}", "hwaccel gpu compare"
+    if isinstance(record, TraceRecord):
+        return f"every stream and issuer, {clean(record.simulator)}", "hwaccel sim --trace"
+    if isinstance(record, MismatchRecord):
+        return f"wrong results, {clean(record.simulator)}", "hwaccel sim"
+    if isinstance(record, ErrorRecord):
+        return "error of each layer against the float model", "hwaccel convert"
     return f"training: {clean(record.what)}", ""

@@ -5,16 +5,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from hwaccel.report.facts import Measured
+from hwaccel.report.pipeline import MOST_PERIOD, Pipeline
 from hwaccel.report.text import count, megahertz, plural
 
 
-def limits_of(measured: Measured, frames: int, dropped: Sequence[str]) -> tuple[str, ...]:
+def limits_of(
+    measured: Measured, frames: int, dropped: Sequence[str], pipeline: Pipeline
+) -> tuple[str, ...]:
     """Return one sentence per limit. ``frames`` were scheduled; ``dropped`` names old records."""
     limits = [*contradictions(measured), *_gaps(measured)]
     if dropped:
         limits.append(
             f"Left out, measured on another design: {', '.join(dropped)}. Run these stages again."
         )
+    limits += _cuts(pipeline)
     limits += [
         "Latency and interval are for a source and a sink that never wait; the schedule was run "
         f"for {plural(frames, 'frame')}. Stalls from outside add their own cycles.",
@@ -22,6 +26,27 @@ def limits_of(measured: Measured, frames: int, dropped: Sequence[str]) -> tuple[
         "made before synthesis; their sum need not equal a synthesis result.",
     ]
     return tuple(limits)
+
+
+def _cuts(pipeline: Pipeline) -> list[str]:
+    """Say what the picture of the steady state leaves out to stay within its bounds."""
+    if not pipeline.rows:
+        return [
+            f"The steady state is not drawn: {count(pipeline.beats)} beats per frame, on all "
+            "streams, are more than a page works out."
+        ]
+    cuts = []
+    if pipeline.grain > 1:
+        cuts.append(
+            f"The steady state is drawn {pipeline.grain} cycles at a time; its numbers are exact."
+        )
+    if not pipeline.repeats:
+        cuts.append(
+            "What is shown as the steady state is not the same as up to "
+            f"{MOST_PERIOD} frames before: the design needs more frames to settle than are worked "
+            "out, or repeats more slowly."
+        )
+    return cuts
 
 
 def contradictions(measured: Measured) -> tuple[str, ...]:

@@ -6,12 +6,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from hwaccel.config import Config
+from hwaccel.emit.netlist import Netlist
 from hwaccel.ir import Graph
 from hwaccel.ir.hardware import Area
 from hwaccel.report.activity import FRAMES, Activity, run_schedule
+from hwaccel.report.details import Detail, details_of
 from hwaccel.report.diagram import Diagram, diagram_of
+from hwaccel.report.errors import LayerLoss, losses_of
+from hwaccel.report.evidence import MismatchRecord, TraceRecord
 from hwaccel.report.facts import Measured, Run, measured_by, runs
 from hwaccel.report.limits import limits_of
+from hwaccel.report.pipeline import Pipeline, pipeline_of
 from hwaccel.report.profile import Profile, profile_of
 from hwaccel.report.results import Results
 from hwaccel.report.stages import (
@@ -26,6 +31,7 @@ from hwaccel.report.stages import (
 from hwaccel.report.text import clean, shape_of
 from hwaccel.schedule.estimate import plan_area
 from hwaccel.schedule.plan import Plan
+from hwaccel.schedule.timing import Timing
 
 FORMAT = "hwaccel-report"
 VERSION = 1
@@ -91,6 +97,11 @@ class Report:
     logic: tuple[Logic, ...]
     buffers: tuple[Buffer, ...]
     diagram: Diagram
+    details: tuple[Detail, ...]
+    pipeline: Pipeline
+    losses: Mapping[str, LayerLoss]
+    traces: tuple[TraceRecord, ...]
+    mismatches: tuple[MismatchRecord, ...]
     runs: tuple[Run, ...]
     config: tuple[tuple[str, str], ...]
     versions: tuple[tuple[str, str], ...]
@@ -111,15 +122,19 @@ def build_report(
     *,
     design_hash: str,
     versions: Mapping[str, str],
+    netlist: Netlist | None = None,
 ) -> Report:
     """Collect everything known about a design.
 
     ``results`` are what the stages left (``load_results``); those of another design are dropped
-    and named. ``versions`` are those of hwaccel and of what it ran on.
+    and named. ``versions`` are those of hwaccel and of what it ran on. ``netlist`` says which
+    modules the stages are made of.
     """
     mine = results.measured_on(design_hash)
     measured = measured_by(mine)
-    predicted, stages = _scheduled(plan)
+    timing, predicted, stages = _scheduled(plan)
+    pipeline, losses = pipeline_of(plan, timing), losses_of(mine)
+    diagram = diagram_of(plan, stages)
     dropped = tuple(clean(name) for name in results.records if name not in mine.records)
     return Report(
         FORMAT,
@@ -137,20 +152,26 @@ def build_report(
         profile_of(plan),
         logic_of(plan, config.family),
         buffers_of(plan),
-        diagram_of(plan, stages),
+        diagram,
+        details_of(plan, netlist, diagram, stages, pipeline, losses),
+        pipeline,
+        losses,
+        mine.of(TraceRecord),
+        mine.of(MismatchRecord),
         runs(mine),
         _choices(config),
         tuple((clean(k), clean(v)) for k, v in sorted(versions.items())),
         dropped,
-        limits_of(measured, FRAMES, dropped),
+        limits_of(measured, FRAMES, dropped, pipeline),
     )
 
 
-def _scheduled(plan: Plan) -> tuple[Predicted, tuple[Stage, ...]]:
+def _scheduled(plan: Plan) -> tuple[Timing, Predicted, tuple[Stage, ...]]:
     timing, activity = run_schedule(plan)
     stages = stages_of(plan, timing.interval)
     slowest = max((stage.cycles for stage in stages), default=0)
-    return Predicted(timing.latency, timing.interval, FRAMES, slowest, activity), stages
+    predicted = Predicted(timing.latency, timing.interval, FRAMES, slowest, activity)
+    return timing, predicted, stages
 
 
 def _ports(plan: Plan, streams: Sequence[str], names: Sequence[str]) -> tuple[Port, ...]:

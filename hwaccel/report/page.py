@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 from dataclasses import dataclass
 
+from hwaccel.emit.env import render
 from hwaccel.report import tables
 from hwaccel.report.charts import draw_area, draw_cycles, draw_timeline
+from hwaccel.report.cycle_tables import queue_table, trace_table, waiting_table
 from hwaccel.report.dataflow import STYLES, draw_dataflow
+from hwaccel.report.details import Detail
+from hwaccel.report.gantt import draw_pipeline
 from hwaccel.report.limits import contradictions
+from hwaccel.report.mismatches import MismatchView, mismatch_views, where_it_begins
 from hwaccel.report.model import Port, Report
 from hwaccel.report.summary import Basis, Figure, figures
 from hwaccel.report.svg import Picture
 from hwaccel.report.tables import Table
-from hwaccel.report.text import count, percent, plural
+from hwaccel.report.text import clean, count, percent, plural
+from hwaccel.report.waveform import draw_excerpt
+
+# The one script of a page; what it does is shown without it as well, but less handily.
+SCRIPT = "report/_script.js.j2"
 
 BASES = {
     Basis.MEASURED: "a tool ran on the emitted files",
@@ -54,7 +65,13 @@ class Page:
     equality: tuple[Table, ...]
     timing: tuple[Table, ...]
     timeline: Picture
+    pipeline: tuple[Picture, ...]
+    waiting: tuple[Table, ...]
+    traces: tuple[Table, ...]
+    waves: tuple[Picture, ...]
+    mismatches: tuple[MismatchView, ...]
     dataflow: Picture
+    details: tuple[Detail, ...]
     kinds: tuple[Legend, ...]
     charts: tuple[Picture, ...]
     layers: Table
@@ -67,6 +84,7 @@ class Page:
     settings: Table
     limits: tuple[str, ...]
     footer: str
+    policy: str
 
 
 def page_of(report: Report) -> Page:
@@ -76,13 +94,19 @@ def page_of(report: Report) -> Page:
     return Page(
         report.name,
         lead(report),
-        contradictions(report.measured),
+        alerts(report),
         tuple(_tile(figure) for figure in figures(report)),
         tuple(Legend(_css(basis), basis.value, text) for basis, text in BASES.items()),
         _filled(tables.accuracy_table(report), tables.equality_table(report)),
         _filled(tables.timing_table(report)),
         draw_timeline(report),
+        tuple(filter(None, [draw_pipeline(report.pipeline)])),
+        _filled(waiting_table(report), queue_table(report)),
+        _filled(trace_table(report)),
+        _excerpts(report),
+        mismatch_views(report.mismatches),
         draw_dataflow(report),
+        report.details,
         kinds,
         (draw_cycles(report), draw_area(report)),
         tables.layer_table(report),
@@ -95,7 +119,33 @@ def page_of(report: Report) -> Page:
         tables.setting_table(report),
         report.limits,
         footer(report),
+        policy(),
     )
+
+
+def policy() -> str:
+    """Return what a browser may do with the page: run its one script, and load nothing."""
+    digest = hashlib.sha256(render(SCRIPT).encode()).digest()
+    script = base64.b64encode(digest).decode()
+    return (
+        f"default-src 'none'; script-src 'sha256-{script}'; style-src 'unsafe-inline'; "
+        "img-src data:; base-uri 'none'; form-action 'none'"
+    )
+
+
+def alerts(report: Report) -> tuple[str, ...]:
+    """Return what was found and should not be so."""
+    wrong = [
+        f"{clean(m.simulator)}, seed {m.seed}: {where_it_begins(m)}" for m in report.mismatches
+    ]
+    odd = [f"{clean(t.simulator)}, traced: {clean(t.odd[0])}." for t in report.traces if t.odd]
+    return (*wrong, *odd, *contradictions(report.measured))
+
+
+def _excerpts(report: Report) -> tuple[Picture, ...]:
+    """Return the waves of the first trace that has any."""
+    kept = next((trace.excerpts for trace in report.traces if trace.excerpts), ())
+    return tuple(draw_excerpt(excerpt, f"waves-{k}") for k, excerpt in enumerate(kept))
 
 
 def lead(report: Report) -> tuple[str, ...]:

@@ -16,31 +16,13 @@ import msgspec
 
 from hwaccel.emit.project import own_folder, replace_file
 from hwaccel.errors import EmitError
+from hwaccel.report.evidence import ErrorRecord, MismatchRecord, TraceRecord
+from hwaccel.report.record import Count, Megahertz, Positive, Record, Seconds, Share, Text
 from hwaccel.untrusted import Damaged, decode_json, read_file
 
 FOLDER = "results"
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 _MAX_BYTES = 1 << 22
-
-Count = Annotated[int, msgspec.Meta(ge=0, le=1 << 53)]
-Seconds = Annotated[float, msgspec.Meta(ge=0)]
-Megahertz = Annotated[float, msgspec.Meta(gt=0)]
-Positive = Annotated[float, msgspec.Meta(gt=0)]
-Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
-Text = Annotated[str, msgspec.Meta(max_length=1000)]
-
-
-class Record(
-    msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="record"
-):
-    """What every record says about itself.
-
-    ``design`` is the hash of the design that was measured; a report drops records of another
-    one. ``command`` repeats the measurement.
-    """
-
-    design: Text = ""
-    command: Text = ""
 
 
 class SimRecord(Record, frozen=True, kw_only=True, tag="sim"):
@@ -63,7 +45,7 @@ class SimRecord(Record, frozen=True, kw_only=True, tag="sim"):
     idle: Text = "none"
     backpressure: Text = "none"
     seed: int = 0
-    tool_versions: dict[Text, Text] = {}
+    tool_versions: dict[Text, Text] = msgspec.field(default_factory=dict)
 
     @property
     def stalled(self) -> bool:
@@ -78,7 +60,7 @@ class CsimRecord(Record, frozen=True, kw_only=True, tag="csim"):
     frames: Count
     mismatches: Count
     seconds: Seconds = 0.0
-    tool_versions: dict[Text, Text] = {}
+    tool_versions: dict[Text, Text] = msgspec.field(default_factory=dict)
 
 
 class SynthRecord(Record, frozen=True, kw_only=True, tag="synth"):
@@ -100,10 +82,10 @@ class SynthRecord(Record, frozen=True, kw_only=True, tag="synth"):
     fmax_mhz: Megahertz | None = None
     clock_mhz: Megahertz
     routed: bool
-    untimed: list[Text] = []
+    untimed: list[Text] = msgspec.field(default_factory=list)
     bitstream: Text = ""
     seconds: Seconds = 0.0
-    tool_versions: dict[Text, Text] = {}
+    tool_versions: dict[Text, Text] = msgspec.field(default_factory=dict)
 
 
 class AsicRecord(Record, frozen=True, kw_only=True, tag="asic"):
@@ -133,9 +115,9 @@ class AsicRecord(Record, frozen=True, kw_only=True, tag="asic"):
     frames: Count = 0
     cycles: Count = 0
     default_activity: Annotated[float, msgspec.Meta(ge=0)] | None = None
-    macros: dict[Text, Count] = {}
+    macros: dict[Text, Count] = msgspec.field(default_factory=dict)
     seconds: Seconds = 0.0
-    tool_versions: dict[Text, Text] = {}
+    tool_versions: dict[Text, Text] = msgspec.field(default_factory=dict)
 
 
 class AccuracyRow(NamedTuple):
@@ -217,11 +199,20 @@ class SpeedRecord(Record, frozen=True, kw_only=True, tag="speed"):
     seed: int
     executors: tuple[ExecutorRow, ...]
     hardware: tuple[HardwareRow, ...]
-    tool_versions: dict[Text, Text] = {}
+    tool_versions: dict[Text, Text] = msgspec.field(default_factory=dict)
 
 
 AnyRecord = (
-    SimRecord | CsimRecord | SynthRecord | AsicRecord | AccuracyRecord | TrainRecord | SpeedRecord
+    SimRecord
+    | CsimRecord
+    | SynthRecord
+    | AsicRecord
+    | AccuracyRecord
+    | TrainRecord
+    | SpeedRecord
+    | TraceRecord
+    | MismatchRecord
+    | ErrorRecord
 )
 _R = TypeVar("_R", bound=Record)
 
@@ -266,6 +257,21 @@ def save_result(folder: Path, name: str, record: AnyRecord) -> Path:
     except OSError as error:
         raise EmitError(f"{path}: cannot be written ({error.strerror})") from None
     return path
+
+
+def drop_result(folder: Path, name: str) -> None:
+    """Delete the record ``name``, which no longer holds; nothing happens where there is none.
+
+    Raises:
+        EmitError: it cannot be deleted, or lies outside the project.
+    """
+    path = folder / FOLDER / f"{name}.json"
+    try:
+        if path.exists() or path.is_symlink():
+            own_folder(path.parent)
+            path.unlink()
+    except OSError as error:
+        raise EmitError(f"{path}: cannot be deleted ({error.strerror})") from None
 
 
 def load_results(folder: Path) -> Results:

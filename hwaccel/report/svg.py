@@ -52,18 +52,44 @@ class Text:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Shapes that belong together; ``title`` is what a reader hears or sees on hover."""
+    """Shapes that belong together; ``title`` is what a reader hears or sees on hover.
+
+    ``target`` is the key of what choosing the group shows, or empty; ``link`` what it is then: a
+    ``node`` of the dataflow graph, which has a ``Detail``, or a ``point``, which has a row.
+    """
 
     title: str
     rects: tuple[Rect, ...] = ()
     paths: tuple[Path, ...] = ()
     circles: tuple[Circle, ...] = ()
     texts: tuple[Text, ...] = ()
+    target: str = ""
+    link: str = "node"
+
+
+@dataclass(frozen=True, slots=True)
+class Plot:
+    """A part of a picture with a scale of its own: ``first`` and ``cycles`` from left to right.
+
+    The paths in it are in cycles and in the picture's own heights. A script may change what
+    part of the cycles is seen.
+    """
+
+    x: float
+    y: float
+    width: float
+    height: float
+    first: int
+    cycles: int
+    groups: tuple[Group, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """A drawing with a title and a description in words."""
+    """A drawing with a title and a description in words.
+
+    With a ``plot`` the picture can be zoomed; with a ``target`` in a group it can be clicked.
+    """
 
     key: str
     title: str
@@ -71,6 +97,12 @@ class Picture:
     width: float
     height: float
     groups: tuple[Group, ...]
+    plot: Plot | None = None
+
+    @property
+    def active(self) -> bool:
+        """Tell whether something in it can be chosen."""
+        return any(group.target for group in self.groups)
 
 
 def line(*points: Point) -> str:

@@ -10,14 +10,15 @@ from hwaccel.report.facts import EqualityLine, Synthesis, TimingLine
 from hwaccel.report.model import Report
 from hwaccel.report.profile import Part
 from hwaccel.report.stages import Layer, Stage
-from hwaccel.report.text import NONE, count, duration, listed, megahertz, percent
+from hwaccel.report.text import NONE, count, duration, listed, megahertz, percent, plural
 
 
 @dataclass(frozen=True, slots=True)
 class Cell:
     """A cell; ``note`` stands small below the text, ``span`` rows are covered downwards.
 
-    ``bar`` is a CSS width that shows the number once more, or empty.
+    ``bar`` is a CSS width that shows the number once more, or empty. ``key`` names the row that
+    the cell begins, for a picture that leads to it.
     """
 
     text: str
@@ -25,6 +26,7 @@ class Cell:
     css: str = ""
     span: int = 1
     bar: str = ""
+    key: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,15 +154,31 @@ _LAYERS = (
     "Layer | Op | Output | Weights# | Zeros# | Multiplications# | Fold# | Cycles# | Busy# | "
     "≈ LUT# | ≈ FF# | ≈ DSP# | ≈ RAM#"
 )
+_LOSS = 3  # columns in front of what quantization costs
 
 
 def layer_table(report: Report) -> Table:
-    """Return every layer, those of one stage in one group."""
+    """Return every layer, those of one stage in one group.
+
+    What quantization costs stands behind the format, where that is known.
+    """
     groups = [_stage_rows(stage) for stage in report.stages]
     groups.append((_total_row(report),))
     heads = _table("", _LAYERS, []).head
     caption = "Layers by stage; cycles are exact, ≈ marks estimates"
+    if report.losses:
+        frames = plural(next(iter(report.losses.values())).frames, "frame")
+        heads = (*heads[:_LOSS], Head("SNR", "number"), *heads[_LOSS:])
+        caption += f"; SNR is signal to noise against the float model on {frames}, measured"
+        groups = [tuple(_with_loss(row, report) for row in group) for group in groups]
     return Table(caption, heads, tuple(groups))
+
+
+def _with_loss(row: Row, report: Report) -> Row:
+    loss = report.losses.get(row[0].text)
+    note = f"off by ≤ {loss.largest:.3g}" if loss and loss.largest else ""
+    cell = Cell(loss.ratio if loss else "", note, "number")
+    return (*row[:_LOSS], cell, *row[_LOSS:])
 
 
 def _stage_rows(stage: Stage) -> tuple[Row, ...]:

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from hwaccel.ir.hardware import Order, Pipe, Window
 from hwaccel.ir.lines import Lines
 from hwaccel.schedule.lines import LINES_LATENCY, lines_process, lines_steps
+from hwaccel.schedule.pauses import Pauses
 from hwaccel.schedule.window import WINDOW_LATENCY, before_first, flat_order, window_process
 
 # Cycles from a FIFO push to m_axis_tvalid.
@@ -169,13 +170,20 @@ class Segment(Block):
         assert self.window is not None
         return replace(self, issuer=self.window.with_depth(depth))
 
-    def process(self, ins: Sequence[Link], outs: Sequence[Link], frames: int) -> Process:
-        """Issue as the issuer's contract says."""
+    def process(
+        self,
+        ins: Sequence[Link],
+        outs: Sequence[Link],
+        frames: int,
+        pauses: Pauses | None = None,
+    ) -> Process:
+        """Issue as the issuer's contract says, and tell ``pauses`` when it does not."""
+        source, out, depth, latency = ins[0], outs[0], self.depth, self.latency
         if isinstance(self.issuer, Lines):
-            return lines_process(self.issuer, ins[0], outs[0], self.depth, self.latency, frames)
+            return lines_process(self.issuer, source, out, depth, latency, frames, pauses)
         if self.issuer is not None:
-            return window_process(self.issuer, ins[0], outs[0], self.depth, self.latency, frames)
-        return self._beatwise(ins, outs[0], frames)
+            return window_process(self.issuer, source, out, depth, latency, frames, pauses)
+        return self._beatwise(ins, out, frames, pauses or Pauses())
 
     def code(self) -> tuple[Kind, Ints]:
         """Return the parameters of the issuer."""
@@ -191,7 +199,8 @@ class Segment(Block):
             return Kind.WINDOWED, np.concatenate((head, [groups, order.size], order))
         return Kind.BEATWISE, np.array([self.beats, depth, latency])
 
-    def _beatwise(self, ins: Sequence[Link], out: Link, frames: int) -> Process:
+    def _beatwise(self, ins: Sequence[Link], out: Link, frames: int, pauses: Pauses) -> Process:
+        before = -1
         for beat in range(self.beats * frames):
             if beat >= self.depth:
                 while len(out.moved) <= beat - self.depth:
@@ -208,7 +217,10 @@ class Segment(Block):
                 link.accept(fire)
             while len(ins[0].moved) <= beat:
                 yield ins[0]
-            out.offer(ins[0].moved[beat] + self.latency)
+            taken = ins[0].moved[beat]
+            pauses.before_take(before, ins, beat, taken)
+            out.offer(taken + self.latency)
+            before = taken
 
 
 @dataclass(frozen=True, slots=True)

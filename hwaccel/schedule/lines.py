@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hwaccel.ir.lines import Lines
+from hwaccel.schedule.pauses import Pauses
 
 if TYPE_CHECKING:
     from hwaccel.schedule.blocks import Link, Process
@@ -18,12 +19,18 @@ LINES_LATENCY = 2
 
 
 def lines_process(
-    lines: Lines, source: Link, out: Link, depth: int, latency: int, frames: int
+    lines: Lines,
+    source: Link,
+    out: Link,
+    depth: int,
+    latency: int,
+    frames: int,
+    pauses: Pauses | None = None,
 ) -> Process:
     """Step through ``frames`` frames.
 
     ``depth`` is the number of credits, ``latency`` the cycles from a step that completes a
-    window to the valid output of the segment.
+    window to the valid output of the segment. ``pauses`` is told when no step is made.
     """
     steps = list(lines.steps())
     moved_in, moved_out = source.moved, out.moved
@@ -31,15 +38,18 @@ def lines_process(
     for _ in range(min(places, total)):
         source.accept(0)
     allowed, now, produced = places, -1, 0
+    pauses = pauses or Pauses()
     for base in range(0, total, lines.beats_in):
         for need, fires, freed in steps:
             while len(moved_in) <= base + need:
                 yield source
+            pauses.starve(now + 1, moved_in[base + need])
             now = max(now, moved_in[base + need]) + 1
             if fires:
                 if produced >= depth:
                     while len(moved_out) <= produced - depth:
                         yield out
+                    pauses.block(now, moved_out[produced - depth])
                     now = max(now, moved_out[produced - depth] + 1)
                 out.offer(now + latency)
                 produced += 1

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hwaccel.ir.hardware import Window
+from hwaccel.schedule.pauses import Pauses
 
 if TYPE_CHECKING:
     from hwaccel.schedule.blocks import Link, Process
@@ -23,17 +24,25 @@ Reads = tuple[Waits, int, int, int]
 
 
 def window_process(
-    window: Window, source: Link, out: Link, depth: int, latency: int, frames: int
+    window: Window,
+    source: Link,
+    out: Link,
+    depth: int,
+    latency: int,
+    frames: int,
+    pauses: Pauses | None = None,
 ) -> Process:
     """Step through ``frames`` frames.
 
     ``depth`` is the number of credits, ``latency`` the cycles from a step that completes a
-    reduction to the valid output of the segment.
+    reduction to the valid output of the segment. ``pauses`` is told when no step is made.
     """
     order = read_order(window.with_depth(0))
     moved_in, moved_out = source.moved, out.moved
     source.accept_all(0, min(window.depth, window.beats_in * frames))
     allowed, fire, produced = window.depth, before_first(window), 0
+    pauses = pauses or Pauses()
+    pauses.starve(0, fire)
     for frame in range(frames):
         base = frame * window.beats_in
         for waits, repeat, reads, freed in order:
@@ -43,6 +52,7 @@ def window_process(
                 at = offset
                 while len(moved_in) <= base + beat:
                     yield source
+                pauses.starve(fire + 1, moved_in[base + beat])
                 fire = max(fire, moved_in[base + beat])
             for _ in range(repeat):
                 fire += reads - at
@@ -50,6 +60,7 @@ def window_process(
                 if produced >= depth:
                     while len(moved_out) <= produced - depth:
                         yield out
+                    pauses.block(fire, moved_out[produced - depth])
                     fire = max(fire, moved_out[produced - depth] + 1)
                 out.offer(fire + latency)
                 produced += 1

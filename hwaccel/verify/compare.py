@@ -13,6 +13,26 @@ from hwaccel.ir import TensorType
 Ints = NDArray[np.int64]
 
 
+class TensorMismatch(MismatchError):
+    """A batch ``found`` of tensor ``name`` that is not as ``expected``, both ``(N, *shape)``.
+
+    ``cycles`` of shape ``(N, beats)`` say when each beat came, where that is known.
+    """
+
+    def __init__(
+        self,
+        text: str,
+        name: str,
+        expected: Ints,
+        found: Ints,
+        cycles: Ints | None = None,
+        lanes: int = 0,
+    ) -> None:
+        super().__init__(text)
+        self.name, self.expected, self.found = name, expected, found
+        self.cycles, self.lanes = cycles, lanes
+
+
 @dataclass(frozen=True, slots=True)
 class Mismatch:
     """The first element, in C order, at which two batches differ; ``count`` of ``size`` do."""
@@ -75,7 +95,7 @@ def require_equal(
     facts += _stream_facts(wrong, type, lanes, cycles, seed)
     if repeat:
         facts.append(f"repeat with: {repeat}")
-    raise MismatchError("; ".join(facts))
+    raise TensorMismatch("; ".join(facts), name, expected, found, cycles, lanes)
 
 
 def _stream_facts(

@@ -11,6 +11,7 @@ import hashlib
 import importlib
 import importlib.util
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -23,12 +24,15 @@ from hwaccel.errors import ToolError
 from hwaccel.tools.cache import drop_oldest, locked, user_cache
 
 BUILD_TIMEOUT_S = 900.0
+# FST is written with lz4 and zlib, which a compiler may lack.
+_TRACE: Mapping[str, tuple[str, ...]] = {"": (), "vcd": ("--trace",), "fst": ("--trace-fst",)}
 # Models kept; the ones not used for longest go first.
 KEPT = 100
 
 _VERILATOR = ("--cc", "--exe", "--vpi", "--public-depth", "1", "--timescale", "1ns/1ps")
 # Start from random register values, so that what lacks a reset shows; see `random_start`.
 _RANDOM = ("--x-initial", "unique", "--x-assign", "unique")
+_LACKS_FST = re.compile(r"(?:lz4|zlib)\.h: No such file|cannot find -l(?:lz4|z)\b")
 _MAKE = ("OPT_FAST=-O1", "OPT_SLOW=-O0", "OPT_GLOBAL=-O2")
 
 
@@ -52,8 +56,10 @@ def cocotb_files() -> Any:
     return importlib.import_module("cocotb_tools.config")
 
 
-def verilated(files: Mapping[str, str], top: str, *, waves: bool) -> Path:
+def verilated(files: Mapping[str, str], top: str, *, waves: str) -> Path:
     """Return the folder that holds the program ``top`` for these Verilog files.
+
+    ``waves`` is the format in which it writes them: ``fst``, ``vcd``, or empty for none.
 
     Safe under parallel use: the first one builds, the others wait for it.
 
@@ -63,7 +69,7 @@ def verilated(files: Mapping[str, str], top: str, *, waves: bool) -> Path:
     for tool in ("verilator", "make", "g++"):
         tools.require(tool)
     cache = user_cache("verilated")
-    options = [*_VERILATOR, *_RANDOM, *(["--trace"] if waves else [])]
+    options = [*_VERILATOR, *_RANDOM, *_TRACE[waves]]
     runtime = _digest([*options, *_MAKE, _identity()])
     sources = [word for item in sorted(files.items()) for word in item]
     folder = cache / _digest([runtime, top, *sources])
@@ -130,10 +136,19 @@ def _compile(
         raise ToolError(f"verilator: failed (exit code {done.returncode}): {reason} (log: {log})")
     for kept in runtime.glob("*.o"):
         shutil.copyfile(kept, scratch / "obj" / kept.name)
-    trace = f"VM_TRACE={int('--trace' in options)}"
+    trace = f"VM_TRACE={int(any(option.startswith('--trace') for option in options))}"
     make = [*tools.require("make").argv, "-C", "obj", "-f", "Vtop.mk", trace, *_MAKE]
     jobs = str(os.cpu_count() or 1)
-    tools.run([*make, "-j", jobs], cwd=scratch, env=env, log=log, timeout_s=BUILD_TIMEOUT_S)
+    made = tools.run(
+        [*make, "-j", jobs], cwd=scratch, env=env, log=log, timeout_s=BUILD_TIMEOUT_S, check=False
+    )
+    if made.returncode != 0:
+        if "--trace-fst" in options and _LACKS_FST.search(made.output):
+            raise ToolError(
+                "verilator: cannot write FST: the compiler finds no lz4 or zlib; write VCD (name "
+                "the file .vcd), use icarus, or install them: liblz4-dev and zlib1g-dev on Debian"
+            )
+        raise ToolError(tools.failure("make", made, log))
     if not runtime.is_dir():
         _keep_runtime(scratch / "obj", runtime)
 

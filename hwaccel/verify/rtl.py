@@ -58,7 +58,8 @@ def simulate(
 
     ``rtl`` is a folder of ``*.v`` and ``*.mem`` files, or their texts by name. With ``expected``
     the run stops at the first wrong beat; ``repeat`` is the command that repeats the run.
-    ``waves`` names a file for all signals: FST from Icarus, VCD from Verilator. ``workdir`` keeps
+    ``waves`` names a file for all signals: FST, or VCD if it ends in ``.vcd``, which only Verilator
+    writes. ``workdir`` keeps
     job, log and results; without it they are deleted unless the run fails.
 
     Raises:
@@ -201,7 +202,7 @@ class _Simulation:
     def _verilator(self) -> dict[str, object]:
         verilog = {name: text for name, text in self.files.items() if name.endswith(".v")}
         self._write({name: text for name, text in self.files.items() if name not in verilog})
-        program = verilated(verilog, self.top, waves=self.waves is not None)
+        program = verilated(verilog, self.top, waves=self._format if self.waves else "")
         traced = ["--trace-file", str(self._traced)] if self.waves is not None else []
         return {
             "build": False,
@@ -222,7 +223,13 @@ class _Simulation:
 
     @property
     def _traced(self) -> Path:
-        return self.folder / f"{self.top}.{'fst' if self.simulator == 'icarus' else 'vcd'}"
+        return self.folder / f"{self.top}.{self._format}"
+
+    @property
+    def _format(self) -> str:
+        """What the name asks for; FST is all that cocotb's runner lets Icarus write."""
+        named_vcd = self.waves is not None and self.waves.suffix.lower() == ".vcd"
+        return "vcd" if named_vcd and self.simulator == "verilator" else "fst"
 
     def _keep_waves(self) -> None:
         if self.waves is not None:

@@ -38,6 +38,8 @@ def simulate(
     for label, name in (("idle", idle), ("backpressure", backpressure)):
         if name not in PATTERNS:
             raise ConfigError(f"{label} {name!r} is not one of {', '.join(PATTERNS)}")
+    if simulator == "icarus" and waves is not None and waves.suffix.lower() == ".vcd":
+        raise ConfigError(f"{waves}: icarus writes FST; call the file {waves.stem}.fst")
     if simulator == "fast":
         if waves is not None:
             raise ConfigError("the fast path writes no waves; use verilator or icarus")

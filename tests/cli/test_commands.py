@@ -247,7 +247,9 @@ def test_sim(project: Path) -> None:
             rf"\(predicted {timing.latency}, {timing.interval}\); [\d,]+ cycles/s",
             line,
         )
-    assert set(load_results(project).records) == {"sim-fast", "sim-icarus", "sim-verilator"}
+    assert set(load_results(project).records) == {
+        *("errors", "sim-fast", "sim-icarus", "sim-verilator")
+    }
 
 
 @pytest.mark.skipif(tools.find("iverilog") is None, reason="iverilog is not installed")
@@ -274,7 +276,7 @@ def test_csim(project: Path) -> None:
     said = done("csim", project, *FRAMES).splitlines()
     for what, line in zip(("hls", "cuda-host"), said, strict=True):
         assert re.fullmatch(rf"{what}: 3 frames, 0 mismatches, \d+\.\d s", line)
-    assert set(load_results(project).records) == {"csim-hls", "csim-cuda-host"}
+    assert set(load_results(project).records) == {"errors", "csim-hls", "csim-cuda-host"}
 
 
 @pytest.mark.hls
@@ -291,7 +293,7 @@ def test_synth(project: Path) -> None:
         r"ecp5-25k: \d+ LUT, \d+ FF, \d+ DSP, \d+ block RAM; not placed and routed, so no Fmax\n",
         said,
     )
-    assert set(load_results(project).records) == {"synth-ecp5-25k"}
+    assert set(load_results(project).records) == {"errors", "synth-ecp5-25k"}
 
 
 def test_report(project: Path, tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from hwaccel.report.results import (
     SimRecord,
     SynthRecord,
     TrainRecord,
+    drop_result,
     load_results,
     save_result,
 )
@@ -172,3 +173,19 @@ def test_records_of_another_design_are_told_apart():
 def test_a_record_is_immutable():
     with pytest.raises(AttributeError):
         RECORDS["train"].epochs = 4
+
+
+def test_a_record_that_no_longer_holds_is_dropped_and_nothing_elsewhere(tmp_path):
+    project, other = tmp_path / "p", tmp_path / "other"
+    drop_result(project, "mismatch-icarus")
+    save_result(project, "mismatch-icarus", CsimRecord(what="hls", frames=1, mismatches=0))
+    drop_result(project, "mismatch-icarus")
+    drop_result(project, "mismatch-icarus")
+    assert load_results(project).records == {}
+    (project / "results").rmdir()
+    other.mkdir()
+    (other / "mismatch-icarus.json").write_text("mine")
+    (project / "results").symlink_to(other)
+    with pytest.raises(EmitError, match="symbolic link"):
+        drop_result(project, "mismatch-icarus")
+    assert (other / "mismatch-icarus.json").read_text() == "mine"

@@ -62,6 +62,7 @@ def run_packed(
     stalls: Sequence[Stalls],
     simulator: Simulator,
     workdir: Path | None = None,
+    waves: Path | None = None,
 ) -> list[list[Outcome]]:
     """Run every design with every set of stalls, in one simulation."""
     files, top = pack([one.netlist for one in designs])
@@ -69,8 +70,9 @@ def run_packed(
         files.update(one.files)
     benches = [Bench(one.netlist, one.xs, one.expected, f"d{i}_") for i, one in enumerate(designs)]
     return run_benches(
-        files, top, benches, stalls, simulator=simulator, workdir=workdir, patience_cycles=5000
-    )
+        files, top, benches, stalls, simulator=simulator, workdir=workdir, patience_cycles=5000,
+        waves=waves,
+    )  # fmt: skip
 
 
 def pack(netlists: Sequence[Netlist], monitors: str = "") -> tuple[dict[str, str], str]:

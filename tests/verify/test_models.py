@@ -35,25 +35,25 @@ def built(tmp_path, monkeypatch) -> list[Path]:
 
 
 def test_same_text_is_built_once(built):
-    first = models.verilated(FILES, "top", waves=False)
-    assert models.verilated(dict(FILES), "top", waves=False) == first
+    first = models.verilated(FILES, "top", waves="")
+    assert models.verilated(dict(FILES), "top", waves="") == first
     assert built == [first]
     assert first.parent == user_cache("verilated")
 
 
 def test_text_waves_and_tools_make_a_difference(built, monkeypatch):
-    folders = {models.verilated(FILES, "top", waves=False)}
-    folders.add(models.verilated({"top.v": "module top; wire w; endmodule\n"}, "top", waves=False))
-    folders.add(models.verilated(FILES, "top", waves=True))
+    folders = {models.verilated(FILES, "top", waves="")}
+    folders.add(models.verilated({"top.v": "module top; wire w; endmodule\n"}, "top", waves=""))
+    folders.add(models.verilated(FILES, "top", waves="vcd"))
     monkeypatch.setattr(models, "_identity", lambda: "tools of tomorrow")
-    folders.add(models.verilated(FILES, "top", waves=False))
+    folders.add(models.verilated(FILES, "top", waves=""))
     assert len(folders) == len(built) == 4
 
 
 def test_parallel_users_wait_for_the_first(built):
     found: list[Path] = []
     threads = [
-        threading.Thread(target=lambda: found.append(models.verilated(FILES, "top", waves=False)))
+        threading.Thread(target=lambda: found.append(models.verilated(FILES, "top", waves="")))
         for _ in range(4)
     ]
     for thread in threads:
@@ -71,17 +71,17 @@ def test_a_build_that_failed_is_tried_again(built, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr(models, "_build", fail)
         with pytest.raises(ToolError):
-            models.verilated(FILES, "top", waves=False)
-    assert models.verilated(FILES, "top", waves=False) == built[0]
+            models.verilated(FILES, "top", waves="")
+    assert models.verilated(FILES, "top", waves="") == built[0]
 
 
 def test_the_models_not_used_for_longest_go(built, monkeypatch):
     monkeypatch.setattr(models, "KEPT", 2)
     texts = [{"top.v": f"module top; wire [{i}:0] w; endmodule\n"} for i in range(3)]
-    first, second = (models.verilated(text, "top", waves=False) for text in texts[:2])
+    first, second = (models.verilated(text, "top", waves="") for text in texts[:2])
     os.utime(first, (1000, 2000))
     os.utime(second, (1000, 1000))
-    third = models.verilated(texts[2], "top", waves=False)
+    third = models.verilated(texts[2], "top", waves="")
     assert (first.exists(), second.exists(), third.exists()) == (True, False, True)
 
 

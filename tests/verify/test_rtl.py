@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import subprocess
 from functools import cache
 
 import numpy as np
@@ -14,6 +15,7 @@ from hwaccel.schedule.fold import choose_folds
 from hwaccel.tools import find
 from hwaccel.verify.jobs import Bench, Outcome, Stalls
 from hwaccel.verify.rtl import read_rtl, run_benches, simulate
+from hwaccel.verify.waves import Waves
 from tests.verify.echo import BEATS, DEFECTS, echo
 from tests.verify.networks import cnn, dense_block, skips, two_ins_two_outs
 from tests.verify.packing import Design, design, pack
@@ -107,6 +109,27 @@ def test_times_are_those_of_the_waveform(idle, backpressure, tmp_path):
     assert result.started == min(firsts)
     lasts = [wave.taken(e.prefix)[e.beats - 1 :: e.beats] for e in made.netlist.outputs]
     assert list(result.finished) == [max(times) for times in zip(*lasts, strict=True)]
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(find("verilator") is None, reason="verilator is not installed")
+def test_verilator_writes_fst_where_the_compiler_can(tmp_path):
+    """What is called .fst was VCD once. Without the headers it is said what is missing."""
+    files, netlist = echo("right")
+    headers = "#include <lz4.h>\n#include <zlib.h>\n"
+    able = subprocess.run(["g++", "-E", "-x", "c++", "-"], input=headers, text=True,
+                          capture_output=True, check=False)  # fmt: skip
+    waves = tmp_path / "run.fst"
+    if able.returncode:
+        with pytest.raises(ToolError, match=r"cannot write FST: .*liblz4-dev and zlib1g-dev"):
+            simulate(files, netlist, [FRAMES], simulator="verilator", waves=waves)
+        return
+    result = simulate(files, netlist, [FRAMES], simulator="verilator", waves=waves)
+    assert waves.read_bytes()[0] == 0  # the header block of FST; VCD is text
+    read = Waves(waves, netlist.name)
+    moves = read.bit("m_axis_tvalid") & read.bit("m_axis_tready")
+    beats = netlist.outputs[0].beats
+    assert np.flatnonzero(moves == 1)[beats - 1 :: beats].tolist() == list(result.finished)
 
 
 @pytest.mark.skipif(find("iverilog") is None, reason="iverilog is not installed")
