@@ -131,12 +131,17 @@ def simulate(
     where it begins.
 
     Raises:
+        ConfigError: a trace of several devices at once is asked for.
         MismatchError: results are wrong, or with ``trace`` anything inside the design is.
     """
     command = (
         f"hwaccel sim {project} --simulator {simulator} --frames {len(xs[0])} "
         f"--idle {idle} --backpressure {backpressure} --seed {seed}"
     )
+    if trace and not isinstance(design, Design):
+        raise ConfigError(
+            f"{project}: is a system, which is not traced as a whole; trace one of the projects in it"
+        )
     setting = Setting(project, simulator, idle, backpressure, seed, command)
     kept = waves or (setting.waves() if trace else None)
     try:
@@ -151,8 +156,9 @@ def simulate(
             command=command,
         )
     except TensorMismatch as error:
-        wrong = mismatch_record(design, setting, xs, error, kept)
-        save_result(project, f"mismatch-{setting.suffix}", wrong)
+        if isinstance(design, Design):
+            wrong = mismatch_record(design, setting, xs, error, kept)
+            save_result(project, f"mismatch-{setting.suffix}", wrong)
         raise
     drop_result(project, f"mismatch-{setting.suffix}")
     predicted = None
@@ -177,7 +183,7 @@ def simulate(
         seed=seed,
     )
     save_result(project, f"sim-{setting.suffix}", record)
-    if trace and kept is not None:
+    if isinstance(design, Design) and trace and kept is not None:
         traced = trace_record(design, setting, kept, xs, result.offered)
         save_result(project, f"trace-{setting.suffix}", traced)
         if traced.odd:

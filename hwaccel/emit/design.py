@@ -72,7 +72,7 @@ class _Builder:
             tuple(ins),
             tuple(outs),
             tuple(self._units),
-            self._nets,
+            nets=self._nets,
         )
 
     # --- edges ---------------------------------------------------------------------------------

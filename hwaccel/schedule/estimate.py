@@ -15,7 +15,7 @@ import numpy as np
 
 from hwaccel.circuit.node import Input
 from hwaccel.fxp import IntArray
-from hwaccel.ir.hardware import Area, Pipe, Rom, Window, block_rams
+from hwaccel.ir.hardware import Area, Pipe, Rom, Window, ram_blocks, rom_blocks
 from hwaccel.ir.lines import Lines
 from hwaccel.schedule.blocks import Block, Fork, Pack, Reorder, Segment
 from hwaccel.schedule.fits import FITS, Cost
@@ -158,7 +158,7 @@ def _rom(rom: Rom) -> Iterator[Term]:
         return
     address = _clog2(words)
     yield Term("rom address", address, address)
-    blocks = block_rams(words, bits)
+    blocks = rom_blocks(words, bits)
     if blocks:
         yield Term("rom registers", ffs=bits, rams=blocks)
         return
@@ -176,12 +176,10 @@ def _rom(rom: Rom) -> Iterator[Term]:
 
 
 def _window(window: Window, bits: int) -> Iterator[Term]:
-    counts = [
-        n for n in (
-            window.out_height, window.out_width, window.groups, window.repeat, *window.kernel,
-            window.group_beats,
-        ) if n > 1
-    ]  # fmt: skip
+    counts = [window.out_height, window.out_width]
+    if window.kept is None:  # otherwise a list is read instead
+        counts += [window.groups, window.repeat, *window.kernel, window.group_beats]
+    counts = [n for n in counts if n > 1]
     counted, address = sum(map(_clog2, counts)), _clog2(window.beats_in)
     yield Term("window", 1, 1)
     yield Term("window loops", len(counts), len(counts))
@@ -235,7 +233,7 @@ def _reorder(block: Reorder, bits: int) -> Iterator[Term]:
 
 def _memory(name: str, words: int, bits: int) -> Term:
     """Count a memory that is written and read: block RAM, or four bits of 16 words at a time."""
-    blocks = block_rams(words, bits)
+    blocks = ram_blocks(words, bits)
     if blocks:
         return Term(f"{name} blocks", ffs=bits, rams=blocks)
     return Term(name, -(-bits // 4) * 6 * -(-words // 16), bits)

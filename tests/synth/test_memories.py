@@ -11,7 +11,7 @@ import pytest
 from hwaccel import tools
 from hwaccel.emit.windows import list_lines, window_params
 from hwaccel.fxp import IntArray
-from hwaccel.ir.hardware import Rom, Window, block_rams
+from hwaccel.ir.hardware import Rom, Window, ram_blocks, rom_blocks
 from hwaccel.ops.family import rom_area
 from hwaccel.resources import rtl_file
 
@@ -22,7 +22,11 @@ pytestmark = [
 
 # Words and bits on both sides of 2048 bits a block.
 ROMS = [(16, 8), (64, 8), (64, 32), (128, 8), (256, 8), (128, 32), (512, 8), (1024, 16), (70, 72)]
-RINGS = [(12, 16), (64, 16), (200, 16), (520, 16)]
+# Some just below and above the size from which on a ring is a block RAM.
+RINGS = [
+    *[(12, 16), (64, 16), (64, 20), (64, 24), (48, 24), (48, 28), (48, 32), (48, 60)],
+    *[(32, 64), (112, 12), (128, 10), (176, 8), (200, 16), (336, 4), (520, 16)],
+]
 
 
 def _counts(folder: Path, jobs: list[str]) -> list[dict[str, int]]:
@@ -57,7 +61,7 @@ def test_roms_are_where_the_estimate_puts_them(tmp_path: Path) -> None:
     for (words, bits), cells in zip(ROMS, _counts(tmp_path, jobs), strict=True):
         where = f"{words} words of {bits} bits: {cells}"
         area = rom_area(Rom("X", IntArray([[0]] * words), (bits,)))
-        assert cells.get("DP16KD", 0) == area.rams == block_rams(words, bits), where
+        assert cells.get("DP16KD", 0) == area.rams == rom_blocks(words, bits), where
         assert cells["TRELLIS_FF"] == area.ffs, where
         assert cells.get("LUT4", 0) <= 1.45 * area.luts, where
         assert cells.get("LUT4", 0) >= 0.9 * area.luts, where
@@ -77,8 +81,8 @@ def test_rings_are_where_the_estimate_puts_them(tmp_path: Path) -> None:
         )
     for (depth, bits), cells in zip(RINGS, _counts(tmp_path, jobs), strict=True):
         where = f"{depth} beats of {bits} bits: {cells}"
-        assert cells.get("DP16KD", 0) == block_rams(depth, bits), where
-        small = 0 if block_rams(depth, bits) else -(-bits // 4) * -(-depth // 16)
+        assert cells.get("DP16KD", 0) == ram_blocks(depth, bits), where
+        small = 0 if ram_blocks(depth, bits) else -(-bits // 4) * -(-depth // 16)
         assert cells.get("TRELLIS_DPR16X4", 0) == small, where
 
 
@@ -106,4 +110,4 @@ def test_skipping_makes_rom_of_the_list(tmp_path: Path) -> None:
     window = Window(1, 1, 1, 64, 16)
     listed = window.skipping((IntArray(range(1024)).a % 2) == 0)
     assert window.list_area.rams == 0
-    assert listed.list_area.rams == block_rams(512, 16)
+    assert listed.list_area.rams == rom_blocks(512, 16)
