@@ -140,7 +140,7 @@ def simulate(
     )
     if trace and not isinstance(design, Design):
         raise ConfigError(
-            f"{project}: is a system, which is not traced as a whole; trace one of the projects in it"
+            f"{project}: is a system, which is not traced as a whole; trace a project that is in it"
         )
     setting = Setting(project, simulator, idle, backpressure, seed, command)
     kept = waves or (setting.waves() if trace else None)
