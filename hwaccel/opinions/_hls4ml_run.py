@@ -1,7 +1,7 @@
 """Run by another Python, which has hls4ml and torch: convert, compile, trace. No part of hwaccel.
 
-Takes a folder with ``request.json`` and ``arrays.npz``; leaves ``answer.json`` and ``traces.npz``.
-What hls4ml prints goes to ``stderr``; a failure is one line in ``answer.json``.
+Takes a folder with ``request.json`` and a ``.bin`` file for every array; leaves ``answer.json`` and
+``traces.npz``. What hls4ml prints goes to ``stderr``; a failure is one line in ``answer.json``.
 """
 
 from __future__ import annotations
@@ -16,45 +16,47 @@ from typing import Any
 FUNCTIONS = ("add", "sub", "mul", "cat")
 
 
-def network(layers: list[dict[str, Any]], arrays: Any, inputs: list[str]) -> Any:
+def numbers(folder: Path, name: str, shape: list[int]) -> Any:
+    """Return an array of the request: float64 and nothing else."""
+    import numpy as np
+
+    return np.fromfile(folder / f"{name}.bin", np.float64).reshape(shape)
+
+
+def network(folder: Path, request: dict[str, Any]) -> Any:
     """Return a torch module with a submodule, or a call of a function, for every layer."""
     import torch
 
-    class Network(torch.nn.Module):  # type: ignore[misc, unused-ignore]
-        def __init__(self) -> None:
-            super().__init__()
-            for layer in layers:
-                if layer["kind"] in FUNCTIONS:
-                    continue
-                given = layer["arguments"].items()
-                # hls4ml tells pairs by their type, which JSON does not keep.
-                arguments = {k: tuple(v) if isinstance(v, list) else v for k, v in given}
-                made = getattr(torch.nn, layer["kind"])(**arguments)
-                for name in layer["arrays"]:
-                    value = torch.from_numpy(arrays[f"{layer['name']}.{name}"])
-                    target = getattr(made, name)
-                    target.data = value
-                self.add_module(layer["name"], made.eval())
+    graph, layers = torch.fx.Graph(), request["layers"]
+    known = {value["name"]: graph.placeholder(value["name"]) for value in request["inputs"]}
+    modules = {}
+    for layer in layers:
+        name, kind = layer["name"], layer["kind"]
+        operands = tuple(known[operand] for operand in layer["inputs"])
+        if kind == "cat":
+            known[name] = graph.call_function(torch.cat, (operands,), {"dim": 1})
+        elif kind in FUNCTIONS:
+            known[name] = graph.call_function(getattr(torch, kind), operands)
+        else:
+            modules[name] = module(folder, layer)
+            known[name] = graph.call_module(name, operands)
+    read = {operand for layer in layers for operand in layer["inputs"]}
+    graph.output(tuple(known[y["name"]] for y in layers if y["name"] not in read))
+    return torch.fx.GraphModule(modules, graph)
 
-        def called(self, known: dict[str, Any]) -> tuple[Any, ...]:
-            for layer in layers:
-                values = [known[name] for name in layer["inputs"]]
-                if layer["kind"] == "cat":
-                    known[layer["name"]] = torch.cat(values, dim=1)
-                elif layer["kind"] in FUNCTIONS:
-                    known[layer["name"]] = getattr(torch, layer["kind"])(*values)
-                else:
-                    known[layer["name"]] = getattr(self, layer["name"])(*values)
-            read = {name for layer in layers for name in layer["inputs"]}
-            return tuple(known[y["name"]] for y in layers if y["name"] not in read)
 
-    # The tracer looks at the signature, which has one name for each input.
-    scope: dict[str, Any] = {}
-    names = ", ".join(inputs)
-    values = ", ".join(f"{name!r}: {name}" for name in inputs)
-    exec(f"def forward(self, {names}):\n    return self.called({{{values}}})", scope)
-    Network.forward = scope["forward"]
-    return Network()
+def module(folder: Path, layer: dict[str, Any]) -> Any:
+    """Return the torch module of a layer."""
+    import torch
+
+    # hls4ml tells pairs by their type, which JSON does not keep.
+    given = layer["arguments"].items()
+    arguments = {name: tuple(v) if isinstance(v, list) else v for name, v in given}
+    made = getattr(torch.nn, layer["kind"])(**arguments).eval()
+    for name, shape in layer["arrays"].items():
+        value = numbers(folder, f"{layer['name']}.{name}", shape)
+        getattr(made, name).data = torch.from_numpy(value)
+    return made
 
 
 def names_of(model: Any, layers: list[dict[str, Any]]) -> dict[str, str]:
@@ -100,10 +102,8 @@ def answered(folder: Path) -> dict[str, Any]:
     import numpy as np
 
     request = json.loads((folder / "request.json").read_text())
-    with np.load(folder / "arrays.npz", allow_pickle=False) as arrays:
-        inputs = [value["name"] for value in request["inputs"]]
-        model = network(request["layers"], arrays, inputs)
-        frames = [np.ascontiguousarray(arrays[name]) for name in inputs]
+    model = network(folder, request)
+    frames = [numbers(folder, one["name"], [-1, *one["shape"]]) for one in request["inputs"]]
     names = names_of(model, request["layers"])
     config = configured(model, request, names)
     made = hls4ml.converters.convert_from_pytorch_model(

@@ -123,7 +123,8 @@ def _write(folder: Path, layers: Layers, golden: Mapping[str, Ints], settings: S
     def layer(one: Layer) -> dict[str, Any]:
         made = {"name": one.name, "kind": one.kind, "inputs": one.inputs}
         types = one.types if settings.types else {}
-        return made | {"arguments": one.arguments, "arrays": [*one.arrays], "types": types}
+        shapes = {name: array.shape for name, array in one.arrays.items()}
+        return made | {"arguments": one.arguments, "arrays": shapes, "types": types}
 
     request = {
         "backend": settings.backend,
@@ -135,7 +136,8 @@ def _write(folder: Path, layers: Layers, golden: Mapping[str, Ints], settings: S
     arrays = {f"{o.name}.{what}": a for o in layers.layers for what, a in o.arrays.items()}
     for one in layers.sources:
         arrays[one.name] = np.ldexp(golden[one.value].astype(np.float64), -one.type.frac)
-    np.savez(folder / "arrays.npz", **arrays)  # type: ignore[arg-type]
+    for name, array in arrays.items():
+        np.ascontiguousarray(array, np.float64).tofile(folder / f"{name}.bin")
 
 
 def _run(folder: Path, settings: Settings) -> _Answer:

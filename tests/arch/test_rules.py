@@ -16,8 +16,9 @@ ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = ROOT / "hwaccel"
 SOURCES = sorted(PACKAGE.rglob("*.py"))
 OP_CLASSES = {op.__name__ for op in OPS}
-# A pass that is about an op may name it; the front end makes ops and so must.
-MAY_NAME_OPS = ("ops", "passes", "frontend")
+# A pass that is about an op may name it; the front end makes ops and so must, and what translates
+# them into layers of another tool, which has its own kinds.
+MAY_NAME_OPS = ("ops", "passes", "frontend", "opinions")
 
 
 def names(path: Path) -> str:
