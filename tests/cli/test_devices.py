@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-import shlex
 import shutil
 from pathlib import Path
 
@@ -12,8 +10,6 @@ import pytest
 from hwaccel import tools
 from hwaccel.devices.folder import load_system
 from hwaccel.report.results import load_results
-from tests.cli.test_pages import DOCS, blocks
-from tests.cli.test_pages import run as run_in
 from tests.cli.tools import content, done, refused
 
 sim_tools = pytest.mark.skipif(tools.find("iverilog") is None, reason="iverilog is not installed")
@@ -104,19 +100,3 @@ def test_folders_that_are_none(cnn_project: Path, tmp_path: Path) -> None:
         )
     shutil.rmtree(tmp_path / "s" / "device1")
     assert "cannot be read" in refused("sim", tmp_path / "s")
-
-
-@sim_tools
-@pytest.mark.slow
-@pytest.mark.rtl
-def test_the_commands_of_the_page(tmp_path: Path) -> None:
-    page = DOCS / "how-to" / "several-devices.md"
-    model, call = blocks(page, "python")
-    (tmp_path / "nets.py").write_text(model)
-    (tmp_path / "call.py").write_text(call)
-    (block,) = blocks(page, "console")
-    lines = [*re.findall(r"^\$ (.*)$", block, re.MULTILINE), "python call.py"]
-    assert len(lines) == 8
-    for line in lines:
-        ran = run_in(shlex.split(line), tmp_path)
-        assert ran.returncode == 0, f"{line}\n{ran.stdout[-2000:]}{ran.stderr[-2000:]}"
