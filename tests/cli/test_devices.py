@@ -91,8 +91,8 @@ def test_what_replicate_refuses(cnn_project: Path, tmp_path: Path) -> None:
 def test_folders_that_are_none(cnn_project: Path, tmp_path: Path) -> None:
     done("partition", cnn_project, "-o", tmp_path / "s")
     line = f"{tmp_path / 's'}: is a system; name a design in it, a folder with a manifest.json"
-    for command in ("synth", "csim", "report", "gpu", "partition", "replicate"):
-        assert refused(command, tmp_path / "s") == line
+    for command in ("synth", "csim", "report", "gpu run", "partition", "replicate"):
+        assert refused(*command.split(), tmp_path / "s") == line
     for command in ("partition", "replicate"):
         assert "is not an hwaccel project" in refused(command, tmp_path / "none")
         assert "holds files that hwaccel did not write" in refused(

@@ -50,7 +50,8 @@ def test_one_table(project: Path) -> None:
         f"hardware: one frame every {timing.interval} cycles, latency {timing.latency} cycles, "
         "predicted; not simulated yet\n"
     ) in ran.out
-    assert set(load_results(project).records) == {"csim-cuda-host", "csim-torch", "gpu-compare"}
+    made = {"csim-cuda-host", "csim-torch", "gpu-compare"}
+    assert set(load_results(project).records) == {"errors", *made}
     assert done("report", project)
 
 
