@@ -19,7 +19,24 @@ def student() -> nn.Module:
     return nn.Sequential(nn.Flatten(), nn.Linear(64, 4), nn.ReLU(), nn.Linear(4, 10))
 """
 
+_BUILD = """
+from tests.cli.tools import MODELS, done
+
+done("convert", f"{MODELS}:cnn", "--example", "1x1x6x6", "-o", "build")
+"""
+
 BROUGHT: dict[str, str] = {
+    "docs/how-to/gpu.md": _BUILD,
+    "docs/how-to/read-the-report.md": _BUILD,
+    "docs/how-to/asic.md": f"{_BUILD}\n"
+    + """
+import shutil
+
+from hwaccel import tools
+
+shutil.copy(tools.require("osu018").path / "osu018_stdcells.lib", "cells.lib")
+shutil.copy(tools.require("osu018").path / "osu018_stdcells.v", "cells.v")
+""",
     "README.md": f"NETS = {_NETS!r}\n"
     + """
 from pathlib import Path

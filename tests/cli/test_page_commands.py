@@ -28,7 +28,16 @@ from tests.cli.pages import PROGRAMS, Command, Step, mentions, name, pages, step
 from tests.cli.tools import ROOT
 
 PAGES = pages()
-TO_DO = [page for page in PAGES if any(not step.saved for step in steps(page))]
+TO_DO = [
+    page
+    for page in PAGES
+    if any(
+        reason(text) is None
+        for step in steps(page)
+        if not step.saved
+        for text in [*(c.text for c in step.commands), *step.body.splitlines()[:1]]
+    )
+]
 # The width of a page, and Verilated models that are compiled fast rather than run fast.
 SETTINGS = {"COLUMNS": "120", "MAKEFLAGS": "OPT_FAST=-O0 OPT_SLOW=-O0 OPT_GLOBAL=-O0"}
 NEEDED = ("iverilog", "verilator", "yosys", "nextpnr-ecp5", "ap_types")

@@ -45,7 +45,7 @@ def test_untouched(project: Path) -> None:
 
 def test_every_file_is_checked(project: Path) -> None:
     for name, data in content(project).items():
-        if name == "manifest.json":
+        if name == "manifest.json" or name.startswith("results/"):
             continue
         (project / name).write_bytes(data + b" ")
         assert look(project) == (
