@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from hwaccel import tools
@@ -16,7 +16,7 @@ from hwaccel.resources import rtl_file
 from hwaccel.synth.activity import DEFAULT_ACTIVITY, Activity, read_activity
 from hwaccel.synth.asic import MEMORY, Mapped, map_to_cells, write_models
 from hwaccel.synth.constraints import Clock, Constraints
-from hwaccel.synth.gates import read_gates
+from hwaccel.synth.gates import bench_netlist, read_gates
 from hwaccel.synth.liberty import Library, read_library
 from hwaccel.synth.opensta import Timing, analyse
 from hwaccel.verify.result import SimResult
@@ -152,7 +152,8 @@ def to_cells(
     if frames:
         progress(f"Icarus: {len(frames[0])} frames through {sum(n for _, n in mapped.cells)} cells")
         models = cells.models or write_models(design.name, folder, timeout_s=TIMEOUT_S).read_text()
-        run = simulate_gates(design, mapped, models, frames, workdir / "icarus", seed=seed)
+        modelled = replace(cells, models=models)
+        run = simulate_gates(design, mapped, modelled, frames, workdir / "icarus", seed=seed)
         gates = read_gates(mapped.netlist_json, design.name)
         activities = read_activity(workdir / "icarus" / _WAVES, gates, design.name)
     progress("OpenSTA: timing and power")
@@ -167,7 +168,7 @@ def to_cells(
 def simulate_gates(
     design: Design,
     mapped: Mapped,
-    models: str,
+    cells: Cells,
     frames: Sequence[Ints],
     workdir: Path,
     *,
@@ -177,7 +178,11 @@ def simulate_gates(
 ) -> SimResult:
     """Run frames through a netlist in Icarus; compare bits with golden and cycles with the plan.
 
-    Registers begin unknown, as in silicon. The waves of all nets go to ``activity.vcd``.
+    ``cells`` has the models of the cells in it.
+
+    Registers begin at values drawn with ``seed``: what they hold in silicon is not known, but it
+    is something. Begun as X, a reset that ABC made of ``q & !q`` would never end. The waves of all
+    nets go to ``activity.vcd``.
 
     Raises:
         MismatchError: an output differs, or a frame ends in another cycle than the plan has it.
@@ -185,9 +190,11 @@ def simulate_gates(
     """
     workdir.mkdir(parents=True, exist_ok=True)
     files = {
-        "cells.v": models,
+        "cells.v": cells.models or "",
         f"{MEMORY}.v": rtl_file(MEMORY).read_text(encoding="ascii"),
-        f"{design.name}_netlist.v": _dumping(mapped.netlist.read_text(), design.name),
+        f"{design.name}_netlist.v": bench_netlist(
+            mapped.netlist.read_text(), design.name, cells.library.register_pins, _WAVES, seed
+        ),
     }
     run = simulate(
         files,
@@ -209,15 +216,6 @@ def simulate_gates(
                 f"{wanted[:4]} as planned"
             )
     return run
-
-
-def _dumping(netlist: str, top: str) -> str:
-    """Let the top module of a netlist write its waves."""
-    head, mark, tail = netlist.rpartition("endmodule")
-    if not mark or tail.strip():
-        raise ToolError(f"{top}: the netlist of yosys does not end with its module")
-    lines = f'  initial begin\n    $dumpfile("{_WAVES}");\n    $dumpvars(1, {top});\n  end\n'
-    return f"{head}{lines}endmodule\n"
 
 
 def write_sources(files: Mapping[str, str], folder: Path) -> list[Path]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import random
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -118,6 +119,40 @@ def _read(netlist_json: Path, top: str) -> _Module:
         raise ToolError(f"{netlist_json}: is no netlist of {top} ({error}); run it again") from None
 
 
+def bench_netlist(
+    netlist: str, top: str, registers: Mapping[str, Collection[str]], waves: str, seed: int
+) -> str:
+    """Let a netlist write ``waves``, and its registers begin somewhere until the second edge.
+
+    ``registers`` are the output pins of the cells that store, by type; ``seed`` draws the values.
+
+    Raises:
+        ToolError: the netlist does not end with its module.
+    """
+    head, mark, tail = netlist.rpartition("endmodule")
+    if not mark or tail.strip():
+        raise ToolError(f"{top}: the netlist of yosys does not end with its module")
+    pins = ((pin, net, type) for type, body in _INSTANCE.findall(netlist)
+            for pin, net in _PIN.findall(body))  # fmt: skip
+    nets = dict.fromkeys(net for pin, net, type in pins if pin in registers.get(type, ()))
+    rng = random.Random(seed)
+    lines = [
+        "  initial begin",
+        f'    $dumpfile("{waves}");',
+        f"    $dumpvars(1, {top});",
+        "  end",
+        "  initial begin",
+        *[f"    force {net} = 1'b{rng.getrandbits(1)};" for net in nets],
+        "    repeat (2) @(posedge clk);",
+        "    @(negedge clk);",
+        *[f"    release {net};" for net in nets],
+        "  end",
+    ]
+    return head + "\n".join(lines) + "\nendmodule\n"
+
+
+_INSTANCE = re.compile(r"^  (\w+) (?:\\\S+ |\w+) \(\n(.*?)\n  \);", re.MULTILINE | re.DOTALL)
+_PIN = re.compile(r"\.(\w+)\((\\\S+ ?(?:\[\d+\])?|\w+(?:\[\d+\])?)\)")
 _ASSIGN = re.compile(r"^  assign (.+) = (.+);$", re.MULTILINE)
 _PART = re.compile(r"(\\\S+ |\w+)(?:\[(\d+)(?::(\d+))?\])?|(\d+)'b([01xz]+)")
 

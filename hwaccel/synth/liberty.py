@@ -80,6 +80,15 @@ class Library:
     def _like(self, table: tuple[int, ...]) -> Iterator[Cell]:
         return (c for c in self.cells.values() if c.usable and c.area > 0 and c.table == table)
 
+    @cached_property
+    def register_pins(self) -> dict[str, frozenset[str]]:
+        """Return the output pins of each flip-flop."""
+        return {
+            name: frozenset(pin for pin, _ in cell.outputs)
+            for name, cell in self.cells.items()
+            if cell.kind == "flip-flop"
+        }
+
     def kind(self, cell: str) -> str:
         """Return what a cell is counted as: inverters and buffers apart from other logic."""
         found = self.cells[cell]

@@ -99,7 +99,7 @@ def test_widths_that_a_model_fixes(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         (
             ("--target", "ecp6"),
             "target 'ecp6': not known; choose one of ecp5-25k, ecp5-45k, ecp5-85k, xcup, xc7, "
-            "ice40-up5k, ice40hx-8k, gw1n-9c, gw2a-18",
+            "ice40-up5k, ice40hx-8k, gw1n-9c, gw2a-18, asic, osu018",
         ),
         (
             ("--bits", "4"),

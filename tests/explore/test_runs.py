@@ -183,8 +183,9 @@ def test_the_files_show_every_point(place: Path, go: Go) -> None:
     text = (place / "out" / "index.html").read_text(encoding="utf-8")
     assert text.count("<circle") == 19
     walk(text)
-    assert "<script" not in text
-    assert "http" not in text.replace("http://www.w3.org/2000/svg", "")
+    assert text.count("<script") == 1  # which its policy allows by its hash
+    assert "http:" not in text.replace("http://www.w3.org/2000/svg", "")
+    assert "https:" not in text
     assert " (too slow)" in text
 
 
