@@ -13,6 +13,7 @@ from hwaccel.native import loader
 def test_missing_compiler_is_one_line(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(loader, "_PACKAGE", tmp_path)
     monkeypatch.setenv("CXX", "no-such-compiler")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     find = loader.library.__wrapped__
     with pytest.raises(ToolError, match="install g\\+\\+ or clang\\+\\+, or name one in CXX"):
         find()
