@@ -178,6 +178,7 @@ def run_here(case: Case, folder: Path, tally: Tally) -> None:
     os.chdir(folder)
     before, started = listing(folder), time.process_time()
     Path("/proc/self/clear_refs").write_text("5")  # begins to watch for the peak anew
+    held = _peak_kib(Path("/proc/self/status").read_text())
     signal.alarm(_HANG_S)
     try:
         ran = run(*case.words)
@@ -186,8 +187,8 @@ def run_here(case: Case, folder: Path, tally: Tally) -> None:
         code, err = 1, ("Traceback", *traceback.format_exception(error)[-3:])
     signal.alarm(0)
     seconds = time.process_time() - started
-    peak = _peak_kib(Path("/proc/self/status").read_text())
-    _weigh(case, peak, tally)
+    # What this process had before is not the case's.
+    _weigh(case, _peak_kib(Path("/proc/self/status").read_text()) - held, tally)
     tally.add(case, code, err, seconds, before, listing(folder))
 
 
@@ -261,7 +262,7 @@ def main() -> None:
     print(f"# {kinds}; {here.refused} refused, {here.cases - here.refused} left legal")
     text = (
         f"{here.cases} cases, {len(here.wrong) + len(apart.wrong)} wrong; at most "
-        f"{here.seconds:.1f} s and {here.peak_kib >> 10} MiB in one process; {apart.cases} as "
+        f"{here.seconds:.1f} s and {here.peak_kib >> 10} MiB more in one process; {apart.cases} as "
         f"processes of their own at most {apart.seconds:.1f} s and {apart.peak_kib >> 10} MiB"
     )
     print_line("malformed", text, seed=args.seed)
