@@ -17,7 +17,7 @@ COLUMNS = (
 def page(title: str, explored: Explored) -> str:
     """Return one self-contained HTML page of a search in which some point has facts.
 
-    There is no script in it, and nothing is loaded from anywhere. The plot shows the second
+    Nothing is loaded from anywhere. The plot shows the second
     objective over the first.
     """
     goal, front = explored.goal, explored.front

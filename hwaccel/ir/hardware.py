@@ -125,15 +125,6 @@ def rom_memory(words: int, bits: int) -> Area:
     return Area(luts=bits * -(-words // 16), ffs=2 * bits)
 
 
-def ram_memory(words: int, bits: int) -> Area:
-    """Estimate a memory that is written and read, with a register behind it."""
-    blocks = ram_blocks(words, bits)
-    if blocks:
-        return Area(rams=blocks)
-    # Four bits of sixteen words take the LUTs of three slices.
-    return Area(luts=-(-bits // 4) * 6 * -(-words // 16), ffs=bits)
-
-
 @dataclass(frozen=True, slots=True)
 class Rom:
     """A read-only memory and the module parameter that names its file.

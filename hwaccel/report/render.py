@@ -13,7 +13,7 @@ from hwaccel.report.page import page_of
 
 
 def render_html(report: Report) -> str:
-    """Return one self-contained page: no script, nothing loaded from anywhere."""
+    """Return one self-contained page: nothing is loaded from anywhere."""
     return render("report/report.html.j2", page=page_of(report))
 
 

@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import ceil, floor, log10
 
+from hwaccel.pareto import nondominated
 from hwaccel.report.svg import Circle, Group, Path, Picture, Text, line
 from hwaccel.report.text import clean
 
@@ -60,13 +61,8 @@ def pareto(points: Sequence[tuple[float, float]]) -> tuple[int, ...]:
 
     They are in the order of x. Of points that are the same the first one is returned.
     """
-    found: list[int] = []
-    best = float("-inf")
-    for index in sorted(range(len(points)), key=lambda k: (points[k][0], -points[k][1], k)):
-        if points[index][1] > best:
-            found.append(index)
-            best = points[index][1]
-    return tuple(found)
+    kept = nondominated([(x, -y) for x, y in points])
+    return tuple(sorted(kept, key=lambda k: points[k][0]))
 
 
 def draw_scatter(scatter: Scatter) -> Picture:

@@ -14,7 +14,7 @@ from hwaccel.ir.hardware import Area
 from hwaccel.ir.lines import Lines
 from hwaccel.report.text import clean, shape_of
 from hwaccel.schedule.blocks import Block, Reorder, Segment
-from hwaccel.schedule.estimate import block_area, plan_area
+from hwaccel.schedule.estimate import block_area
 from hwaccel.schedule.plan import Plan
 
 
@@ -191,14 +191,8 @@ def logic_of(plan: Plan, family: str) -> tuple[Logic, ...]:
 
 def adapter_area(plan: Plan) -> Area:
     """Estimate what stands between the stages: buffers, forks, width converters, reorders."""
-    total = plan_area(plan)
-    inside = sum((block_area(s, plan) for s in plan.segments if s.nodes), Area())
-    return Area(
-        total.luts - inside.luts,
-        total.ffs - inside.ffs,
-        total.dsps - inside.dsps,
-        total.rams - inside.rams,
-    )
+    between = (b for b in plan.blocks if not (isinstance(b, Segment) and b.nodes))
+    return sum((block_area(block, plan) for block in between), Area())
 
 
 def buffers_of(plan: Plan) -> tuple[Buffer, ...]:

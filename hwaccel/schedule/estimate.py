@@ -17,7 +17,7 @@ from hwaccel.circuit.node import Input
 from hwaccel.fxp import IntArray
 from hwaccel.ir.hardware import Area, Fold, Pipe, Rom, Window, ram_blocks, rom_blocks
 from hwaccel.ir.lines import Lines
-from hwaccel.ops.family import in_dsp
+from hwaccel.ops.family import clog2, in_dsp
 from hwaccel.schedule.blocks import Block, Fork, Pack, Reorder, Segment
 from hwaccel.schedule.fits import FITS, Cost
 from hwaccel.schedule.plan import Plan
@@ -88,7 +88,7 @@ def _living(segment: Segment, bits: int) -> int:
 
 def _fifo(bits: int, depth: int) -> Iterator[Term]:
     yield Term("fifo", 1, 1)
-    yield Term("fifo count", _clog2(depth + 1), _clog2(depth + 1))
+    yield Term("fifo count", clog2(depth + 1), clog2(depth + 1))
     if depth <= 2:
         yield Term("fifo registers", bits, bits * depth)
     else:
@@ -151,7 +151,7 @@ def _requant(pipe: Pipe, given: Mapping[str, int]) -> Iterator[Term]:
 
 def _table(pipe: Pipe, given: Mapping[str, int]) -> Iterator[Term]:
     (rom,) = pipe.roms
-    index = _clog2(given["WORDS"]) * pipe.lanes
+    index = clog2(given["WORDS"]) * pipe.lanes
     yield Term("table index", index, index)
     for term in _rom(rom):
         yield term._replace(
@@ -170,7 +170,7 @@ def _rom(rom: Rom) -> Iterator[Term]:
     words, bits = rom.fields.shape[0], rom.word_bits
     if words == 1:
         return
-    address = _clog2(words)
+    address = clog2(words)
     yield Term("rom address", address, address)
     blocks = rom_blocks(words, bits)
     if blocks:
@@ -194,7 +194,7 @@ def _window(window: Window, bits: int) -> Iterator[Term]:
     if window.kept is None:  # otherwise a list is read instead
         counts += [window.groups, window.repeat, *window.kernel, window.group_beats]
     counts = [n for n in counts if n > 1]
-    counted, address = sum(map(_clog2, counts)), _clog2(window.beats_in)
+    counted, address = sum(map(clog2, counts)), clog2(window.beats_in)
     yield Term("window", 1, 1)
     yield Term("window loops", len(counts), len(counts))
     yield Term("window count", counted, counted)
@@ -223,7 +223,7 @@ def _lines(lines: Lines, bits: int, pipe: Pipe) -> Iterator[Term]:
     past = (live.reshape(kh, kw, channels) * columns[None, :, None]).max(axis=1).sum()
     taps = int(live.sum()) * width
     yield Term("lines", 1, 1)
-    count = _clog2((2 * lines.height + lines.rows + 1) * lines.width + 2) + 1
+    count = clog2((2 * lines.height + lines.rows + 1) * lines.width + 2) + 1
     yield Term("lines count", count, count)
     yield Term("lines rows", lines.rows * kh, lines.rows * (kh + 2))
     yield Term("lines past", ffs=int(past) * width)
@@ -237,7 +237,7 @@ def _lines(lines: Lines, bits: int, pipe: Pipe) -> Iterator[Term]:
 
 def _reorder(block: Reorder, bits: int) -> Iterator[Term]:
     order = block.order
-    address = _clog2(2 * order.length)
+    address = clog2(2 * order.length)
     yield Term("reorder", 1, 1)
     yield Term("reorder address", address, address)
     beats = IntArray(np.array(order.beats, dtype=np.int64)[:, None])
@@ -251,10 +251,6 @@ def _memory(name: str, words: int, bits: int) -> Term:
     if blocks:
         return Term(f"{name} blocks", ffs=bits, rams=blocks)
     return Term(name, -(-bits // 4) * 6 * -(-words // 16), bits)
-
-
-def _clog2(n: int) -> int:
-    return max(0, (n - 1).bit_length())
 
 
 # Of a term that was never fitted: as much as it says.
