@@ -18,7 +18,7 @@ from hwaccel.emit.cuda import emit_cuda
 from hwaccel.emit.design import build_netlist
 from hwaccel.emit.hls import emit_hls
 from hwaccel.emit.netlist import Netlist
-from hwaccel.emit.project import read_project, replace_file, write_project
+from hwaccel.emit.project import pretty_json, read_project, replace_file, write_project
 from hwaccel.emit.system import System, build_system
 from hwaccel.emit.verilog import emit_verilog
 from hwaccel.errors import ConfigError, EmitError, HwaccelError
@@ -175,8 +175,8 @@ class Design:
             **tool_files([*verilog], self.name, self.hash, self.banner[0], self.config.clock_mhz),
             "graph.json": save_graph(self.graph).decode(),
             "graph.txt": print_graph(self.graph),
-            "plan.json": _pretty(choices_of(self.plan)),
-            "config.json": _pretty(self.config),
+            "plan.json": pretty_json(choices_of(self.plan)),
+            "config.json": pretty_json(self.config),
             "spatial.json": msgspec.json.encode(self.plan.found).decode(),
         }
         parts: dict[str, Mapping[str, str | bytes]] = {
@@ -375,10 +375,6 @@ class Design:
         """Return the CUDA C++ files by name."""
         banner = "\n".join(self.banner)
         return emit_cuda(self.graph, self.plan.spatial, name=self.name, banner=banner)
-
-
-def _pretty(document: msgspec.Struct) -> str:
-    return msgspec.json.format(msgspec.json.encode(document), indent=2).decode() + "\n"
 
 
 def _dumper(folder: Path) -> Callable[[int, str, Graph], None]:

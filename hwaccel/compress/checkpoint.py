@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import torch
 from torch import nn
 
@@ -25,7 +24,7 @@ from hwaccel.compress.lowrank import LowRank
 from hwaccel.compress.merge import Merge
 from hwaccel.compress.quantized import Quantized
 from hwaccel.compress.training import Loss, Progress, Recipe, copied, cross_entropy, train
-from hwaccel.emit.project import CHECKPOINT, check_folder, read_project, write_project
+from hwaccel.emit.project import CHECKPOINT, check_folder, pretty_json, read_project, write_project
 from hwaccel.errors import ConfigError, HwaccelError
 from hwaccel.frontend.export import exported as exported_model
 from hwaccel.frontend.load import load_model, load_state
@@ -157,12 +156,8 @@ def write_checkpoint(
     torch.export.save(exported_model(made.model, example), program)
     files: dict[str, str | bytes] = {
         _WEIGHTS: state.getvalue(),
-        _EDITS: _json(made.edits),
-        _RECORD: _json(record),
+        _EDITS: pretty_json(made.edits),
+        _RECORD: pretty_json(record),
         _EXPORTED: program.getvalue(),
     }
     write_project(folder, type(made.model).__name__, __version__, files, CHECKPOINT)
-
-
-def _json(document: object) -> str:
-    return msgspec.json.format(msgspec.json.encode(document), indent=2).decode() + "\n"

@@ -15,7 +15,7 @@ from hwaccel.api import Design
 from hwaccel.config import Config
 from hwaccel.devices.document import Document
 from hwaccel.emit.netlist import Netlist
-from hwaccel.emit.project import SYSTEM, manifest_of, write_project
+from hwaccel.emit.project import SYSTEM, manifest_of, pretty_json, write_project
 from hwaccel.emit.verilog import emit_verilog
 from hwaccel.golden import Golden, Ints
 from hwaccel.ir import Graph
@@ -96,10 +96,10 @@ class System(ABC):
     def files(self) -> dict[str, str | bytes]:
         """Return every file of the folder by relative path."""
         files: dict[str, str | bytes] = {
-            "system.json": _pretty(self.document),
+            "system.json": pretty_json(self.document),
             "graph.json": save_graph(self.graph).decode(),
             "graph.txt": print_graph(self.graph),
-            "config.json": _pretty(self.config),
+            "config.json": pretty_json(self.config),
         }
         files |= {f"rtl/{name}": text for name, text in self.verilog().items()}
         bench = project_bench(self.netlist, self.plan, self.golden.raw, self.banner, None, 1)
@@ -158,7 +158,3 @@ class System(ABC):
             check_structure(files[f"{net.name}.v"], net)
         for design in self.designs:
             design.check_structure()
-
-
-def _pretty(document: msgspec.Struct) -> str:
-    return msgspec.json.format(msgspec.json.encode(document), indent=2).decode() + "\n"

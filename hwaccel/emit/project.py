@@ -96,7 +96,12 @@ def manifest_of(
     """Return what ``manifest.json`` says of these files."""
     hashes = {path: _sha256(_encoded(text)) for path, text in sorted(files.items())}
     manifest = Manifest(format=kind, version=1, hwaccel=version, name=name, files=hashes)
-    return msgspec.json.format(msgspec.json.encode(manifest), indent=2).decode() + "\n"
+    return pretty_json(manifest)
+
+
+def pretty_json(document: object) -> str:
+    """Return a document as a JSON file that people can read."""
+    return msgspec.json.format(msgspec.json.encode(document), indent=2).decode() + "\n"
 
 
 def is_kind(folder: Path, kind: str) -> bool:

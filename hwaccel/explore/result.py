@@ -11,6 +11,7 @@ import numpy as np
 
 from hwaccel._version import __version__
 from hwaccel.config import Config
+from hwaccel.emit.project import pretty_json
 from hwaccel.explore.goal import Facts, Goal
 from hwaccel.explore.space import Point, Space
 from hwaccel.explore.work import Answer, Built
@@ -150,4 +151,4 @@ def front_json(explored: Explored) -> bytes:
         front=[t.name for t in explored.front],
         points=points,
     )
-    return msgspec.json.format(msgspec.json.encode(record), indent=2) + b"\n"
+    return pretty_json(record).encode()

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from hwaccel import tools
 from hwaccel.arrays import read_stored
+from hwaccel.emit.project import pretty_json
 from hwaccel.errors import ConfigError, HwaccelError, ToolError
 from hwaccel.ir import Graph, Interpreter
 from hwaccel.opinions.differences import compared
@@ -112,7 +113,7 @@ def ask(
         ),
         unseen=tuple(layer.path for layer in layers.layers if layer.name not in traces),
     )
-    text = msgspec.json.format(msgspec.json.encode(opinion), indent=2) + b"\n"
+    text = pretty_json(opinion).encode()
     return Asked(opinion, {**files, "comparison.json": text})
 
 

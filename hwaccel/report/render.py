@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import re
 
-import msgspec
-
 from hwaccel.emit.env import render
+from hwaccel.emit.project import pretty_json
 from hwaccel.report.markdown import document_of
 from hwaccel.report.model import Report
 from hwaccel.report.page import page_of
@@ -25,4 +24,4 @@ def render_markdown(report: Report) -> str:
 
 def render_json(report: Report) -> str:
     """Return every number of the report, unrounded, by how it was obtained."""
-    return msgspec.json.format(msgspec.json.encode(report), indent=2).decode() + "\n"
+    return pretty_json(report)

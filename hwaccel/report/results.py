@@ -14,7 +14,7 @@ from typing import Annotated, Literal, NamedTuple, TypeVar
 
 import msgspec
 
-from hwaccel.emit.project import own_folder, replace_file
+from hwaccel.emit.project import own_folder, pretty_json, replace_file
 from hwaccel.errors import EmitError
 from hwaccel.report.evidence import ErrorRecord, MismatchRecord, TraceRecord
 from hwaccel.report.record import Count, Megahertz, Positive, Record, Seconds, Share, Text
@@ -247,7 +247,7 @@ def save_result(folder: Path, name: str, record: AnyRecord) -> Path:
         )
     path = folder / FOLDER / f"{name}.json"
     try:
-        data = msgspec.json.format(msgspec.json.encode(record), indent=2) + b"\n"
+        data = pretty_json(record).encode()
         msgspec.json.decode(data, type=AnyRecord)
     except (msgspec.MsgspecError, ValueError) as error:
         raise EmitError(f"{path}: the record is not legal ({error})") from None

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import msgspec
-
+from hwaccel.emit.project import pretty_json
 from hwaccel.synth.constraints import Clock
 from hwaccel.synth.names import checked_identifier
 
@@ -15,7 +14,7 @@ _UTILIZATION = 40
 
 def librelane_config(sources: Sequence[str], top: str, clock: Clock, sdc: str) -> str:
     """Return ``librelane.json`` for a project: ``sources`` and ``sdc`` are paths within it."""
-    return _pretty(
+    return pretty_json(
         {
             "meta": {"version": 2},
             "DESIGN_NAME": checked_identifier(top, "top module"),
@@ -34,7 +33,7 @@ def tile_config(clock: Clock) -> str:
 
     The values below the clock are those that the tiles of their chips ask for.
     """
-    return _pretty(
+    return pretty_json(
         {
             "PL_TARGET_DENSITY_PCT": 60,
             "CLOCK_PERIOD": clock.period_ns,
@@ -61,7 +60,3 @@ def tile_config(clock: Clock) -> str:
             "MAGIC_WRITE_LEF_PINONLY": 1,
         }
     )
-
-
-def _pretty(document: dict[str, object]) -> str:
-    return msgspec.json.format(msgspec.json.encode(document), indent=2).decode() + "\n"
