@@ -20,8 +20,7 @@ class IntArray:
         array = np.array(values, dtype=np.int64, order="C")
         array.setflags(write=False)
         object.__setattr__(self, "a", array)
-        digest = hashlib.sha256(repr(array.shape).encode() + array.astype("<i8").tobytes())
-        object.__setattr__(self, "_digest", digest.hexdigest())
+        object.__setattr__(self, "_digest", "")
 
     def __setattr__(self, name: str, value: object) -> None:
         raise AttributeError(f"IntArray is immutable; cannot set {name}")
@@ -42,8 +41,13 @@ class IntArray:
 
     @property
     def digest(self) -> str:
-        """SHA-256 of shape and content, in hex."""
-        return self._digest  # type: ignore[attr-defined,no-any-return]
+        """SHA-256 of shape and content, in hex; found when it is first asked for."""
+        known: str = self._digest  # type: ignore[attr-defined]
+        if not known:
+            data = repr(self.a.shape).encode() + self.a.astype("<i8").tobytes()
+            known = hashlib.sha256(data).hexdigest()
+            object.__setattr__(self, "_digest", known)
+        return known
 
     def range(self) -> tuple[int, int]:
         """Return the smallest and largest element; ``(0, 0)`` when empty."""

@@ -290,13 +290,22 @@ class Window:
     def min_depth(self) -> int:
         """Return the smallest ring, in beats, with which every window can complete."""
         deepest, freed = 1, 0
-        for oy in range(self.out_height):
-            for ox in range(self.out_width):
-                last = max(self.taps(oy, ox))
-                if last >= 0:
+        columns = self._last_read(1, self.out_width, self.width)
+        for oy, row in enumerate(self._last_read(0, self.out_height, self.height)):
+            for ox, column in enumerate(columns):
+                if row >= 0 and column >= 0:
+                    last = row * self.width + column
                     deepest = max(deepest, (last + 1) * self.beats - freed)
                 freed = max(freed, self.freed_after(oy, ox))
         return deepest
+
+    def _last_read(self, axis: int, count: int, size: int) -> list[int]:
+        """Return the last row (or column) of the image that each output reads, -1 for none."""
+        taps = np.arange(self.kernel[axis]) * self.dilation[axis] - self.padding[axis]
+        places = np.arange(count)[:, None] * self.stride[axis] + taps
+        inside = (places >= 0) & (places < size)
+        last: list[int] = np.where(inside, places, -1).max(axis=1).tolist()
+        return last
 
 
 @dataclass(frozen=True, slots=True)

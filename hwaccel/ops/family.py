@@ -316,7 +316,7 @@ def mac_pipe(
         width=out.fixed.width,
         framed=True,
         roms=roms,
-        area=mac_area(pe, simd, x.fixed.width, w_w, acc_width, weights, pack),
+        area=mac_area(pe, simd, x, w_w, acc_width, weights, pack),
     )
 
 
@@ -325,17 +325,24 @@ def rom_area(rom: Rom) -> Area:
     return rom_memory(rom.fields.shape[0], rom.word_bits)
 
 
+def factor_bits(width: int, signed: bool) -> int:
+    """Return the bits of a factor in a product of signed numbers, as Yosys takes it."""
+    return width + (not signed)
+
+
 def in_dsp(x_w: int, w_w: int, soft_bits: int = 8) -> bool:
     """Tell whether Yosys takes a DSP block for a product of factors so wide."""
     return x_w + w_w > soft_bits and min(x_w, w_w) >= 2
 
 
 def mac_area(
-    pe: int, simd: int, x_w: int, w_w: int, acc_w: int, weights: Rom, pack: int = 1
+    pe: int, simd: int, x: TensorType, w_w: int, acc_w: int, weights: Rom, pack: int = 1
 ) -> Area:
     """Estimate multipliers, adder trees and accumulators."""
+    x_w = x.fixed.width
     product, count = x_w + w_w, pe * simd
-    dsps = Fold(pe, simd, pack=pack).multipliers if in_dsp(x_w, w_w) else 0
+    hard = in_dsp(factor_bits(x_w, x.fixed.signed), w_w)
+    dsps = Fold(pe, simd, pack=pack).multipliers if hard else 0
     soft = 0 if dsps else x_w * w_w
     tree = (product + clog2(simd)) * pe * (simd - 1)
     return Area(

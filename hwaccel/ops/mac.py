@@ -9,7 +9,7 @@ import numpy as np
 
 from hwaccel.ir.hardware import Fold, Multiplier, Window
 from hwaccel.ir.types import TensorType
-from hwaccel.ops.family import Ints, in_dsp, signed_width
+from hwaccel.ops.family import Ints, factor_bits, in_dsp, signed_width
 
 
 def skipping(folds: Sequence[Fold], weight: Ints, words: Callable[[Fold], Ints]) -> list[Fold]:
@@ -55,7 +55,8 @@ def packing(
     that Yosys makes of LUTs stay there.
     """
     x_w, w_w = x.fixed.width, signed_width(int(weight.min()), int(weight.max()))
-    if x_w + (not x.fixed.signed) > multiplier.narrow or not in_dsp(x_w, w_w, multiplier.soft_bits):
+    bits = factor_bits(x_w, x.fixed.signed)
+    if bits > multiplier.narrow or not in_dsp(bits, w_w, multiplier.soft_bits):
         return 1
     for pack in range(min(fold.pe, 1 + (multiplier.wide - w_w) // (x_w + w_w)), 1, -1):
         held = borrowed(words(fold), fold.pe, pack)

@@ -17,7 +17,7 @@ from hwaccel.circuit.node import Input
 from hwaccel.fxp import IntArray
 from hwaccel.ir.hardware import Area, Fold, Pipe, Rom, Window, ram_blocks, rom_blocks
 from hwaccel.ir.lines import Lines
-from hwaccel.ops.family import clog2, in_dsp
+from hwaccel.ops.family import clog2, factor_bits, in_dsp
 from hwaccel.schedule.blocks import Block, Fork, Pack, Reorder, Segment
 from hwaccel.schedule.fits import FITS, Cost
 from hwaccel.schedule.plan import Plan
@@ -119,8 +119,7 @@ def _mac(pipe: Pipe, given: Mapping[str, int]) -> Iterator[Term]:
     weights, *channels = pipe.roms
     fixed = weights.fields.shape[0] == 1  # one word is no memory, and its products are sums
     pack = given.get("PACK", 1)
-    # Yosys multiplies signed numbers: an unsigned input takes a bit more.
-    if in_dsp(given["X_W"] + (not given["X_SIGNED"]), given["W_W"]):
+    if in_dsp(factor_bits(given["X_W"], bool(given["X_SIGNED"])), given["W_W"]):
         dsps = Fold(pe, simd, pack=pack).multipliers
         yield Term("dsp registers", ffs=product * count, dsps=dsps)
     else:

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from hwaccel.config import Config
 from hwaccel.errors import ScheduleError
-from hwaccel.ir import Graph, Node, TensorType
+from hwaccel.ir import Graph, Node, Op, TensorType
 from hwaccel.ir.hardware import Area, Fold, Hardware, Multiplier, Style
 
 DEFAULT_MULTIPLIERS = 64
 # Below so many cycles per frame a stream shares no multiplier and pays for handshakes.
 _SHARED = 8
+# Nodes whose choices are kept: who compares configurations asks for the same ones again and again.
+_KNOWN = 1024
 _NAMES = {Style.STREAM: "streaming", Style.PIXEL: "pixel", Style.SPATIAL: "spatial"}
 # UG479, UG579, FPGA-TN-02205, FPGA-TN-02007, UG287 (Gowin); what Yosys leaves to LUTs.
 _MULTIPLIERS = {
@@ -50,17 +53,24 @@ def choices(
     With a ``multiplier``, each of its multipliers computes as many products as it can hold.
     """
     ins = tuple(types[name] for name in node.inputs)
-    works = node.op.multiplications(*ins) > 0
+    return _choices(node.op, ins, node.output.type, multiplier)
+
+
+@lru_cache(maxsize=_KNOWN)
+def _choices(
+    op: Op, ins: tuple[TensorType, ...], out: TensorType, multiplier: Multiplier | None
+) -> tuple[Choice, ...]:
+    works = op.multiplications(*ins) > 0
     found = []
-    for fold in node.op.folds(*ins):
+    for fold in op.folds(*ins):
         if multiplier is not None:
-            fold = replace(fold, pack=node.op.packing(ins, fold, multiplier))
-        hardware = node.op.hardware(ins, fold)
+            fold = replace(fold, pack=op.packing(ins, fold, multiplier))
+        hardware = op.hardware(ins, fold)
         area = sum((pipe.area for pipe in hardware.pipes), Area())
         if hardware.issuer is not None:
             area += hardware.issuer.list_area
         lanes = fold.multipliers if works else 0
-        cycles = frame_cycles(hardware, ins, node.output.type)
+        cycles = frame_cycles(hardware, ins, out)
         found.append(Choice(fold, cycles, lanes, area, hardware.in_lanes, hardware.out_lanes))
     return tuple(sorted(found, key=lambda c: (c.multipliers, c.area.luts + c.area.ffs, c.cycles)))
 

@@ -47,8 +47,10 @@ def vector(fixed: str, size: int = 4) -> TensorType:
         ("ecp5", "u6.6", 6, False, 2),
         ("ecp5", "u7.6", 6, False, 1),
         ("ecp5", "u8.8", 8, False, 1),
-        ("ecp5", "u4.4", 4, False, 1),  # made of LUTs
-        ("ice40", "u4.4", 6, False, 1),
+        ("ecp5", "u4.4", 4, False, 2),  # a sign makes it nine bits, and nine go into a block
+        ("ecp5", "s4.4", 4, False, 1),  # made of LUTs
+        ("ice40", "u4.4", 6, False, 2),
+        ("ice40", "u4.4", 5, False, 1),
         ("ice40", "u6.6", 5, False, 2),
         ("ice40", "u7.6", 5, False, 1),
         ("xc7", "u8.8", 8, False, 2),
