@@ -13,13 +13,20 @@ from numpy.typing import NDArray
 from hwaccel import tools
 from hwaccel._version import __version__
 from hwaccel.api import Design
+from hwaccel.emit.netlist import Netlist
 from hwaccel.emit.project import replace_file, work_folder
 from hwaccel.errors import ConfigError, EmitError, MismatchError
 from hwaccel.golden import Golden
 from hwaccel.gpu.torch_path import Throughput, throughput
 from hwaccel.inputs import read_arrays
 from hwaccel.ir import Graph
-from hwaccel.report.evidence import MOST_LAYERS, ErrorRecord, LayerError, TraceRecord
+from hwaccel.report.evidence import (
+    MOST_LAYERS,
+    ErrorRecord,
+    LayerError,
+    MismatchRecord,
+    TraceRecord,
+)
 from hwaccel.report.model import Report, build_report
 from hwaccel.report.render import render_html
 from hwaccel.report.results import (
@@ -31,15 +38,14 @@ from hwaccel.report.results import (
     save_result,
 )
 from hwaccel.report.text import clean
-from hwaccel.schedule.timing import Timed
+from hwaccel.schedule.timing import Timed, Timing
 from hwaccel.synth.constraints import Clock
 from hwaccel.synth.target import target as find_target
 from hwaccel.tools.cache import user_cache
 from hwaccel.traces import Setting, mismatch_record, trace_record
-from hwaccel.verify import stimulus
+from hwaccel.verify import run, stimulus
 from hwaccel.verify.compare import TensorMismatch
 from hwaccel.verify.result import SimResult
-from hwaccel.verify.run import SIMULATORS
 
 if TYPE_CHECKING:
     from hwaccel.frontend.losses import Loss
@@ -67,19 +73,12 @@ class Simulated(Protocol):
     def plan(self) -> Timed:
         """What predicts its cycles."""
 
-    def simulate_raw(
-        self,
-        xs: Sequence[Ints],
-        *,
-        simulator: str = "verilator",
-        idle: str = "none",
-        backpressure: str = "none",
-        seed: int = 1,
-        waves: Path | None = None,
-        workdir: Path | None = None,
-        command: str = "",
-    ) -> SimResult:
-        """Run the Verilog and compare every bit; see ``Design.simulate_raw``."""
+    @property
+    def netlist(self) -> Netlist:
+        """The top."""
+
+    def verilog(self) -> dict[str, str]:
+        """Return all Verilog and memory files by name."""
 
 
 def frames(design: Simulated, count: int, seed: int, data: Sequence[Path]) -> tuple[Ints, ...]:
@@ -132,7 +131,8 @@ def simulate(
 
     Raises:
         ConfigError: a trace of several devices at once is asked for.
-        MismatchError: results are wrong, or with ``trace`` anything inside the design is.
+        MismatchError: results or the cycles they take are wrong, or with ``trace`` anything inside
+            the design is.
     """
     command = (
         f"hwaccel sim {project} --simulator {simulator} --frames {len(xs[0])} "
@@ -145,8 +145,11 @@ def simulate(
     setting = Setting(project, simulator, idle, backpressure, seed, command)
     kept = waves or (setting.waves() if trace else None)
     try:
-        result = design.simulate_raw(
+        result = run.simulate(
+            design.verilog(),
+            design.netlist,
             xs,
+            design.golden.raw(*xs),
             simulator=simulator,
             idle=idle,
             backpressure=backpressure,
@@ -159,12 +162,10 @@ def simulate(
         if isinstance(design, Design):
             wrong = mismatch_record(design, setting, xs, error, kept)
             save_result(project, f"mismatch-{setting.suffix}", wrong)
+            progress(origin_line(wrong))
         raise
     drop_result(project, f"mismatch-{setting.suffix}")
-    predicted = None
-    if backpressure == "none":
-        arrivals = dict(zip(design.plan.inputs, map(list, result.offered), strict=True))
-        predicted = design.plan.timing(len(xs[0]), arrivals)
+    predicted = predicted_for(design, result) if backpressure == "none" else None
     record = SimRecord(
         design=design.hash,
         command=command,
@@ -189,14 +190,39 @@ def simulate(
         if traced.odd:
             raise MismatchError(f"{simulator}: {traced.odd[0]}; repeat with: {traced.command}")
         progress(trace_line(traced))
+    if predicted is not None:
+        require_cycles(predicted, result, command)
     return record
+
+
+def predicted_for(design: Simulated, result: SimResult) -> Timing:
+    """Return what the schedule says of a run with a sink that never waits, for its own input."""
+    arrivals = dict(zip(design.plan.inputs, map(list, result.offered), strict=True))
+    return design.plan.timing(len(result.finished), arrivals)
+
+
+def require_cycles(predicted: Timing, result: SimResult, command: str) -> None:
+    """Do nothing when a run took the cycles that were predicted for it.
+
+    Raises:
+        MismatchError: latency or interval differ.
+    """
+    for what, wanted, found in (
+        ("latency", predicted.latency, result.latency),
+        ("interval", predicted.interval, result.interval),
+    ):
+        if wanted != found:
+            raise MismatchError(
+                f"{result.simulator}: {what} is {found} cycles, predicted {wanted}; "
+                f"repeat with: {command} --trace"
+            )
 
 
 def _workdir(project: Path, simulator: str) -> Path | None:
     # What is compiled once is run again, and so is not kept where others may have put it.
     if simulator == "fast":
         return user_cache("fast")
-    return work_folder(project, f"sim-{simulator}") if simulator in SIMULATORS else None
+    return work_folder(project, f"sim-{simulator}") if simulator in run.SIMULATORS else None
 
 
 def sim_line(record: SimRecord) -> str:
@@ -219,6 +245,18 @@ def trace_line(record: TraceRecord) -> str:
     return (
         f"{record.simulator}: {record.streams} streams and {record.issuers} issuers as predicted "
         f"in {record.cycles:,} cycles; {beats}"
+    )
+
+
+def origin_line(record: MismatchRecord) -> str:
+    """Return one line for the terminal: where wrong numbers begin, as far as that was found."""
+    first = record.tensors[0]
+    if not record.located:
+        return f"{record.simulator}: wrong in {first.name}; inside the design nothing was compared"
+    fed = ", which is fed right ones" if record.fed else ""
+    return (
+        f"{record.simulator}: wrong numbers begin in {first.path or first.name}{fed}; the first "
+        f"leaves it in cycle {first.cycle}"
     )
 
 

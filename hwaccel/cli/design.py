@@ -185,20 +185,23 @@ def sim(
         for one in names:
             step(f"{one}: building and running {len(xs[0])} frames")
             told: list[str] = []
-            record = stages.simulate(
-                design,
-                project,
-                xs,
-                one,
-                idle=idle,
-                backpressure=backpressure,
-                seed=seed,
-                waves=waves,
-                trace=trace and one != "fast",
-                progress=told.append,
-            )
-            for line in (stages.sim_line(record), *told):
-                say(line)
+            try:
+                record = stages.simulate(
+                    design,
+                    project,
+                    xs,
+                    one,
+                    idle=idle,
+                    backpressure=backpressure,
+                    seed=seed,
+                    waves=waves,
+                    trace=trace and one != "fast",
+                    progress=told.append,
+                )
+                told.insert(0, stages.sim_line(record))
+            finally:
+                for line in told:
+                    say(line)
 
 
 def csim(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 
@@ -17,14 +16,12 @@ from hwaccel.devices.document import Document
 from hwaccel.emit.netlist import Netlist
 from hwaccel.emit.project import SYSTEM, manifest_of, pretty_json, write_project
 from hwaccel.emit.verilog import emit_verilog
-from hwaccel.golden import Golden, Ints
+from hwaccel.golden import Golden
 from hwaccel.ir import Graph
 from hwaccel.ir.file import save_graph
 from hwaccel.ir.text import print_graph
 from hwaccel.schedule.timing import Timed
 from hwaccel.verify.bench import project_bench
-from hwaccel.verify.result import SimResult
-from hwaccel.verify.run import simulate
 from hwaccel.verify.structure import check_structure
 
 
@@ -118,33 +115,6 @@ class System(ABC):
         """
         write_project(Path(folder), self.name, __version__, self.files(), SYSTEM)
         return Path(folder)
-
-    def simulate_raw(
-        self,
-        xs: Sequence[Ints],
-        *,
-        simulator: str = "verilator",
-        idle: str = "none",
-        backpressure: str = "none",
-        seed: int = 1,
-        waves: Path | None = None,
-        workdir: Path | None = None,
-        command: str = "",
-    ) -> SimResult:
-        """Simulate everything together and compare every bit; see ``Design.simulate_raw``."""
-        return simulate(
-            self.verilog(),
-            self.netlist,
-            xs,
-            self.golden.raw(*xs),
-            simulator=simulator,
-            idle=idle,
-            backpressure=backpressure,
-            seed=seed,
-            waves=waves,
-            workdir=workdir,
-            command=command,
-        )
 
     def check_structure(self) -> None:
         """Parse everything back, and compare it with what it was made from.

@@ -51,7 +51,7 @@ def _case(suite: ElementTree.Element, group: str, run: Run, result: Result | Non
         case, kind, type=answer.status, message=clean(answer.message, _LONGEST)
     )
     if answer.waves:
-        said.text = f"waves: {clean(answer.waves)}"
+        said.text = "\n".join(filter(None, (f"waves: {clean(answer.waves)}", clean(answer.origin))))
     elif answer.left:
         said.text = f"log: {clean(answer.left)}"
 

@@ -92,7 +92,8 @@ def trouble_table(found: Found, runs: list[Run]) -> Table:
     for run in runs:
         result = found.results.get(run)
         status = result.answer.status if result else "not run"
-        said = clean(result.answer.message, _LONGEST) if result else ""
+        told = [result.answer.origin, result.answer.message] if result else []
+        said = clean("; ".join(filter(None, told)), _LONGEST)
         left = clean(result.answer.waves or result.answer.left) if result else ""
         css = "bad" if result else ""
         rows.append((Cell(run.source.name, run.how), Cell(status, css=css), Cell(said), Cell(left)))

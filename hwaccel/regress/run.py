@@ -192,13 +192,17 @@ class _Session:
             before = self.results[run].answer
             name = self._folder(run).name
             if answer.waves:
-                told = msgspec.structs.replace(before, waves=f"runs/{name}/{answer.waves}")
+                waves = f"runs/{name}/{answer.waves}"
+                told = msgspec.structs.replace(before, waves=waves, origin=answer.origin)
             else:
                 said = f"; with waves on {simulator}: {_said(answer)}"
                 known = before.message.removesuffix(said)
                 told = msgspec.structs.replace(before, message=known + said, left="")
             self.results[run] = self._result(run, told)
-            self.progress(f"waves of {run.source.name}, {run.how}: {told.waves or _said(answer)}")
+            origin = f" ({told.origin})" if told.origin else ""
+            self.progress(
+                f"waves of {run.source.name}, {run.how}: {told.waves or _said(answer)}{origin}"
+            )
             with suppress(OSError):  # the result itself is kept already
                 self.store.save(key_of(run, self.contents[run.source]), self.results[run])
 

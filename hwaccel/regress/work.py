@@ -6,7 +6,7 @@ import hashlib
 import shutil
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache, lru_cache
 from pathlib import Path
 from typing import Literal
@@ -20,7 +20,10 @@ from hwaccel.config import Config
 from hwaccel.emit.project import read_project, write_project
 from hwaccel.errors import HwaccelError, MismatchError, StreamError
 from hwaccel.farm.trade import Reply, Trade
+from hwaccel.golden import Ints
 from hwaccel.tools.cache import user_cache
+from hwaccel.traces import Setting, mismatch_record
+from hwaccel.verify.compare import TensorMismatch
 
 # Designs that a worker keeps at hand; runs of one design tend to come together.
 _AT_HAND = 8
@@ -68,7 +71,8 @@ class Answer(Reply, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     ``failed``: the hardware differs from the golden model, or breaks a rule of its streams.
     ``error``: something else went wrong. ``hung`` and ``lost`` come from who asked the worker, and
-    ``left`` as well: where it found log and frames of a run that did not pass.
+    ``left`` as well: where it found log and frames of a run that did not pass. ``origin`` says
+    where wrong numbers begin, as far as waves show it.
     """
 
     status: Status
@@ -77,6 +81,7 @@ class Answer(Reply, frozen=True, kw_only=True, forbid_unknown_fields=True):
     interval: int = 0
     cycles: int = 0
     waves: str = ""
+    origin: str = ""
     left: str = ""
     tool: str = ""
 
@@ -135,6 +140,10 @@ def _try(request: Try) -> Answer:
     folder.mkdir(parents=True, exist_ok=True)
     waves = folder / f"waves.{'fst' if request.simulator == 'icarus' else 'vcd'}"
     stall = f"--idle {request.idle} --backpressure {request.backpressure}"
+    command = (
+        f"hwaccel sim {request.named} --simulator {request.simulator} "
+        f"--frames {request.frames} {stall} --seed {request.seed}"
+    )
     try:
         result = design.simulate_raw(
             xs,
@@ -144,13 +153,20 @@ def _try(request: Try) -> Answer:
             seed=request.seed,
             waves=waves if request.waves else None,
             workdir=user_cache("fast") if request.simulator == "fast" else folder,
-            command=f"hwaccel sim {request.named} --simulator {request.simulator} "
-            f"--frames {request.frames} {stall} --seed {request.seed}",
+            command=command,
         )
+        if request.backpressure == "none":
+            stages.require_cycles(stages.predicted_for(design, result), result, command)
     except (MismatchError, StreamError) as error:
-        found = waves.name if request.waves and waves.is_file() else ""
+        kept = request.waves and waves.is_file()
         return Answer(
-            status="failed", message=str(error), waves=found, tool=_version(request.simulator)
+            status="failed",
+            message=str(error),
+            waves=waves.name if kept else "",
+            origin=_origin(design, request, command, xs, error, waves)
+            if kept and isinstance(error, TensorMismatch)
+            else "",
+            tool=_version(request.simulator),
         )
     finally:
         if not request.folder:
@@ -163,6 +179,21 @@ def _try(request: Try) -> Answer:
         cycles=result.cycles,
         tool=_version(request.simulator),
     )
+
+
+def _origin(
+    design: Design,
+    request: Try,
+    command: str,
+    xs: Sequence[Ints],
+    error: TensorMismatch,
+    waves: Path,
+) -> str:
+    """Say where the wrong numbers begin."""
+    setting = Setting(
+        waves.parent, request.simulator, request.idle, request.backpressure, request.seed, command
+    )
+    return stages.origin_line(mismatch_record(design, setting, xs, error, waves))
 
 
 @lru_cache(maxsize=_AT_HAND)

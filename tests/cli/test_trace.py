@@ -102,8 +102,14 @@ def test_a_mismatch_is_kept_and_located(tmp_path: Path, monkeypatch: pytest.Monk
     wrong = broken(design)
     with monkeypatch.context() as patch:
         patch.setattr(Design, "verilog", lambda self: wrong)
+        told: list[str] = []
         with pytest.raises(MismatchError, match=r"^head: frame 0"):
-            stages.simulate(design, project, xs, "icarus")
+            stages.simulate(design, project, xs, "icarus", progress=told.append)
+        assert re.fullmatch(
+            "icarus: wrong numbers begin in block.conv, which is fed right ones; the first leaves "
+            r"it in cycle \d+",
+            *told,
+        )
     record = load_results(project).records["mismatch-icarus"]
     assert isinstance(record, MismatchRecord)
     assert record.located

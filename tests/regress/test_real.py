@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import msgspec
 import pytest
 
-from hwaccel import __version__, tools
+from hwaccel import __version__, stages, tools
 from hwaccel.api import Design, design_from
 from hwaccel.config import Config
 from hwaccel.farm import pool, serve
@@ -19,6 +21,8 @@ from hwaccel.regress.plan import plan_of
 from hwaccel.regress.run import regress
 from hwaccel.regress.suite import read_suite
 from hwaccel.regress.work import TRADE, Make, Try, perform
+from hwaccel.schedule.timing import Timing
+from hwaccel.verify.result import SimResult
 from tests.report.designs import mlp
 
 pytestmark = [
@@ -166,6 +170,11 @@ def test_wrong_hardware_fails_and_leaves_waves(
         "--backpressure none --seed 3"
     )
     assert (tmp_path / "run" / answer.waves).stat().st_size > 0
+    assert re.fullmatch(
+        r"icarus: wrong numbers begin in [\w.]+, which is fed right ones; the first leaves it in "
+        r"cycle \d+",
+        answer.origin,
+    )
     other = perform(msgspec.structs.replace(request, content="0" * 32))
     assert other.status == "error"
     assert other.message == f"{project}: was changed while the suite ran; start it again"
@@ -173,3 +182,30 @@ def test_wrong_hardware_fails_and_leaves_waves(
     assert older.message == (
         f"the worker has hwaccel {__version__}, expected 0.0.1; install the same"
     )
+
+
+def test_right_numbers_in_the_wrong_cycle_fail(
+    design: Design, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = stages.predicted_for
+
+    def later(design: Design, result: SimResult) -> Timing:
+        timing = real(design, result)
+        return replace(timing, outputs=tuple(tuple(c + 1 for c in out) for out in timing.outputs))
+
+    monkeypatch.setattr(stages, "predicted_for", later)
+    project = str(tmp_path / "build")
+    made = perform(Make(folder=project))
+    request = Try(
+        project=project, named="build", content=made.content, simulator="icarus", frames=2,
+        seed=3, idle="none", backpressure="none",
+    )  # fmt: skip
+    answer = perform(request)
+    assert answer.status == "failed"
+    assert re.fullmatch(
+        r"icarus: latency is (\d+) cycles, predicted \d+; repeat with: hwaccel sim build "
+        r"--simulator icarus --frames 2 --idle none --backpressure none --seed 3 --trace",
+        answer.message,
+    )
+    free = perform(msgspec.structs.replace(request, backpressure="some"))
+    assert free.status == "passed"  # of times under back pressure nothing is promised
