@@ -157,6 +157,7 @@ class Measured:
     timing: tuple[TimingLine, ...]
     synthesis: tuple[Synthesis, ...]
     training: tuple[Training, ...]
+    cells: tuple[AsicRecord, ...] = ()
 
 
 def measured_by(results: Results) -> Measured:
@@ -167,6 +168,7 @@ def measured_by(results: Results) -> Measured:
         timing_lines(results),
         syntheses(results),
         trainings(results),
+        results.of(AsicRecord),
     )
 
 

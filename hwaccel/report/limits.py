@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from hwaccel.report.facts import Measured
 from hwaccel.report.pipeline import MOST_PERIOD, Pipeline
-from hwaccel.report.text import count, megahertz, plural
+from hwaccel.report.text import clean, count, megahertz, plural
 
 
 def limits_of(
@@ -69,6 +69,12 @@ def contradictions(measured: Measured) -> tuple[str, ...]:
                 f"{made.target}: reaches {megahertz(made.fmax_mhz)} MHz of the "
                 f"{megahertz(made.clock_mhz)} MHz asked for."
             )
+    for cells in measured.cells:
+        if cells.fmax_mhz is not None and cells.fmax_mhz < cells.clock_mhz:
+            found.append(
+                f"{clean(cells.target)}: reaches {megahertz(cells.fmax_mhz)} MHz of the "
+                f"{megahertz(cells.clock_mhz)} MHz asked for, before layout."
+            )
     return tuple(found)
 
 
@@ -76,10 +82,15 @@ def _gaps(measured: Measured) -> list[str]:
     gaps = []
     if not measured.timing:
         gaps.append("No simulation has been run: latency and interval are the schedule's alone.")
-    if not measured.synthesis:
+    if measured.cells:
         gaps.append(
-            "Nothing has been synthesized: Fmax is not known, frames per second are for the clock "
-            "asked for, and LUT, FF, DSP and RAM are estimates."
+            "Standard cells: no layout was made, so what wires add to delay and power is not known."
+        )
+    if not measured.synthesis:
+        where = " for an FPGA" if measured.cells else ""
+        gaps.append(
+            f"Nothing has been synthesized{where}: Fmax is not known, frames per second are for "
+            "the clock asked for, and LUT, FF, DSP and RAM are estimates."
         )
     elif not measured.synthesis[0].routed:
         gaps.append("Nothing has been placed and routed: Fmax is not known.")

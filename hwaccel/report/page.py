@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from hwaccel.emit.env import render
 from hwaccel.report import tables
+from hwaccel.report.cell_tables import cells_table
 from hwaccel.report.charts import draw_area, draw_cycles, draw_timeline
 from hwaccel.report.cycle_tables import queue_table, trace_table, waiting_table
 from hwaccel.report.dataflow import STYLES, draw_dataflow
@@ -112,7 +113,7 @@ def page_of(report: Report) -> Page:
         tables.layer_table(report),
         _filled(tables.profile_table(report)),
         tuple(f"By {by}: {text}." for by, text in report.profile.bottlenecks()),
-        _filled(tables.resource_table(report), tables.logic_table(report)),
+        _filled(tables.resource_table(report), cells_table(report), tables.logic_table(report)),
         tables.buffer_table(report),
         buffers_summary(report),
         _filled(tables.run_table(report), tables.training_table(report)),

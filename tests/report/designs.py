@@ -14,6 +14,7 @@ from hwaccel.report.model import Report, build_report
 from hwaccel.report.results import (
     AccuracyRecord,
     AccuracyRow,
+    AsicRecord,
     CsimRecord,
     Results,
     SimRecord,
@@ -111,6 +112,26 @@ def full_results(plan: Plan) -> Results:
         seconds=200.0,
         tool_versions={"yosys": "0.60"},
     )
+    cells = AsicRecord(
+        target="osu018",
+        library="osu018_stdcells",
+        area=187_412.0,
+        register_area=93_706.0,
+        gate_equivalents=9371.4,
+        kinds={"combinational": 4000, "registers": 812},
+        clock_mhz=250.0,
+        fmax_mhz=204.8,
+        setup_slack_ns=-0.883,
+        hold_slack_ns=0.121,
+        path_from="features.0",
+        path_to="features.0",
+        power_w=0.0123,
+        leakage_w=4.5e-7,
+        frames=3,
+        cycles=1234,
+        macros={"256x16": 2},
+        tool_versions={"opensta": "2.5"},
+    )
     rows = (
         AccuracyRow("float", 988, 1000),
         AccuracyRow("golden", 985, 1000),
@@ -123,6 +144,7 @@ def full_results(plan: Plan) -> Results:
             "sim-fast": free,
             "sim-icarus": stalled,
             "synth": synth,
+            "synth-osu018": cells,
             "train": TrainRecord(what="pruning", epochs=5, sparsity=0.5, seconds=300.0),
         }
     )

@@ -8,11 +8,18 @@ from html.parser import HTMLParser
 import pytest
 
 from hwaccel.emit.env import environment, render
+from hwaccel.report.cell_tables import cells_table
 from hwaccel.report.markdown import escape
 from hwaccel.report.model import build_report
 from hwaccel.report.page import SCRIPT, page_of
 from hwaccel.report.render import render_html, render_json, render_markdown
-from hwaccel.report.results import AccuracyRecord, Results, SimRecord, SynthRecord
+from hwaccel.report.results import (
+    AccuracyRecord,
+    AsicRecord,
+    Results,
+    SimRecord,
+    SynthRecord,
+)
 from hwaccel.schedule.choices import schedule
 from tests.report.designs import CONFIG, HASH, VERSIONS, bare, mlp, report
 
@@ -176,6 +183,32 @@ def test_alerts_head_the_page():
 # --- hostile text --------------------------------------------------------------------------------
 
 
+def test_cells_are_shown_with_what_is_known_of_them():
+    rows = {row[0].text: row[1:] for group in cells_table(report()).groups for row in group}
+    assert {label: [(c.text, c.note) for c in cells] for label, cells in rows.items()} == {
+        "Area": [("187,412 µm²", "9,371 gate equivalents")],
+        "· of it registers": [("50.0 %", "")],
+        "Cells": [("4,812", "4,000 combinational, 812 registers")],
+        "Left to memory macros": [
+            ("2 of 256x16 bits", "no area, power or paths of theirs are counted")
+        ],
+        "Fmax, before layout": [("204.8 MHz", "")],
+        "Clock asked for": [("250 MHz", "")],
+        "Slowest path": [("features.0", "")],
+        "Hold slack": [("0.121 ns", "")],
+        "Power": [("12.3 mW", "at 250 MHz, as 3 frames switched the netlist")],
+        "· of it leakage": [("0.45 µW", "")],
+        "Netlist against golden": [("equal in every bit", "3 frames, 1,234 cycles, as predicted")],
+    }
+    assert rows["Fmax, before layout"][0].css == "number bad"
+    assert "osu018: reaches 204.8 MHz of the 250 MHz asked for, before layout." in render_html(
+        report()
+    )
+    (unknown,) = cells_table(hostile_report()).groups
+    assert {row[0].text: row[1].text for row in unknown}["Fmax, before layout"] == "–"
+    assert not any(cells_table(bare()).groups)
+
+
 def hostile_report():
     graph = mlp((HOSTILE, "line\nbreak\x00\u202e"), path=HOSTILE)
     records = Results(
@@ -187,6 +220,10 @@ def hostile_report():
             "acc": AccuracyRecord(rows=((HOSTILE, 1, 2),), data=HOSTILE),
             "synth": SynthRecord(
                 target=HOSTILE, luts=1, ffs=1, dsps=1, block_rams=1, clock_mhz=1.0, routed=True
+            ),
+            "cells": AsicRecord(
+                target=HOSTILE, library=HOSTILE, area=0.0, register_area=0.0, kinds={HOSTILE: 1},
+                clock_mhz=1.0, path_from=HOSTILE, power_w=0.0, leakage_w=0.0, macros={HOSTILE: 1},
             ),
         }
     )  # fmt: skip
