@@ -31,6 +31,7 @@ from hwaccel.report.model import Report, build_report
 from hwaccel.report.render import render_html
 from hwaccel.report.results import (
     CsimRecord,
+    PartRow,
     SimRecord,
     SynthRecord,
     drop_result,
@@ -40,6 +41,7 @@ from hwaccel.report.results import (
 from hwaccel.report.text import clean
 from hwaccel.schedule.timing import Timed, Timing
 from hwaccel.synth.constraints import Clock
+from hwaccel.synth.parts import parts_of
 from hwaccel.synth.target import target as find_target
 from hwaccel.tools.cache import user_cache
 from hwaccel.traces import Setting, mismatch_record, trace_record
@@ -131,8 +133,7 @@ def simulate(
 
     Raises:
         ConfigError: a trace of several devices at once is asked for.
-        MismatchError: results or the cycles they take are wrong, or with ``trace`` anything inside
-            the design is.
+        MismatchError: results or cycles are wrong, or with ``trace`` anything inside the design.
     """
     command = (
         f"hwaccel sim {project} --simulator {simulator} --frames {len(xs[0])} "
@@ -322,6 +323,7 @@ def synthesize(
         progress=progress,
     )
     used = made.synth.utilization
+    parts = parts_of(made.synth, design.netlist, design.plan)
     record = SynthRecord(
         design=design.hash,
         command=f"hwaccel synth {project} --target {target} --clock-mhz {clock:g} --seed {seed}"
@@ -341,6 +343,7 @@ def synthesize(
         routed=made.routed,
         untimed=list(made.untimed) if made.routed else [],
         bitstream=str(made.bitstream.relative_to(project)) if made.bitstream else "",
+        parts={name: PartRow(*part.amounts) for name, part in parts.items()},
         seconds=made.seconds,
         tool_versions=dict(made.tool_versions),
     )

@@ -13,6 +13,7 @@ from hwaccel.ir.codec import attributes
 from hwaccel.report.diagram import Diagram, key_of
 from hwaccel.report.errors import LayerLoss
 from hwaccel.report.pipeline import Pipeline, waits
+from hwaccel.report.results import PartRow
 from hwaccel.report.stages import Stage, nodes_in
 from hwaccel.report.text import clean, count, listed, percent, plural, shape_of
 from hwaccel.schedule.plan import Plan
@@ -54,12 +55,13 @@ def details_of(
     stages: tuple[Stage, ...],
     pipeline: Pipeline,
     losses: Mapping[str, LayerLoss],
+    parts: Mapping[str, PartRow],
 ) -> tuple[Detail, ...]:
-    """Return a detail for every box, in their order."""
+    """Return a detail for every box, in order; ``parts`` is what stages were found to take."""
     return tuple(
         _port(plan, number, box.name)
         if box.stage is None
-        else _stage(plan, netlist, number, stages[box.stage], pipeline, losses)
+        else _stage(plan, netlist, number, stages[box.stage], pipeline, losses, parts)
         for number, box in enumerate(diagram.boxes)
     )
 
@@ -89,6 +91,7 @@ def _stage(
     stage: Stage,
     pipeline: Pipeline,
     losses: Mapping[str, LayerLoss],
+    parts: Mapping[str, PartRow],
 ) -> Detail:
     block = next(b for b in plan.blocks if nodes_in(b) and clean(nodes_in(b)[-1]) == stage.name)
     types = plan.graph.types()
@@ -98,13 +101,13 @@ def _stage(
         key_of(number),
         stage.title,
         stage.kind.value,
-        _facts(stage, pipeline),
+        _facts(stage, pipeline, parts.get(stage.name)),
         steps,
         _instances(plan, netlist, block.name),
     )
 
 
-def _facts(stage: Stage, pipeline: Pipeline) -> tuple[tuple[str, str], ...]:
+def _facts(stage: Stage, pipeline: Pipeline, found: PartRow | None) -> tuple[tuple[str, str], ...]:
     layer, area = stage.layers[0], stage.estimated_area
     facts = [
         ("Outputs × inputs per cycle", layer.fold),
@@ -120,6 +123,9 @@ def _facts(stage: Stage, pipeline: Pipeline) -> tuple[tuple[str, str], ...]:
     if area:
         amounts = ((area.luts, "LUT"), (area.ffs, "FF"), (area.dsps, "DSP"), (area.rams, "RAM"))
         facts.append(("Area, estimated", listed([f"{count(n)} {u}" for n, u in amounts if n])))
+    if found:
+        units = zip(found, ("LUT", "FF", "DSP", "RAM"), strict=True)
+        facts.append(("Area, synthesized", listed([f"{count(n)} {u}" for n, u in units if n])))
     row = next((row for row in pipeline.rows if row.name == stage.title), None)
     if row:
         facts.append(("Steady state", waits(row, pipeline.cycles)))

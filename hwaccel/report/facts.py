@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import sqrt
 
 from hwaccel.report.evidence import ErrorRecord, MismatchRecord, TraceRecord
@@ -12,6 +12,7 @@ from hwaccel.report.results import (
     AnyRecord,
     AsicRecord,
     CsimRecord,
+    PartRow,
     Results,
     SimRecord,
     SpeedRecord,
@@ -109,6 +110,7 @@ class Synthesis:
     """A synthesis result; ``device`` is ``None`` for a target whose size is not known here.
 
     Where the delays of some cells are unknown (``untimed``), there is a bound instead of an Fmax.
+    ``parts`` says what each block of the plan takes, by its name.
     """
 
     target: str
@@ -125,6 +127,7 @@ class Synthesis:
     routed: bool
     untimed: tuple[str, ...] = ()
     bound_mhz: float | None = None
+    parts: Mapping[str, PartRow] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +161,11 @@ class Measured:
     synthesis: tuple[Synthesis, ...]
     training: tuple[Training, ...]
     cells: tuple[AsicRecord, ...] = ()
+
+    @property
+    def parts(self) -> Mapping[str, PartRow]:
+        """What each stage takes of the netlist that heads the report, where that is known."""
+        return next((made.parts for made in self.synthesis), {})
 
 
 def measured_by(results: Results) -> Measured:
@@ -257,6 +265,7 @@ def syntheses(results: Results) -> tuple[Synthesis, ...]:
             r.routed,
             tuple(clean(cell) for cell in r.untimed),
             r.fmax_mhz if r.untimed else None,
+            {clean(name): part for name, part in r.parts.items()},
         )
         for r in records
     )

@@ -6,7 +6,9 @@ import re
 from dataclasses import dataclass
 
 from hwaccel.report import tables
+from hwaccel.report.cell_tables import cells_table
 from hwaccel.report.model import Report
+from hwaccel.report.origin_tables import run_table, setting_table, training_table
 from hwaccel.report.page import BASES, footer, lead
 from hwaccel.report.summary import table_rows
 from hwaccel.report.tables import Row, Table
@@ -52,11 +54,12 @@ def document_of(report: Report) -> Document:
         ("Layers", tables.layer_table(report)),
         ("Work and memory", tables.profile_table(report)),
         ("Resources", tables.resource_table(report)),
+        ("Standard cells", cells_table(report)),
         ("Laid-out logic", tables.logic_table(report)),
         ("Buffers", tables.buffer_table(report)),
-        ("How each number was made", tables.run_table(report)),
-        ("Training", tables.training_table(report)),
-        ("Configuration", tables.setting_table(report)),
+        ("How each number was made", run_table(report)),
+        ("Training", training_table(report)),
+        ("Configuration", setting_table(report)),
     )
     return Document(
         escape(report.name),

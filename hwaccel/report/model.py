@@ -153,7 +153,7 @@ def build_report(
         logic_of(plan, config.family),
         buffers_of(plan),
         diagram,
-        details_of(plan, netlist, diagram, stages, pipeline, losses),
+        details_of(plan, netlist, diagram, stages, pipeline, losses, measured.parts),
         pipeline,
         losses,
         mine.of(TraceRecord),

@@ -17,6 +17,7 @@ from hwaccel.report.gantt import draw_pipeline
 from hwaccel.report.limits import contradictions
 from hwaccel.report.mismatches import MismatchView, mismatch_views, where_it_begins
 from hwaccel.report.model import Port, Report
+from hwaccel.report.origin_tables import run_table, setting_table, training_table
 from hwaccel.report.summary import Basis, Figure, figures
 from hwaccel.report.svg import Picture
 from hwaccel.report.tables import Table
@@ -116,8 +117,8 @@ def page_of(report: Report) -> Page:
         _filled(tables.resource_table(report), cells_table(report), tables.logic_table(report)),
         tables.buffer_table(report),
         buffers_summary(report),
-        _filled(tables.run_table(report), tables.training_table(report)),
-        tables.setting_table(report),
+        _filled(run_table(report), training_table(report)),
+        setting_table(report),
         report.limits,
         footer(report),
         policy(),

@@ -63,12 +63,23 @@ class CsimRecord(Record, frozen=True, kw_only=True, tag="csim"):
     tool_versions: dict[Text, Text] = msgspec.field(default_factory=dict)
 
 
+class PartRow(NamedTuple):
+    """What one block takes of a netlist; LUTs in the unit in which they are shown."""
+
+    luts: Count
+    ffs: Count
+    dsps: Count
+    block_rams: Count
+
+
 class SynthRecord(Record, frozen=True, kw_only=True, tag="synth"):
     """A synthesis run, placed and routed where ``routed``; Fmax from its timing analysis.
 
     ``luts`` counts those in carry chains and distributed RAM as well; ``lut4_equivalents`` is
     the same in four-input LUTs, ``None`` for a family with larger ones. Where cells are
     ``untimed``, Fmax is an upper bound: paths through them are missing from the analysis.
+    ``parts`` is the same netlist by block of the plan, "" for what belongs to none; LUTs there are
+    ``lut4_equivalents`` where there are any.
     """
 
     target: Text
@@ -84,6 +95,7 @@ class SynthRecord(Record, frozen=True, kw_only=True, tag="synth"):
     routed: bool
     untimed: list[Text] = msgspec.field(default_factory=list)
     bitstream: Text = ""
+    parts: dict[Text, PartRow] = msgspec.field(default_factory=dict)
     seconds: Seconds = 0.0
     tool_versions: dict[Text, Text] = msgspec.field(default_factory=dict)
 

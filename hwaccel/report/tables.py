@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 
 from hwaccel.report.facts import EqualityLine, Synthesis, TimingLine
 from hwaccel.report.model import Report
 from hwaccel.report.profile import Part
+from hwaccel.report.results import PartRow
 from hwaccel.report.stages import Layer, Stage
-from hwaccel.report.text import NONE, count, duration, listed, megahertz, percent, plural
+from hwaccel.report.text import NONE, count, duration, megahertz, percent, plural
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,14 +50,15 @@ class Table:
     groups: tuple[tuple[Row, ...], ...]
 
 
-def _table(caption: str, head: str, rows: Sequence[Row]) -> Table:
+def table_of(caption: str, head: str, rows: Sequence[Row]) -> Table:
     """Make a table of one group. ``head`` lists the columns; those with ``#`` hold numbers."""
     names = [name.strip() for name in head.split("|")]
     heads = tuple(Head(n.rstrip("#"), "number" if n.endswith("#") else "") for n in names)
     return Table(caption, heads, (tuple(rows),))
 
 
-def _cells(heads: str, *texts: str) -> Row:
+def cells_of(heads: str, *texts: str) -> Row:
+    """Make a row of such a table."""
     numbers = [name.strip().endswith("#") for name in heads.split("|")]
     return tuple(
         Cell(text, css="number" if number else "")
@@ -68,7 +70,7 @@ def accuracy_table(report: Report) -> Table:
     """Return how often each executor is right."""
     head = "Executor | Correct# | Frames# | Accuracy# | 95 % interval#"
     rows = [
-        _cells(
+        cells_of(
             head,
             line.label,
             count(line.correct),
@@ -78,7 +80,7 @@ def accuracy_table(report: Report) -> Table:
         )
         for line in report.measured.accuracy
     ]
-    return _table("Accuracy on labelled frames, measured", head, rows)
+    return table_of("Accuracy on labelled frames, measured", head, rows)
 
 
 def equality_table(report: Report) -> Table:
@@ -94,7 +96,7 @@ def equality_table(report: Report) -> Table:
         )
         for line in report.measured.equality
     ]
-    return _table("Every bit compared with the golden model, measured", head, rows)
+    return table_of("Every bit compared with the golden model, measured", head, rows)
 
 
 def _verdict(line: EqualityLine) -> Cell:
@@ -111,7 +113,7 @@ def timing_table(report: Report) -> Table:
     )
     predicted = report.predicted
     rows = [
-        _cells(
+        cells_of(
             head,
             "Schedule, source and sink never wait",
             "predicted, exact",
@@ -141,7 +143,9 @@ def timing_table(report: Report) -> Table:
         )
         for line in report.measured.timing
     ]
-    return _table("Clock cycles from the first input to the last output, and per frame", head, rows)
+    return table_of(
+        "Clock cycles from the first input to the last output, and per frame", head, rows
+    )
 
 
 def _agreement(line: TimingLine) -> Cell:
@@ -162,10 +166,13 @@ def layer_table(report: Report) -> Table:
 
     What quantization costs stands behind the format, where that is known.
     """
-    groups = [_stage_rows(stage) for stage in report.stages]
+    found = report.measured.parts
+    groups = [_stage_rows(stage, found) for stage in report.stages]
     groups.append((_total_row(report),))
-    heads = _table("", _LAYERS, []).head
+    heads = table_of("", _LAYERS, []).head
     caption = "Layers by stage; cycles are exact, ≈ marks estimates"
+    if found:
+        caption += f", below them what {report.measured.synthesis[0].target} takes after synthesis"
     if report.losses:
         frames = plural(next(iter(report.losses.values())).frames, "frame")
         heads = (*heads[:_LOSS], Head("SNR", "number"), *heads[_LOSS:])
@@ -181,7 +188,7 @@ def _with_loss(row: Row, report: Report) -> Row:
     return (*row[:_LOSS], cell, *row[_LOSS:])
 
 
-def _stage_rows(stage: Stage) -> tuple[Row, ...]:
+def _stage_rows(stage: Stage, found: Mapping[str, PartRow]) -> tuple[Row, ...]:
     span, area = len(stage.layers), stage.estimated_area
     busy = Cell(NONE, css="number", span=span)
     if stage.cycles:
@@ -189,10 +196,14 @@ def _stage_rows(stage: Stage) -> tuple[Row, ...]:
         busy = Cell(percent(stage.busy, 0), css="number", span=span, bar=width)
     hot = "number hot" if stage.bottleneck else "number"
     amounts = (area.luts, area.ffs, area.dsps, area.rams) if area else (None,) * 4
+    notes = tuple(map(count, found[stage.name])) if stage.name in found else ("",) * 4
     shared = (
         Cell(count(stage.cycles) if stage.cycles else NONE, css=hot, span=span),
         busy,
-        *(Cell(count(amount), css="number", span=span) for amount in amounts),
+        *(
+            Cell(count(amount), note, "number", span=span)
+            for amount, note in zip(amounts, notes, strict=True)
+        ),
     )
     head, *riders = stage.layers
     return ((*_layer_cells(head, None), *shared), *(_layer_cells(r, head) for r in riders))
@@ -228,9 +239,13 @@ def _total_row(report: Report) -> Row:
         *(count(amount) for amount in (area.luts, area.ffs, area.dsps, area.rams)),
     )
     notes = {0: "areas with all that stands between the stages", 7: "slowest stage"}
+    found = report.measured.parts.values()
+    if found:
+        sums = [sum(column) for column in zip(*found, strict=True)]
+        notes |= dict(enumerate(map(count, sums), len(cells_of(_LAYERS, *texts)) - len(sums)))
     return tuple(
         Cell(cell.text, notes.get(k, ""), f"{cell.css} total".strip())
-        for k, cell in enumerate(_cells(_LAYERS, *texts))
+        for k, cell in enumerate(cells_of(_LAYERS, *texts))
     )
 
 
@@ -245,14 +260,14 @@ def profile_table(report: Report) -> Table:
         "Modules; area counts a multiplier as 536 LUT and a block RAM as 402, work is area times "
         "cycles"
     )
-    return _table(caption, head, rows)
+    return table_of(caption, head, rows)
 
 
 def _profile_row(head: str, part: Part, work: int) -> Row:
     share = part.work / work
     numbers = (part.additions, part.memory_bits, part.moved_bits, part.area.equivalent)
     texts = (part.path or "(itself)", *map(count, numbers), percent(share), part.limit)
-    name, *cells = _cells(head, *texts)
+    name, *cells = cells_of(head, *texts)
     cells[4] = replace(cells[4], bar=f"{100 * share:.1f}%")
     return (replace(name, note=", ".join(part.others)), *cells)
 
@@ -315,12 +330,12 @@ def logic_table(report: Report) -> Table:
         for part in parts:
             share = part.luts / total
             numbers = (count(part.nodes), count(part.luts), percent(share), count(part.ffs))
-            name, *others = _cells(head, part.kind, *numbers)
+            name, *others = cells_of(head, part.kind, *numbers)
             others[2] = replace(others[2], bar=f"{100 * share:.1f}%")
             rows.append((replace(name, note="" if rows else f"in {stage}"), *others))
         groups.append(tuple(rows))
     caption = "Where the LUTs of laid-out stages go, estimated before synthesis"
-    heads = _table("", head, []).head
+    heads = table_of("", head, []).head
     return Table(caption, heads, tuple(groups))
 
 
@@ -328,63 +343,11 @@ def buffer_table(report: Report) -> Table:
     """Return every memory between the stages."""
     head = "Stage or stream | Role | Depth in beats# | Beat in bits# | Bits#"
     rows = [
-        _cells(head, b.name, b.role, count(b.depth), count(b.bits), count(b.total_bits))
+        cells_of(head, b.name, b.role, count(b.depth), count(b.bits), count(b.total_bits))
         for b in report.buffers
     ]
     total = sum(b.total_bits for b in report.buffers)
-    last = _cells(head, "Total", "", "", "", count(total))
-    heads = _table("", head, []).head
+    last = cells_of(head, "Total", "", "", "", count(total))
+    heads = table_of("", head, []).head
     totals = tuple(Cell(c.text, css=f"{c.css} total".strip()) for c in last)
     return Table("Rings and FIFOs", heads, (tuple(rows), (totals,)))
-
-
-def run_table(report: Report) -> Table:
-    """Return how every number was made."""
-    head = "Numbers | Basis | Command | Tools | Time#"
-    rows = [
-        _cells(
-            head,
-            "Latency, interval, cycles, timeline",
-            "predicted, exact",
-            "hwaccel convert",
-            "schedule of hwaccel",
-            NONE,
-        ),
-        _cells(
-            head,
-            "Area of stages",
-            "estimated",
-            "hwaccel convert",
-            "cost model of hwaccel",
-            NONE,
-        ),
-    ]
-    for run in report.runs:
-        time = duration(run.seconds) if run.seconds else NONE
-        tools = listed(run.tools)
-        rows.append(_cells(head, run.what, "measured", run.command or NONE, tools, time))
-    return _table("What was run, and what was worked out", head, rows)
-
-
-def setting_table(report: Report) -> Table:
-    """Return configuration and versions."""
-    head = "Setting | Value"
-    rows = [_cells(head, name, value) for name, value in (*report.config, *report.versions)]
-    return _table("Configuration and versions", head, rows)
-
-
-def training_table(report: Report) -> Table:
-    """Return the steps that made the model."""
-    head = "Step | Epochs# | Zero weights after it# | Device | Time#"
-    rows = [
-        _cells(
-            head,
-            step.what,
-            count(step.epochs),
-            NONE if step.sparsity is None else percent(step.sparsity),
-            step.device or NONE,
-            duration(step.seconds) if step.seconds else NONE,
-        )
-        for step in report.measured.training
-    ]
-    return _table("How the model was trained, measured", head, rows)

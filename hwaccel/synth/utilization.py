@@ -30,6 +30,12 @@ class Utilization:
     carries: int
     cells: tuple[tuple[str, int], ...]
 
+    @property
+    def amounts(self) -> tuple[int, int, int, int]:
+        """LUTs (LUT4s where the family is counted in them), registers, DSP blocks, block RAMs."""
+        luts = self.luts if self.lut4_equivalents is None else self.lut4_equivalents
+        return luts, self.ffs, self.dsps, self.block_rams
+
 
 class _Design(msgspec.Struct):
     num_cells_by_type: dict[str, int] = {}

@@ -19,6 +19,7 @@ from hwaccel.report.results import (
 )
 from hwaccel.report.stages import Kind
 from hwaccel.report.summary import Basis, figures, table_rows
+from hwaccel.report.tables import layer_table
 from hwaccel.schedule.choices import schedule
 from hwaccel.schedule.estimate import plan_area
 from tests.report.designs import (
@@ -326,3 +327,14 @@ def test_logic_of_laid_out_stages_by_kind_of_node():
     )
     assert "Kind of node" in render_html(made)
     assert "Kind of node" in render_markdown(made)
+
+
+def test_what_stages_take_stands_below_their_estimates():
+    rows = [row for group in layer_table(report()).groups for row in group]
+    stem, total = rows[0], rows[-1]
+    assert [cell.note for cell in stem[-4:]] == ["400", "300", "2", "0"]
+    assert [cell.note for cell in total[-4:]] == ["4,182", "3,000", "39", "4"]
+    assert "below them what ecp5-85k takes after synthesis" in layer_table(report()).caption
+    assert ("Area, synthesized", "400 LUT, 300 FF, 2 DSP") in report().details[1].facts
+    unknown = layer_table(bare()).groups[0][0]
+    assert not any(cell.note for cell in unknown[-4:])

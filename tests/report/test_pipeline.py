@@ -124,7 +124,7 @@ def test_a_box_names_the_files_of_its_modules():
     graph, plan = planned("cnn")
     made = report("cnn")
     details = details_of(
-        plan, build_netlist(plan), made.diagram, made.stages, made.pipeline, made.losses
+        plan, build_netlist(plan), made.diagram, made.stages, made.pipeline, made.losses, {}
     )
     assert ("u_stem_q_window", "rtl/hwa_window.v") in details[1].instances
     assert graph.name == "cnn"
