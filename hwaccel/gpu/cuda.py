@@ -18,28 +18,35 @@ from hwaccel.ir import Graph, Interpreter
 
 Ints = NDArray[np.int64]
 
-_HOST_FLAGS = ("-std=c++17", "-O2", "-shared", "-fPIC")
+_HOST_FLAGS = ("-std=c++17", "-O2", "-shared", "-fPIC", "-pthread")
 _NVCC_FLAGS = ("-std=c++17", "-O3")
 
 
 def host_run(
-    files: Mapping[str, str] | Path, graph: Graph, xs: Sequence[Ints], *, timeout_s: float = 600
+    files: Mapping[str, str] | Path,
+    graph: Graph,
+    xs: Sequence[Ints],
+    *,
+    parts: int = 1,
+    timeout_s: float = 600,
 ) -> tuple[Ints, ...]:
     """Return the integer outputs of the CUDA arithmetic, compiled for the host by g++.
 
     ``files`` is what ``emit_cuda`` made of ``graph``, or the folder that holds it; batches are
-    ``(N, *shape)``.
+    ``(N, *shape)``. As many ``parts`` share a batch as GPUs would.
 
     Raises:
         ToolError: g++ is missing or compilation failed.
         VerifyError: the batches do not fit the inputs of the graph.
     """
     with tempfile.TemporaryDirectory(prefix="hwaccel-cuda-") as name:
-        library = build_host(files, Path(name), timeout_s=timeout_s)
+        library = build_host(files, Path(name), parts=parts, timeout_s=timeout_s)
         return _call(library, library.stem, graph, xs)
 
 
-def build_host(files: Mapping[str, str] | Path, folder: Path, *, timeout_s: float = 600) -> Path:
+def build_host(
+    files: Mapping[str, str] | Path, folder: Path, *, parts: int = 1, timeout_s: float = 600
+) -> Path:
     """Compile the arithmetic for the host into ``folder / "NAME.so"``.
 
     The library has the functions of the one for a GPU; its device memory is the host's.
@@ -51,7 +58,7 @@ def build_host(files: Mapping[str, str] | Path, folder: Path, *, timeout_s: floa
     sources = source_folder(files, folder)
     source = one_file(sources, "_host.cpp")
     library = folder / f"{source.name.removesuffix('_host.cpp')}.so"
-    target = (source, "-o", library)
+    target = (f"-DHWA_HOST_DEVICES={parts}", source, "-o", library)
     tools.run([*compiler.argv, *_HOST_FLAGS, *target], cwd=sources, timeout_s=timeout_s)
     return library
 
@@ -64,7 +71,7 @@ def device_run(
     arch: str = "native",
     timeout_s: float = 600,
 ) -> tuple[Ints, ...]:
-    """Return the integer outputs computed on the first CUDA device.
+    """Return the integer outputs computed on all CUDA devices, which share the batch.
 
     Raises:
         ToolError: nvcc or a CUDA device is missing, compilation or a kernel failed.
@@ -89,7 +96,7 @@ def build_device(
     sources = source_folder(files, folder)
     source = one_file(sources, "_cuda.cu")
     library = folder / f"{source.name.removesuffix('_cuda.cu')}.so"
-    target = (f"-arch={arch}", "-shared", "-Xcompiler", "-fPIC", source, "-o", library)
+    target = (f"-arch={arch}", "-shared", "-Xcompiler", "-fPIC,-pthread", source, "-o", library)
     tools.run([*nvcc.argv, *_NVCC_FLAGS, *target], cwd=sources, timeout_s=timeout_s)
     return library
 

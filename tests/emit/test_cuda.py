@@ -140,6 +140,18 @@ def test_more_samples_than_one_chunk():
     _assert_runs(graph, 2 * CHUNK + 17)
 
 
+@pytest.mark.parametrize(("parts", "frames"), [(2, 1), (3, 2), (3, 8), (4, 4 * CHUNK + 5)])
+def test_several_devices_share_a_batch(parts: int, frames: int):
+    """Each gets a run of the samples, as the parts of one host do."""
+    b = GraphBuilder("many")
+    x = b.input("x", _vector())
+    graph = b.build(b.add("y", Requant(3, -3, 3), x), b.add("z", Relu(), x))
+    xs = [x[:frames] for x in batches(graph, 5, max(frames, 8))]
+    found = host_run(_emit(graph), graph, xs, parts=parts)
+    for want, have in zip(interpret(graph, *xs), found, strict=True):
+        np.testing.assert_array_equal(want, have)
+
+
 def test_folders_may_be_relative(tmp_path, monkeypatch):
     b = GraphBuilder("small")
     graph = b.build(b.add("y", Relu(), b.input("x", _vector())))

@@ -55,6 +55,10 @@ int each(queue_t queue, long long size, TENSOR *...t) {
     return cudaGetLastError();
 }
 
+inline int device_count(int *devices) { return cudaGetDeviceCount(devices); }
+// For the calling thread.
+inline int use_device(int device) { return cudaSetDevice(device); }
+
 inline int allocate(void **memory, long long bytes) {
     return cudaMalloc(memory, bytes > 0 ? bytes : 1);
 }

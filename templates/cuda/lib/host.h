@@ -8,6 +8,11 @@
 
 namespace hwa {
 
+// As many parts share a batch; there is only one host.
+#ifndef HWA_HOST_DEVICES
+#define HWA_HOST_DEVICES 1
+#endif
+
 struct queue_t {};
 
 // y[i] = NODE::at(i, x...) for every i below size.
@@ -23,6 +28,12 @@ int each(queue_t, long long size, TENSOR *...t) {
     for (long long i = 0; i < size; i++) NODE::at(i, t...);
     return 0;
 }
+
+inline int device_count(int *devices) {
+    *devices = HWA_HOST_DEVICES;
+    return 0;
+}
+inline int use_device(int) { return 0; }
 
 inline int allocate(void **memory, long long bytes) {
     *memory = malloc(bytes > 0 ? bytes : 1);
