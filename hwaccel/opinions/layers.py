@@ -262,20 +262,31 @@ def _dense(op: Dense, ins: tuple[TensorType, ...], y: TensorType) -> _Made:
 def _conv2d(op: Conv2d, ins: tuple[TensorType, ...], y: TensorType) -> _Made:
     if len(ins[0].shape) != 3:
         raise _RefusedError("a convolution of sequences is not translated")
-    if op.groups != 1:
-        raise _RefusedError("hls4ml's PyTorch converter takes no convolutions with groups")
     top, left, bottom, right = op.padding
     if (top, left) != (bottom, right):
         raise _RefusedError("PyTorch pads both sides alike, and this pads them differently")
+    weight = _ungrouped(op.weight.a, op.groups)
     arguments = {
-        "in_channels": op.weight.shape[1],
-        "out_channels": op.weight.shape[0],
-        "kernel_size": list(op.weight.shape[2:]),
+        "in_channels": weight.shape[1],
+        "out_channels": weight.shape[0],
+        "kernel_size": list(weight.shape[2:]),
         "stride": list(op.stride),
         "padding": [top, left],
         "dilation": list(op.dilation),
     }
-    return ("Conv2d", arguments, *_sums(op, op.weight.a, ins[0], y))
+    return ("Conv2d", arguments, *_sums(op, weight, ins[0], y))
+
+
+def _ungrouped(weight: NDArray[np.int64], groups: int) -> NDArray[np.int64]:
+    """Return the weights of the convolution without groups that computes the same.
+
+    hls4ml's PyTorch converter takes none with groups; between groups the weights are zero.
+    """
+    outputs, inputs = weight.shape[:2]
+    made = np.zeros((outputs, inputs * groups, *weight.shape[2:]), np.int64)
+    for group, rows in enumerate(np.split(np.arange(outputs), groups)):
+        made[rows, group * inputs : (group + 1) * inputs] = weight[rows]
+    return made
 
 
 def _scale(op: Scale, ins: tuple[TensorType, ...], y: TensorType) -> _Made:

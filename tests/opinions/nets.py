@@ -12,13 +12,13 @@ def mlp() -> nn.Module:
 
 
 class Cnn(nn.Module):
-    """Padding, strides, a normalization, both pools, a residual, a flattened image."""
+    """Padding, strides, groups, a normalization, both pools, a residual, a flattened image."""
 
     def __init__(self) -> None:
         super().__init__()
         self.conv1 = nn.Conv2d(2, 4, 3, padding=1)
         self.norm = nn.BatchNorm2d(4)
-        self.conv2 = nn.Conv2d(4, 4, 3, padding=1)
+        self.conv2 = nn.Conv2d(4, 4, 3, padding=1, groups=2)
         self.pool = nn.MaxPool2d(2)
         self.conv3 = nn.Conv2d(4, 3, (1, 2), stride=(1, 2), bias=False)
         self.mean = nn.AvgPool2d(2)

@@ -141,15 +141,21 @@ def test_a_network():
     assert sorted(nodes) == sorted(node.name for node in graph.nodes)
 
 
+def test_groups_are_zeros_in_one_convolution():
+    grouped = Conv2d(ints(6, 2, 3, 3), ints(6, most=0), ints(6), groups=3)
+    graph = made(grouped, (6, 5, 5))
+    (layer,) = layers_of(graph).layers
+    assert layer.arguments["in_channels"] == 6
+    whole = Conv2d(IntArray(layer.arrays["weight"]), grouped.shift, grouped.bias)
+    (x,) = frames(graph)
+    np.testing.assert_array_equal(whole.golden(x), grouped.golden(x))
+
+
 def why(graph: Graph) -> list[str]:
     return [refused.why for refused in layers_of(graph).refused]
 
 
 def test_what_has_no_layer():
-    grouped = Conv2d(ints(4, 1, 3, 3), ints(4, most=0), ints(4), groups=2)
-    assert why(made(grouped, (2, 5, 5))) == [
-        "hls4ml's PyTorch converter takes no convolutions with groups"
-    ]
     ragged = Conv2d(ints(4, 2, 3, 3), ints(4, most=0), ints(4), padding=(0, 0, 1, 1))
     assert why(made(ragged, (2, 5, 5))) == [
         "PyTorch pads both sides alike, and this pads them differently"
