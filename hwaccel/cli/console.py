@@ -21,7 +21,7 @@ out = Console(width=_PIPE_WIDTH, emoji=False, markup=False)
 err = Console(stderr=True, emoji=False, markup=False, soft_wrap=True)
 
 Weights = Annotated[Path | None, typer.Option(help="State dict for a factory (.pt, .safetensors).")]
-Seed = Annotated[int, typer.Option(min=0, help="Seed of frames and stalls.")]
+Seed = Annotated[int, typer.Option(min=0, help="Seed of all that is random.")]
 
 
 def hardware_of(config: Path | None) -> Config:
@@ -32,6 +32,11 @@ def hardware_of(config: Path | None) -> Config:
 def say(line: str) -> None:
     """Print one line of results; pipes get it unbroken."""
     out.print(line, highlight=False, soft_wrap=True)
+
+
+def every(cycles: int) -> str:
+    """Write how often something happens."""
+    return "every cycle" if cycles == 1 else f"every {cycles:,} cycles"
 
 
 def printable(text: str) -> str:

@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from hwaccel.api import Design, load
-from hwaccel.cli.console import Seed, Weights, err, hardware_of, out, printable, say, steps
+from hwaccel.cli.console import Seed, Weights, err, every, hardware_of, out, printable, say, steps
 from hwaccel.config import override
 from hwaccel.errors import ConfigError
 
@@ -136,7 +136,7 @@ def _print_design(design: Design, folder: Path) -> None:
     out.print(table)
     slowest = f" (bottleneck: {design.plan.bottleneck.name})" if design.plan.segments else ""
     say(
-        f"latency {timing.latency} cycles, one frame every {timing.interval} cycles{slowest}; "
+        f"latency {timing.latency:,} cycles, one frame {every(timing.interval)}{slowest}; "
         f"written to {folder}/"
     )
 

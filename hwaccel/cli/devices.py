@@ -9,7 +9,7 @@ import typer
 from rich.table import Table
 
 from hwaccel.api import load
-from hwaccel.cli.console import out, printable, say, steps
+from hwaccel.cli.console import every, out, printable, say, steps
 from hwaccel.cli.design import Project
 
 if TYPE_CHECKING:
@@ -92,7 +92,7 @@ def _print_split(split: Split, folder: Path) -> None:
         out.print(links)
     timing = split.plan.timing()
     say(
-        f"latency {timing.latency} cycles, one frame every {timing.interval} cycles, "
+        f"latency {timing.latency:,} cycles, one frame {every(timing.interval)}, "
         f"{split.traffic:,} bits per frame between devices; areas are estimates; "
         f"written to {folder}/"
     )

@@ -85,7 +85,7 @@ def test_convert(tmp_path: Path) -> None:
     assert lines[0].rstrip() == f"sequential (design {design.hash})"
     timing = design.plan.timing()
     assert lines[-1] == (
-        f"latency {timing.latency} cycles, one frame every {timing.interval} cycles "
+        f"latency {timing.latency} cycles, one frame every {timing.interval:,} cycles "
         f"(bottleneck: {design.plan.bottleneck.name}); written to {tmp_path / 'p'}/"
     )
 
@@ -201,7 +201,7 @@ def test_a_design_of_wires_only(tmp_path: Path) -> None:
     said = done("convert", f"{MODELS}:only_wires", "--example", "1x3", "--input", "u8.8",
                 "-o", tmp_path / "p")  # fmt: skip
     assert said.splitlines()[-1] == (
-        f"latency 0 cycles, one frame every 1 cycles; written to {tmp_path / 'p'}/"
+        f"latency 0 cycles, one frame every cycle; written to {tmp_path / 'p'}/"
     )
 
 

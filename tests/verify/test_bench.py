@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -72,3 +74,18 @@ def test_a_frame_at_another_time_is_noticed(tmp_path: Path) -> None:
     cycle = design.plan.timing(8).finished()[2]
     said = run(tmp_path, design, ("job.json", f" {cycle},", f" {cycle - 1},"))
     assert said == f"frame 2 ended in cycle {cycle}, expected {cycle - 1}"
+
+
+def test_without_cocotb_make_says_what_to_install(tmp_path: Path) -> None:
+    bench = hwaccel.design_from(cnn(), Config(multipliers=6)).testbench(frames=1)
+    (tmp_path / "Makefile").write_text(str(bench["Makefile"]))
+    (tmp_path / "cocotb-config").write_text("#!/bin/sh\nexit 1\n")
+    (tmp_path / "cocotb-config").chmod(0o755)
+    ran = subprocess.run(
+        ["make", "-C", tmp_path],
+        env=os.environ | {"PATH": f"{tmp_path}:{os.environ['PATH']}", "LC_ALL": "C"},
+        capture_output=True,
+        text=True,
+    )
+    assert ran.returncode == 2
+    assert "cocotb-config is not on the PATH: pip install 'cocotb>=2,<3' cocotbext-axi" in ran.stderr
