@@ -337,8 +337,9 @@ def axis_ports(edge: Edge, directions: tuple[str, str]) -> tuple[Port, ...]:
     """Return the ports of a stream; ``directions`` are those of ``tvalid`` and ``tready``."""
     forward, back = directions
     lanes, width = edge.lanes, edge.type.fixed.width
-    beat = f"{lanes} elements per beat, {width} bits each, the first lowest"
-    beat = beat if lanes > 1 else f"1 element per beat, {width} bit{'s' if width > 1 else ''}"
+    bits = f"{width} bit{'s' if width > 1 else ''}"
+    beat = f"{lanes} elements of {bits} per beat, the first in the low bits"
+    beat = beat if lanes > 1 else f"1 element of {bits} per beat"
     shown = literals.comment(f"{literals.comment(edge.value, 40)}: {edge.type}, {beat}")
     return (
         Port(forward, f"{edge.prefix}_tvalid", 1, shown),

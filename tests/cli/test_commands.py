@@ -121,6 +121,12 @@ def test_every_option_of_convert_reaches_the_design(tmp_path: Path) -> None:
     assert "62.5" in (tmp_path / "p" / "constraints" / "tiny.lpf").read_text()
 
 
+def test_calibration_data_show_the_shape_of_the_input(tmp_path: Path) -> None:
+    np.save(tmp_path / "x.npy", np.random.default_rng(0).normal(size=(32, 8)))
+    done("convert", f"{MODELS}:mlp", "--calibration", tmp_path / "x.npy", "-o", tmp_path / "p")
+    assert hwaccel.load(tmp_path / "p").graph.inputs[0].type.shape == (8,)
+
+
 def test_target_interval(tmp_path: Path) -> None:
     done("convert", f"{MODELS}:mlp", "--example", "1x8", "--target-interval", 12, "-o", tmp_path)
     assert 6 < hwaccel.load(tmp_path).plan.timing().interval <= 12

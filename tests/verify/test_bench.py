@@ -88,4 +88,6 @@ def test_without_cocotb_make_says_what_to_install(tmp_path: Path) -> None:
         text=True,
     )
     assert ran.returncode == 2
-    assert "cocotb-config is not on the PATH: pip install 'cocotb>=2,<3' cocotbext-axi" in ran.stderr
+    assert (
+        "cocotb-config is not on the PATH: pip install 'cocotb>=2,<3' cocotbext-axi" in ran.stderr
+    )
