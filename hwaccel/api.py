@@ -67,7 +67,6 @@ def convert(
     """
     from hwaccel.frontend.quant import quantize  # torch is needed here only
     from hwaccel.frontend.torch_export import trace
-
     from hwaccel.synth.target import check_target
 
     config = checked(config or Config())
