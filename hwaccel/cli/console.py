@@ -18,6 +18,8 @@ from hwaccel.config import Config, read_config
 _PIPE_WIDTH = None if sys.stdout.isatty() else 120
 # Names and paths come from models and users; brackets in them are no markup.
 out = Console(width=_PIPE_WIDTH, emoji=False, markup=False)
+# For tables of paths: a path that is broken over two lines cannot be found or copied.
+wide = out if sys.stdout.isatty() else Console(width=1000, emoji=False, markup=False)
 err = Console(stderr=True, emoji=False, markup=False, soft_wrap=True)
 
 Weights = Annotated[Path | None, typer.Option(help="State dict for a factory (.pt, .safetensors).")]
@@ -32,11 +34,6 @@ def hardware_of(config: Path | None) -> Config:
 def say(line: str) -> None:
     """Print one line of results; pipes get it unbroken."""
     out.print(line, highlight=False, soft_wrap=True)
-
-
-def every(cycles: int) -> str:
-    """Write how often something happens."""
-    return "every cycle" if cycles == 1 else f"every {cycles:,} cycles"
 
 
 def printable(text: str) -> str:

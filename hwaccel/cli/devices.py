@@ -9,8 +9,9 @@ import typer
 from rich.table import Table
 
 from hwaccel.api import load
-from hwaccel.cli.console import every, out, printable, say, steps
+from hwaccel.cli.console import out, printable, say, steps
 from hwaccel.cli.design import Project
+from hwaccel.report.text import every
 
 if TYPE_CHECKING:
     from hwaccel.devices.split import Split

