@@ -131,6 +131,10 @@ class Design:
     plan: Plan
     config: Config
 
+    def __repr__(self) -> str:
+        """Return one line; ``graph.txt`` of a project has the graph for people."""
+        return f"<Design {self.name} {self.hash}: {len(self.graph.nodes)} nodes>"
+
     @cached_property
     def golden(self) -> Golden:
         """The bit-exact NumPy model."""

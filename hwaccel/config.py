@@ -110,6 +110,11 @@ def checked(config: Config) -> Config:
     Raises:
         ConfigError: a field has the wrong type or is out of range; the message names it.
     """
+    if not isinstance(config, Config):
+        raise ConfigError(
+            f"config is a {type(config).__name__}, expected a hwaccel.Config; for a file, "
+            "read_config of hwaccel.config"
+        )
     return override(config, {})
 
 

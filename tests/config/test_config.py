@@ -114,6 +114,11 @@ def test_what_is_made_in_python_is_checked() -> None:
     )
 
 
+def test_what_is_no_configuration_is_refused() -> None:
+    with pytest.raises(ConfigError, match=r"^config is a str, expected a hwaccel.Config; for a "):
+        checked("spatial")
+
+
 def test_of_many_layers_the_wrong_one_is_named() -> None:
     right = {"a": LayerConfig(pe=1), "b.c": LayerConfig()}
     assert (
