@@ -36,7 +36,8 @@ def draw_pipeline(pipeline: Pipeline) -> Picture | None:
     last = pipeline.first + pipeline.cycles
     return Picture(
         "pipeline",
-        f"Steady state, cycles {count(pipeline.first)} to {count(last - 1)}, exact",
+        f"{'Steady state' if pipeline.repeats else 'No steady state yet'}, "
+        f"cycles {count(pipeline.first)} to {count(last - 1)}, exact",
         f"{plural(len(rows), 'stage')} and {plural(len(queues), 'FIFO')} over "
         f"{plural(len(pipeline.starts), 'frame')}; the table below says the same in numbers.",
         _WIDTH,
@@ -69,7 +70,7 @@ def repeats(pipeline: Pipeline) -> str:
     """Say how many frames are shown, and that they are like those before."""
     frames = f"{plural(len(pipeline.starts), 'frame')} of the source"
     if not pipeline.repeats:
-        return f"{frames}, which repeat nothing yet"
+        return f"{frames}, not the same as any before"
     before = "the frame" if pipeline.repeats == 1 else f"those {pipeline.repeats} frames"
     return f"{frames}, the same in every cycle as {before} before"
 

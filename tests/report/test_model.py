@@ -1,4 +1,5 @@
 import json
+import re
 
 import msgspec
 import numpy as np
@@ -326,3 +327,15 @@ def test_logic_of_laid_out_stages_by_kind_of_node():
     )
     assert "Kind of node" in render_html(made)
     assert "Kind of node" in render_markdown(made)
+
+
+def test_a_fold_is_written_as_a_product_and_a_style_as_a_word():
+    plan = schedule(cnn(), Config(style="pixel", effort="fast", clock_mhz=60.0))
+    made = build_report(cnn(), plan, CONFIG, Results({}), design_hash=HASH, versions=VERSIONS)
+    folds = {layer.fold for stage in made.stages for layer in stage.layers}
+    assert "pixel" in folds
+    assert all(re.fullmatch(r"(\d+×\d+|pixel|spatial)?", fold) for fold in folds)
+    page = render_html(made)
+    assert "pi×el" not in page
+    assert "· 1 cycles" not in page
+    assert any("×" in layer.fold for stage in report().stages for layer in stage.layers)
