@@ -56,7 +56,8 @@ def convert(
 
     ``model`` is an ``nn.Module`` or a program loaded with ``hwaccel.frontend.load_model``;
     ``example`` is a batch of inputs of shape ``(N, ...)`` (a tuple for several inputs);
-    ``calibration`` a larger batch whose activations choose the formats (default: the example).
+    ``calibration`` a larger batch whose activations choose the formats; either stands in for the
+    other.
     ``dump_ir`` names a folder for the graph after every pass; ``observer`` is ``quantize``'s.
 
     Raises:
@@ -66,11 +67,13 @@ def convert(
     """
     from hwaccel.frontend.quant import quantize  # torch is needed here only
     from hwaccel.frontend.torch_export import trace
+    from hwaccel.synth.target import check_target
 
     config = checked(config or Config())
+    check_target(config.target)
     say = progress or (lambda _: None)
     say("tracing the model")
-    traced = trace(model, example)
+    traced = trace(model, calibration if example is None else example)
     say("calibrating and quantizing")
     data = example if calibration is None else calibration
     graph = quantize(traced, data, config, observer=observer)
@@ -127,6 +130,10 @@ class Design:
     graph: Graph
     plan: Plan
     config: Config
+
+    def __repr__(self) -> str:
+        """Return one line; ``graph.txt`` of a project has the graph for people."""
+        return f"<Design {self.name} {self.hash}: {len(self.graph.nodes)} nodes>"
 
     @cached_property
     def golden(self) -> Golden:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 
 import msgspec
 
@@ -15,6 +15,8 @@ from hwaccel.untrusted import Damaged, read_file
 
 # A name of many parts takes the reader of TOML the square of its length.
 _MAX_BYTES, _MAX_LINE = 1 << 18, 1 << 13
+# What the parser calls every layer.
+_LAYER = "layers[...]"
 Bits = Annotated[int, msgspec.Meta(ge=1, le=16)]
 Positive = Annotated[int, msgspec.Meta(ge=1, le=1 << 40)]
 
@@ -95,10 +97,11 @@ def override(config: Config, changes: Mapping[str, object]) -> Config:
         ConfigError: a value is illegal; the message names the field.
     """
     fields = {key: value for key, value in changes.items() if value is not None}
+    fields = {**msgspec.to_builtins(config), **fields}
     try:
-        return msgspec.convert({**msgspec.to_builtins(config), **fields}, Config)
+        return msgspec.convert(fields, Config)
     except msgspec.ValidationError as error:
-        raise ConfigError(_readable(error)) from None
+        raise ConfigError(_readable(error, fields)) from None
 
 
 def checked(config: Config) -> Config:
@@ -107,6 +110,11 @@ def checked(config: Config) -> Config:
     Raises:
         ConfigError: a field has the wrong type or is out of range; the message names it.
     """
+    if not isinstance(config, Config):
+        raise ConfigError(
+            f"config is a {type(config).__name__}, expected a hwaccel.Config; for a file, "
+            "read_config of hwaccel.config"
+        )
     return override(config, {})
 
 
@@ -133,7 +141,7 @@ def config_of(fields: Mapping[str, Any]) -> Config:
     try:
         return msgspec.convert(fields, Config)
     except msgspec.ValidationError as error:
-        raise ConfigError(_readable(error)) from None
+        raise ConfigError(_readable(error, fields)) from None
 
 
 def read_toml(path: Path) -> dict[str, Any]:
@@ -156,13 +164,36 @@ def read_toml(path: Path) -> dict[str, Any]:
         raise ConfigError(f"{path}: is not TOML ({error})") from None
 
 
-def _readable(error: msgspec.ValidationError) -> str:
-    """Return the complaint with its field in front, and the known fields beside an unknown one."""
+def _readable(error: msgspec.ValidationError, fields: Mapping[str, Any]) -> str:
+    """Return the complaint about ``fields`` with its place in front, and what would be right."""
     said = re.fullmatch(r"(.*?)(?: - at `\$\.?(.*)`)?", str(error), re.DOTALL)
     assert said is not None
     what, place = said[1], said[2] or ""
+    struct = LayerConfig if place.startswith(_LAYER) else Config
     unknown = re.fullmatch(r"Object contains unknown field `(.*)`", what, re.DOTALL)
+    other = re.fullmatch(r"Invalid enum value ('.*')", what, re.DOTALL)
+    if other is not None:
+        what = f"{other[1]} is not one of {', '.join(_known(struct, place.split('.')[-1]))}"
     if unknown is not None:
-        struct = LayerConfig if place else Config
         what = f"{unknown[1]!r} is no option; known are {', '.join(struct.__struct_fields__)}"
+    if place.startswith(_LAYER):
+        place = f"layers.{_wrong_layer(fields)}{place.removeprefix(_LAYER)}"
     return f"{place}: {what[0].lower()}{what[1:]}" if place else what
+
+
+def _known(struct: type, field: str) -> list[str]:
+    """Return the words that a field may be."""
+    hint = get_type_hints(struct)[field]
+    return [
+        w for part in (hint, *get_args(hint)) if get_origin(part) is Literal for w in get_args(part)
+    ]
+
+
+def _wrong_layer(fields: Mapping[str, Any]) -> str:
+    """Return the path of the first layer that is not right; the parser does not say which it is."""
+    for path, layer in fields["layers"].items():
+        try:
+            msgspec.convert(layer, LayerConfig)
+        except msgspec.ValidationError:
+            return str(path)
+    return "..."

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from hwaccel.errors import ConfigError
+from hwaccel.errors import ConfigError, VerifyError
 from hwaccel.fxp import FixedType
 from hwaccel.golden import Golden
 from hwaccel.ir import Graph, GraphBuilder, TensorType
@@ -34,6 +34,13 @@ def test_numbers_in_and_out_stand_on_their_own_points() -> None:
 
 def test_one_output_is_no_tuple() -> None:
     assert Golden(two_points(1))([[0.0, 1.0]], [[0.125, 0.25]]).tolist() == [[0.125, 1.25]]
+
+
+def test_every_input_has_as_many_frames() -> None:
+    """One frame beside many would be taken for each of them, without a word."""
+    for x, y in ((1, 3), (3, 1), (2, 3)):
+        with pytest.raises(VerifyError, match=rf"^y: has {y} frames, x has {x}; give as many for"):
+            Golden(two_points(1))(np.zeros((x, 2)), np.zeros((y, 2)))
 
 
 def test_every_input_is_needed() -> None:

@@ -56,7 +56,7 @@ def begun(model: str, weights: Path | None, samples: Data, seed: int) -> Checkpo
     if isinstance(given, torch.Tensor) and given.shape[-1] < samples.classes:
         raise ConfigError(
             f"{model}: gives {given.shape[-1]} numbers, {samples.name} has {samples.classes} "
-            "classes; give data for this model"
+            "classes; give --data for this model"
         )
     return start
 

@@ -18,10 +18,12 @@ from hwaccel.config import Config, read_config
 _PIPE_WIDTH = None if sys.stdout.isatty() else 120
 # Names and paths come from models and users; brackets in them are no markup.
 out = Console(width=_PIPE_WIDTH, emoji=False, markup=False)
+# For tables of paths: a path that is broken over two lines cannot be found or copied.
+wide = out if sys.stdout.isatty() else Console(width=1000, emoji=False, markup=False)
 err = Console(stderr=True, emoji=False, markup=False, soft_wrap=True)
 
 Weights = Annotated[Path | None, typer.Option(help="State dict for a factory (.pt, .safetensors).")]
-Seed = Annotated[int, typer.Option(min=0, help="Seed of frames and stalls.")]
+Seed = Annotated[int, typer.Option(min=0, help="Seed of all that is random.")]
 
 
 def hardware_of(config: Path | None) -> Config:

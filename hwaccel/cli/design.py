@@ -10,9 +10,10 @@ from rich.table import Table
 from rich.text import Text
 
 from hwaccel.api import Design, load
-from hwaccel.cli.console import Seed, Weights, err, hardware_of, out, printable, say, steps
+from hwaccel.cli.console import Seed, Weights, err, hardware_of, out, printable, say, steps, wide
 from hwaccel.config import override
 from hwaccel.errors import ConfigError
+from hwaccel.report.text import every
 
 if TYPE_CHECKING:
     from hwaccel.frontend.losses import Loss
@@ -136,7 +137,7 @@ def _print_design(design: Design, folder: Path) -> None:
     out.print(table)
     slowest = f" (bottleneck: {design.plan.bottleneck.name})" if design.plan.segments else ""
     say(
-        f"latency {timing.latency} cycles, one frame every {timing.interval} cycles{slowest}; "
+        f"latency {timing.latency:,} cycles, one frame {every(timing.interval)}{slowest}; "
         f"written to {folder}/"
     )
 
@@ -330,4 +331,4 @@ def doctor() -> None:
             finding.enables,
             f"{where} ({finding.note})" if finding.note else where,
         )
-    out.print(table)
+    wide.print(table)

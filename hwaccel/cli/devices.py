@@ -11,6 +11,7 @@ from rich.table import Table
 from hwaccel.api import load
 from hwaccel.cli.console import out, printable, say, steps
 from hwaccel.cli.design import Project
+from hwaccel.report.text import every
 
 if TYPE_CHECKING:
     from hwaccel.devices.split import Split
@@ -92,7 +93,7 @@ def _print_split(split: Split, folder: Path) -> None:
         out.print(links)
     timing = split.plan.timing()
     say(
-        f"latency {timing.latency} cycles, one frame every {timing.interval} cycles, "
+        f"latency {timing.latency:,} cycles, one frame {every(timing.interval)}, "
         f"{split.traffic:,} bits per frame between devices; areas are estimates; "
         f"written to {folder}/"
     )

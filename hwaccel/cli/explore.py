@@ -88,7 +88,7 @@ def explore(
     from hwaccel.explore.goal import goal_of
     from hwaccel.explore.run import Settings, need_tools, write_points
     from hwaccel.explore.run import explore as explore_model
-    from hwaccel.explore.space import Wishes
+    from hwaccel.explore.space import Wishes, check_wishes
     from hwaccel.explore.work import Source
     from hwaccel.report.facts import device_of
     from hwaccel.synth.target import target as find_target
@@ -116,6 +116,7 @@ def explore(
         bits=_whole("--bits", bits),
         most=goal.limits,
     )
+    check_wishes(chosen, wishes)
     source = Source(
         model=model, weights=str(weights) if weights else None, example=tuple(example or ()),
         calibration=tuple(map(str, calibration or ())), data=data or "",

@@ -13,6 +13,7 @@ from hwaccel.api import load
 from hwaccel.cli.console import Seed, err, out, printable, say, steps
 from hwaccel.cli.design import Data, Frames, Project
 from hwaccel.errors import ConfigError
+from hwaccel.report.text import every
 
 if TYPE_CHECKING:
     from hwaccel.report.results import HardwareRow, SpeedRecord
@@ -39,7 +40,7 @@ def run(
     say(
         f"{speed.device}: {record.frames} frames, {record.mismatches} mismatches, "
         f"{speed.frames_per_second:,.0f} frames/s at batch {speed.batch}; the hardware takes one "
-        f"frame every {design.plan.timing().interval} cycles"
+        f"frame {every(design.plan.timing().interval)}"
     )
 
 
@@ -128,7 +129,7 @@ def _print(name: str, record: SpeedRecord) -> None:
     out.print(table)
     shown = record.hardware[0]
     say(
-        f"hardware: one frame every {shown.interval_cycles:,} cycles, latency "
+        f"hardware: one frame {every(shown.interval_cycles)}, latency "
         f"{shown.latency_cycles:,} cycles, {_basis(shown)}"
     )
     for row in record.executors:

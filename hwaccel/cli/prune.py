@@ -23,6 +23,7 @@ from hwaccel.cli.compress import (
 )
 from hwaccel.cli.console import Seed, out, printable, say, steps
 from hwaccel.config import Config, override, read_config
+from hwaccel.report.text import percent
 
 if TYPE_CHECKING:
     from hwaccel.compress.cost import Cost
@@ -118,7 +119,7 @@ def _print(record: PruneRecord) -> None:
             printable(layer.path),
             str(layer.weights),
             str(layer.kept),
-            f"{layer.sparsity:.1%}",
+            percent(layer.sparsity),
             *(_number(cost, "area") for cost in (layer.cost_before, layer.cost_after)),
             *(_number(cost, "interval") for cost in (layer.cost_before, layer.cost_after)),
         )
@@ -127,7 +128,7 @@ def _print(record: PruneRecord) -> None:
     say(f"after: {record.after}; {record.cost_after}")
     left = "" if record.reached else "; the bound ended it before the sparsity asked for"
     say(
-        f"total: {record.sparsity:.2%} of the weights gone, "
+        f"total: {percent(record.sparsity, 2)} of the weights gone, "
         f"{record.before.accuracy - record.after.accuracy:+.2f} points lost on the test samples, "
         f"area {record.cost_before.area} to {record.cost_after.area}, cycles per frame "
         f"{record.cost_before.interval} to {record.cost_after.interval}{left}"

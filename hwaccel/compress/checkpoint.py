@@ -111,7 +111,7 @@ def _check_example(source: str, model: nn.Module, example: torch.Tensor) -> None
     except Exception as error:
         raise ConfigError(
             f"{source}: fails on frames of shape {tuple(example.shape[1:])} ({reason(error)}); "
-            "give data for this model"
+            "give --data for this model"
         ) from None
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from hwaccel.api import Design, convert
 from hwaccel.config import Config
 from hwaccel.ir.hardware import Area
+from hwaccel.report.text import every
 from hwaccel.schedule.estimate import block_area, plan_area
 
 if TYPE_CHECKING:
@@ -45,8 +46,8 @@ class Cost:
 
     def __str__(self) -> str:
         return (
-            f"{self.luts} LUT, {self.ffs} FF, {self.dsps} DSP, {self.rams} RAM, a frame every "
-            f"{self.interval} cycles"
+            f"{self.luts} LUT, {self.ffs} FF, {self.dsps} DSP, {self.rams} RAM, "
+            f"a frame {every(self.interval)}"
         )
 
 

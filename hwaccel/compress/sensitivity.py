@@ -12,6 +12,7 @@ from hwaccel.compress.cost import Cost
 from hwaccel.compress.data import Samples
 from hwaccel.compress.training import Loss, Progress, evaluate
 from hwaccel.compress.units import Units, without
+from hwaccel.report.text import percent
 from hwaccel.schedule.estimate import block_area
 
 LEVELS = (0.25, 0.5, 0.7, 0.8, 0.9, 0.95, 0.98)
@@ -60,7 +61,7 @@ def sensitivity(
                 rises.append(rise if rise < _DEAD else _DEAD)
         curves.append(Curve(u.path, tuple(shares), tuple(rises)))
         if progress is not None:
-            progress(f"sensitivity: {u.path}, loss +{rises[-1]:.3f} at {shares[-1]:.0%}")
+            progress(f"sensitivity: {u.path}, loss +{rises[-1]:.3f} at {percent(shares[-1], 0)}")
     return tuple(curves)
 
 

@@ -18,6 +18,7 @@ from hwaccel.compress.edits import Edit
 from hwaccel.compress.training import Progress, Recipe, Score, copied, evaluate
 from hwaccel.config import Config
 from hwaccel.errors import ConfigError, HwaccelError
+from hwaccel.report.text import percent
 
 # What saves less than this share of the work is not worth an epoch.
 _WORTH = 0.02
@@ -199,7 +200,7 @@ class _Search:
         self._train(made, self.few, self.recipe, f"{layer}: {candidate.what}")
         score = evaluate(made.model, self.data.valid)
         holds = self.bound.holds(self.before, score)
-        share = f"{cost.work / self.first_cost.work:.0%} of the first work, {score}"
+        share = f"{percent(cost.work / self.first_cost.work, 0)} of the first work, {score}"
         self._say(
             layer, candidate, holds, f"{'kept' if holds else 'refused'}, {share}", cost, score
         )

@@ -336,8 +336,11 @@ def _net(name: str) -> str:
 def axis_ports(edge: Edge, directions: tuple[str, str]) -> tuple[Port, ...]:
     """Return the ports of a stream; ``directions`` are those of ``tvalid`` and ``tready``."""
     forward, back = directions
-    lanes = f"{edge.lanes} elements" if edge.lanes > 1 else "1 element"
-    shown = literals.comment(f"{edge.value}: {edge.type}, {lanes} per beat", 80)
+    lanes, width = edge.lanes, edge.type.fixed.width
+    bits = f"{width} bit{'s' if width > 1 else ''}"
+    beat = f"{lanes} elements of {bits} per beat, the first in the low bits"
+    beat = beat if lanes > 1 else f"1 element of {bits} per beat"
+    shown = literals.comment(f"{literals.comment(edge.value, 40)}: {edge.type}, {beat}")
     return (
         Port(forward, f"{edge.prefix}_tvalid", 1, shown),
         Port(back, f"{edge.prefix}_tready", 1),

@@ -150,7 +150,7 @@ def space_of(graph: Graph, base: Config, wishes: Wishes) -> Space:
     Raises:
         ConfigError: a wish is impossible, or nothing is left to choose.
     """
-    _check(base, wishes)
+    check_wishes(base, wishes)
     types, paths = graph.types(), _weighted(graph)
     knobs = [Knob(path, "hardware", _ways(nodes, types, base, wishes)) for path, nodes in paths]
     if not all(knob.values for knob in knobs):
@@ -176,7 +176,12 @@ def space_of(graph: Graph, base: Config, wishes: Wishes) -> Space:
     return Space(base, tuple(knobs), _followers(graph, base))
 
 
-def _check(base: Config, wishes: Wishes) -> None:
+def check_wishes(base: Config, wishes: Wishes) -> None:
+    """See that each choice is one, whatever the model.
+
+    Raises:
+        ConfigError: it is not; the line names the option.
+    """
     if base.target_interval is not None or base.multipliers is not None:
         raise ConfigError(
             "target_interval and multipliers choose the folding, which is searched for; leave "

@@ -160,8 +160,13 @@ def trace(
         program = export(model, example)
     elif isinstance(model, Program):
         program = model
-    else:
+    elif isinstance(model, torch.export.ExportedProgram):
         program = read(model)
+    else:
+        raise FrontendError(
+            f"the model is a {type(model).__name__}, expected a torch.nn.Module, what "
+            "torch.export.export returned, or what hwaccel.frontend.load_model read"
+        )
     program = plain_numbers(program)
     graph = needed(Importer(program).run(batch.widened(writes.wrapped(HANDLERS), HANDLERS)))
     if isinstance(model, torch.nn.Module):

@@ -73,6 +73,11 @@ class Interpreter:
                     f"{value.name}: expected shape (N, {', '.join(map(str, value.type.shape))}), "
                     f"found {tuple(x.shape)}; the first axis is the batch"
                 )
+            if x.shape[0] != xs[0].shape[0]:
+                raise VerifyError(
+                    f"{value.name}: has {x.shape[0]} frames, {graph.inputs[0].name} has "
+                    f"{xs[0].shape[0]}; give as many for each input"
+                )
             if x.shape[0] and (x.min() < value.type.lo or x.max() > value.type.hi):
                 raise VerifyError(
                     f"{value.name}: integers run from {int(x.min())} to {int(x.max())}, expected "

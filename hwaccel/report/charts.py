@@ -10,7 +10,7 @@ from hwaccel.report.dataflow import STYLES
 from hwaccel.report.model import Report
 from hwaccel.report.stages import Kind, Stage
 from hwaccel.report.svg import Group, Path, Picture, Rect, Text, line
-from hwaccel.report.text import count, percent, short_names
+from hwaccel.report.text import count, percent, plural, short_names
 
 _ROW = 22.0
 _LABELS = 136.0  # room for the names on the left
@@ -36,7 +36,7 @@ def draw_cycles(report: Report) -> Picture:
             stage.cycles,
             (count(stage.cycles), percent(stage.busy, 0)),
             f"fill {STYLES[stage.kind]}{' hot' if stage.bottleneck else ''}",
-            f"{stage.title}: {count(stage.cycles)} cycles per frame",
+            f"{stage.title}: {plural(stage.cycles, 'cycle')} per frame",
         )
         for stage in _built(report)
     ]

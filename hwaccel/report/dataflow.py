@@ -9,7 +9,7 @@ from hwaccel.report.layout import BoxSize, Edge, Placement, Point, Route, place
 from hwaccel.report.model import Report
 from hwaccel.report.stages import Kind, Stage
 from hwaccel.report.svg import Circle, Group, Path, Picture, Rect, Text, rounded
-from hwaccel.report.text import count, listed, percent, short_names, shorten
+from hwaccel.report.text import listed, percent, plural, short_names, shorten
 
 STAGE = BoxSize(212.0, 72.0)
 PORT = BoxSize(132.0, 34.0)
@@ -111,7 +111,7 @@ def _stage(stage: Stage, label: str, corner: Point) -> Group:
         Rect(x + 18, y + 60, track, 4, "track", 2),
         Rect(x + 18, y + 60, round(track * min(1.0, stage.busy), 1), 4, f"fill {style}", 2),
     )
-    work = f"{fold} · {count(stage.cycles)} cycles"
+    work = f"{fold} · {plural(stage.cycles, 'cycle')}"
     texts = [
         Text(x + 18, y + 20, label, "name"),
         Text(x + 18, y + 36, shorten(ops, 16 if stage.bottleneck else 27), "quiet"),

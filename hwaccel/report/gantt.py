@@ -9,7 +9,7 @@ from hwaccel.report.pipeline import Piece, Pipeline, Queue, Row, waits
 from hwaccel.report.svg import Group, Path, Picture, Plot, Text, line
 from hwaccel.report.text import count, percent, plural, short_names, shorten
 
-_LABELS, _NOTES, _WIDTH = 180.0, 216.0, 1160.0
+_LABELS, _NOTES, _WIDTH = 200.0, 216.0, 1160.0
 _ROW, _BAR, _TOP, _GAP = 22.0, 14.0, 26.0, 30.0
 _NAME = 25
 _Q_BAR = 16.0
@@ -36,7 +36,8 @@ def draw_pipeline(pipeline: Pipeline) -> Picture | None:
     last = pipeline.first + pipeline.cycles
     return Picture(
         "pipeline",
-        f"Steady state, cycles {count(pipeline.first)} to {count(last - 1)}, exact",
+        f"{'Steady state' if pipeline.repeats else 'No steady state yet'}, "
+        f"cycles {count(pipeline.first)} to {count(last - 1)}, exact",
         f"{plural(len(rows), 'stage')} and {plural(len(queues), 'FIFO')} over "
         f"{plural(len(pipeline.starts), 'frame')}; the table below says the same in numbers.",
         _WIDTH,
@@ -69,7 +70,7 @@ def repeats(pipeline: Pipeline) -> str:
     """Say how many frames are shown, and that they are like those before."""
     frames = f"{plural(len(pipeline.starts), 'frame')} of the source"
     if not pipeline.repeats:
-        return f"{frames}, which repeat nothing yet"
+        return f"{frames}, not the same as any before"
     before = "the frame" if pipeline.repeats == 1 else f"those {pipeline.repeats} frames"
     return f"{frames}, the same in every cycle as {before} before"
 
@@ -131,12 +132,18 @@ def _queue_texts(queue: Queue, name: str, y: float) -> Group:
     most = Text(
         _WIDTH - _NOTES + 10, y + 13, f"{count(queue.most)} of {count(queue.depth)}", "number"
     )
-    mean = Text(_WIDTH - _NOTES + 96, y + 13, f"mean {queue.mean:.2g}", "quiet number")
+    held = mean_beats(queue.mean)
+    mean = Text(_WIDTH - _NOTES + 96, y + 13, f"mean {held}", "quiet number")
     title = (
-        f"FIFO of {queue.name}: at most {queue.most} of {queue.depth} beats, {queue.mean:.3g} on "
+        f"FIFO of {queue.name}: at most {queue.most} of {queue.depth} beats, {held} on "
         f"average; at most {queue.reserved} places taken"
     )
     return Group(title, texts=(label, most, mean))
+
+
+def mean_beats(mean: float) -> str:
+    """Write a mean in two digits or more, without an exponent."""
+    return f"{mean:.2g}" if 0.001 < mean < 99 else f"{mean:,.0f}"
 
 
 def _queue_paths(queue: Queue, y: float) -> Group:

@@ -10,7 +10,7 @@ import numpy as np
 
 from hwaccel.circuit.cost import breakdown
 from hwaccel.ir import Graph, Node, TensorType
-from hwaccel.ir.hardware import Area
+from hwaccel.ir.hardware import Area, Fold, Style
 from hwaccel.ir.lines import Lines
 from hwaccel.report.text import clean, shape_of
 from hwaccel.schedule.blocks import Block, Reorder, Segment
@@ -172,8 +172,13 @@ def _layer(
         weight.a.size if weight else 0,
         int(np.count_nonzero(weight.a == 0)) if weight else 0,
         node.op.multiplications(*ins),
-        str(plan.folds[name]).replace("x", "×") if built else "",
+        _folded(plan.folds[name]) if built else "",
     )
+
+
+def _folded(fold: Fold) -> str:
+    """Write what a node does per cycle."""
+    return f"{fold.pe}×{fold.simd}" if fold.style is Style.STREAM else str(fold)
 
 
 def logic_of(plan: Plan, family: str) -> tuple[Logic, ...]:

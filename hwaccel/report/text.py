@@ -59,6 +59,11 @@ def plural(value: int, noun: str) -> str:
     return f"{count(value)} {noun}{'' if value == 1 else 's'}"
 
 
+def every(cycles: int) -> str:
+    """Write how often something happens."""
+    return "every cycle" if cycles == 1 else f"every {cycles:,} cycles"
+
+
 def shorten(text: str, limit: int) -> str:
     """Cut the middle out of a text that is too long for its place."""
     if len(text) <= limit:

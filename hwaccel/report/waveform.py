@@ -6,7 +6,7 @@ from hwaccel.report.evidence import Excerpt, Lane
 from hwaccel.report.svg import Group, Path, Picture, Text, line
 from hwaccel.report.text import clean, count, shorten
 
-_LABELS, _CYCLE, _ROW, _TOP = 190.0, 20.0, 22.0, 26.0
+_LABELS, _CYCLE, _ROW, _TOP = 230.0, 20.0, 22.0, 26.0
 _HIGH, _LOW = 4.0, 16.0
 _DIGIT = 6.4  # width of a digit of a value
 _SLOPE = 2.5

@@ -198,9 +198,9 @@ def _allowed(node: Node, types: Mapping[str, TensorType], config: Config) -> tup
     )
     if not kept:
         legal = ", ".join(sorted({str(c.fold) for c in every}, key=lambda t: (len(t), t))[:12])
+        asked = ", ".join(f"{k}={n}" for k, n in (("pe", layer.pe), ("simd", layer.simd)) if n)
         raise ScheduleError(
-            f"{node.where}: pe={layer.pe}, simd={layer.simd} is not a legal folding; "
-            f"legal ones (pe x simd): {legal}"
+            f"{node.where}: {asked} is not a legal folding; legal ones (pe x simd): {legal}"
         )
     return kept
 
@@ -216,9 +216,10 @@ def _under(
         every = options[node.name]
         fitting = [c for c in every if c.cycles <= target]
         if not fitting and strict:
+            often = f"{target} cycles" if target > 1 else "cycle"
             raise ScheduleError(
-                f"{node.where}: cannot take a frame every {target} cycles; the nearest it can "
-                f"reach in the {_NAMES[every[0].fold.style]} style is "
+                f"{node.where}: cannot take a frame every {often}; the nearest it can reach "
+                f"in the {_NAMES[every[0].fold.style]} style is "
                 f"{min(c.cycles for c in every)}"
             )
         have = [(lanes.get(name, 0), types[name].fixed.width) for name in node.inputs]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass
 
@@ -30,8 +31,8 @@ class Clock:
 
     @property
     def period_ns(self) -> float:
-        """Return the period, to the picosecond."""
-        return round(1e3 / self.frequency_mhz, 3)
+        """Return the period in whole picoseconds, never longer than the frequency asks for."""
+        return math.floor(1e6 / self.frequency_mhz + 1e-6) / 1e3
 
 
 def fmax_mhz(clock_mhz: float, slack_ns: float | None) -> float | None:

@@ -325,6 +325,16 @@ _CELLS = ("asic", "osu018")
 _OLD_NAMES = {"ice40": "ice40-up5k"}
 
 
+def check_target(name: str) -> None:
+    """See that ``hwaccel synth`` can make ``name``, a device or cells.
+
+    Raises:
+        ConfigError: it cannot.
+    """
+    if name not in _CELLS:
+        target(name)
+
+
 def target(name: str) -> Target:
     """Return the target called ``name``.
 

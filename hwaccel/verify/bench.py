@@ -12,6 +12,7 @@ import numpy as np
 from hwaccel import resources
 from hwaccel.emit.env import render
 from hwaccel.emit.netlist import Netlist
+from hwaccel.errors import ConfigError
 from hwaccel.schedule.timing import Timed
 from hwaccel.verify import stimulus
 from hwaccel.verify.beats import Ints
@@ -34,6 +35,8 @@ def project_bench(
 
     ``frames`` is chosen by their length where it is ``None``: 256 short ones, at least 5.
     """
+    if frames is not None and frames < 1:
+        raise ConfigError(f"frames={frames}: a bench needs at least 1")
     types = [value.type for value in plan.graph.inputs]
     count = frames or stimulus.bench_frames(types, plan.timing().interval)
     xs = stimulus.frames(types, count, np.random.default_rng(seed))

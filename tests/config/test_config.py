@@ -103,15 +103,31 @@ def test_bits(field: str) -> None:
 
 def test_what_is_made_in_python_is_checked() -> None:
     assert problem(weight_bits="8") == "weight_bits: expected `int`, got `str`"
-    assert problem(calibration="entropy") == "calibration: invalid enum value 'entropy'"
+    assert problem(calibration="entropy") == "calibration: 'entropy' is not one of minmax, mse"
     assert problem(clock_mhz=0) == "clock_mhz: expected `float` > 0.0"
-    assert problem(layers={"a": LayerConfig(pe=0)}) == "layers[...].pe: expected `int` >= 1"
+    assert problem(style="fast") == "style: 'fast' is not one of stream, pixel, spatial, auto"
     assert problem(input="q8") == (
         "input: 'q8' is not a fixed-point format; write it like s8.4 or u8.8"
     )
     assert problem(target_interval=1, multipliers=1) == (
         "target_interval and multipliers exclude each other; give one"
     )
+
+
+def test_what_is_no_configuration_is_refused() -> None:
+    with pytest.raises(ConfigError, match=r"^config is a str, expected a hwaccel.Config; for a "):
+        checked("spatial")
+
+
+def test_of_many_layers_the_wrong_one_is_named() -> None:
+    right = {"a": LayerConfig(pe=1), "b.c": LayerConfig()}
+    assert (
+        problem(layers={**right, "d.0": LayerConfig(pe=0)}) == "layers.d.0.pe: expected `int` >= 1"
+    )
+    assert problem(layers={"x": LayerConfig(style="fast"), **right}) == (
+        "layers.x.style: 'fast' is not one of stream, pixel, spatial, auto"
+    )
+    assert problem(layers={**right, "e": 4}) == "layers.e: expected `object`, got `int`"
 
 
 def test_override() -> None:

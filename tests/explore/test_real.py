@@ -165,3 +165,8 @@ def test_what_goes_wrong_is_an_answer(tmp_path: Path) -> None:
     )
     gone = work.perform(msgspec.structs.replace(asked, graph=str(tmp_path / "no.json")))
     assert gone.message == f"{tmp_path / 'no.json'}: No such file or directory"
+
+
+def test_choices_that_are_none_are_refused_before_the_model_is_read(tmp_path: Path) -> None:
+    ran = run("explore", "no:model", "-o", tmp_path / "e", "--survivors", 0, "--styles", "fast")
+    assert ran.error == "--styles: 'fast' is not one of stream, pixel, spatial"

@@ -183,6 +183,16 @@ def test_functions(function, text):
     assert refusal(Single(function), IMAGE) == f"the model's forward: {text}"
 
 
+def test_what_is_no_model():
+    for model, name in (("nets:mlp", "str"), (None, "NoneType"), (nn.Linear, "type")):
+        with pytest.raises(FrontendError) as caught:
+            trace(model, np.zeros((1, 4)))
+        assert str(caught.value) == (
+            f"the model is a {name}, expected a torch.nn.Module, what torch.export.export "
+            "returned, or what hwaccel.frontend.load_model read"
+        )
+
+
 def test_wrong_examples():
     assert refusal(nn.Linear(5, 3), (4,)) == (
         "Linear: forward does not run on 7 frames of shape (4,): a and b must have same reduction "

@@ -8,12 +8,12 @@ module dense (
     input  wire          clk,
     // synchronous, active high
     input  wire          rst,
-    // x: 4 s6.3, 2 elements per beat
+    // x: 4 s6.3, 2 elements of 6 bits per beat, the first in the low bits
     input  wire          s_axis_tvalid,
     output wire          s_axis_tready,
     input  wire [15:0]   s_axis_tdata,
     input  wire          s_axis_tlast,
-    // rounded: 3 s6.2, 3 elements per beat
+    // rounded: 3 s6.2, 3 elements of 6 bits per beat, the first in the low bits
     output wire          m_axis_tvalid,
     input  wire          m_axis_tready,
     output wire [23:0]   m_axis_tdata,

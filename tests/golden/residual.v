@@ -8,12 +8,12 @@ module residual (
     input  wire          clk,
     // synchronous, active high
     input  wire          rst,
-    // image: 1x4x4 u4.4, 1 element per beat
+    // image: 1x4x4 u4.4, 1 element of 4 bits per beat
     input  wire          s_axis_tvalid,
     output wire          s_axis_tready,
     input  wire [7:0]    s_axis_tdata,
     input  wire          s_axis_tlast,
-    // merge_q: 2x2x2 u4.2, 2 elements per beat
+    // merge_q: 2x2x2 u4.2, 2 elements of 4 bits per beat, the first in the low bits
     output wire          m_axis_tvalid,
     input  wire          m_axis_tready,
     output wire [7:0]    m_axis_tdata,

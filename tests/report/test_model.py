@@ -1,4 +1,5 @@
 import json
+import re
 
 import msgspec
 import numpy as np
@@ -338,3 +339,15 @@ def test_what_stages_take_stands_below_their_estimates():
     assert ("Area, synthesized", "400 LUT, 300 FF, 2 DSP") in report().details[1].facts
     unknown = layer_table(bare()).groups[0][0]
     assert not any(cell.note for cell in unknown[-4:])
+
+
+def test_a_fold_is_written_as_a_product_and_a_style_as_a_word():
+    plan = schedule(cnn(), Config(style="pixel", effort="fast", clock_mhz=60.0))
+    made = build_report(cnn(), plan, CONFIG, Results({}), design_hash=HASH, versions=VERSIONS)
+    folds = {layer.fold for stage in made.stages for layer in stage.layers}
+    assert "pixel" in folds
+    assert all(re.fullmatch(r"(\d+×\d+|pixel|spatial)?", fold) for fold in folds)
+    page = render_html(made)
+    assert "pi×el" not in page
+    assert "· 1 cycles" not in page
+    assert any("×" in layer.fold for stage in report().stages for layer in stage.layers)

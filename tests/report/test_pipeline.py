@@ -1,6 +1,7 @@
 """The steady state as the page shows it: numbers that belong together, and bounds that hold."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from hwaccel.report import pipeline as pipelines
 from hwaccel.report.details import details_of
 from hwaccel.report.errors import decibels
 from hwaccel.report.evidence import Change, Excerpt, Lane, WrongTensor
-from hwaccel.report.gantt import draw_pipeline
+from hwaccel.report.gantt import draw_pipeline, mean_beats
 from hwaccel.report.heatmap import heat_maps
 from hwaccel.report.limits import limits_of
 from hwaccel.report.mismatches import mismatch_views
@@ -152,6 +153,33 @@ def test_waves_without_changes_are_drawn():
     lanes = [Lane("a", 1, [Change(0, "x")]), Lane("b", 9, [Change(0, "1ff"), Change(3, "0")])]
     picture = draw_excerpt(Excerpt("t", 0, 4, 9, lanes), "k")
     assert [len(group.paths) for group in picture.groups] == [1, 1, 2]
+
+
+# The widest of the fonts that a page falls back to, in pixels per character of a label.
+CHARACTER = 7.4
+
+
+def test_long_names_fit_beside_their_pictures():
+    long = "features_of_the_first_block_requant_to_1"
+    _, plan = planned("cnn")
+    found = pipeline_of(plan, plan.timing(4))
+    rows = tuple(replace(row, name=f"{long}_{k}") for k, row in enumerate(found.rows))
+    queues = tuple(replace(queue, name=long) for queue in found.queues)
+    steady = draw_pipeline(replace(found, rows=rows, queues=queues))
+    waves = draw_excerpt(
+        Excerpt("t", 0, 4, 9, (Lane(f"{long}_tdata", 16, (Change(0, "0"),)),)), "k"
+    )
+    for picture in (steady, waves):
+        texts = [text for group in picture.groups for text in group.texts]
+        labels = [text for text in texts if text.css.startswith("label")]
+        assert labels
+        assert all(len(text.text) * CHARACTER <= text.x for text in labels)
+
+
+def test_mean_beats_of_a_fifo():
+    for mean, text in ((0.0563, "0.056"), (2.91, "2.9"), (99.4, "99"), (373.2, "373"),
+                       (21034.6, "21,035"), (0.0, "0")):  # fmt: skip
+        assert mean_beats(mean) == text
 
 
 def test_a_tensor_must_fit_its_picture():

@@ -159,7 +159,7 @@ def test_a_layer_wins_over_the_target() -> None:
 
 @pytest.mark.parametrize(
     ("layer", "asked"),
-    [(LayerConfig(pe=5), "pe=5, simd=None"), (LayerConfig(pe=3, simd=3), "pe=3, simd=3")],
+    [(LayerConfig(pe=5), "pe=5"), (LayerConfig(pe=3, simd=3), "pe=3, simd=3")],
 )
 def test_a_fold_that_is_not_legal_names_those_that_are(layer: LayerConfig, asked: str) -> None:
     line = refusal(mlp(), Config(layers={"net.0": layer}))

@@ -8,6 +8,7 @@ import pytest
 
 from hwaccel.errors import ConfigError
 from hwaccel.synth.constraints import Clock, Constraints, Pin
+from hwaccel.synth.projects import tool_files
 
 CONSTRAINTS = Constraints(
     (Clock("clk", 150.0),), (Pin("s_axis_tdata[0]", "A10"), Pin("led", "B3", "LVCMOS18"))
@@ -39,3 +40,18 @@ def test_names_that_could_be_commands_are_refused(make: Callable[[], object], me
     with pytest.raises(ConfigError) as error:
         make()
     assert str(error.value) == message
+
+
+def test_a_period_is_never_longer_than_the_clock_asks_for() -> None:
+    assert (Clock("clk", 100.0).period_ns, Clock("clk", 150.0).period_ns) == (10.0, 6.666)
+    for mhz in range(1, 2000):
+        assert 0 <= 1e3 / mhz - Clock("clk", mhz).period_ns < 1e-3
+
+
+def test_constraints_of_a_project_say_what_they_belong_to_and_hold() -> None:
+    files = tool_files(["net.v"], "net", "0123456789abcdef", "Generated from net.", 100.0)
+    for suffix in ("lpf", "xdc", "sdc"):
+        *comments, clock = files[f"constraints/net.{suffix}"].splitlines()
+        assert comments[0] == "# Generated from net."
+        assert all(line.startswith("# ") for line in comments)
+        assert clock == getattr(Constraints((Clock("clk", 100.0),)), suffix)().strip()

@@ -206,6 +206,6 @@ def test_data_of_another_model(tmp_path: Path, monkeypatch) -> None:
     many = {**loaders.images(), "y_train": np.array([0, 1, 2, 9])}
     np.savez("x.npz", **many)
     assert refused("train", f"{MODELS}:cnn", *words[2:]) == (
-        f"{MODELS}:cnn: gives 3 numbers, x.npz has 10 classes; give data for this model"
+        f"{MODELS}:cnn: gives 3 numbers, x.npz has 10 classes; give --data for this model"
     )
     assert sorted(os.listdir()) == ["x.npz"]

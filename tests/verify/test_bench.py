@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -10,6 +12,7 @@ import pytest
 import hwaccel
 from benchmarks.trust.rtl_mutants import cnn
 from hwaccel import Config, tools
+from hwaccel.errors import ConfigError
 from hwaccel.verify.rtl import run_bench
 from tests.verify.networks import two_ins_two_outs
 
@@ -72,3 +75,30 @@ def test_a_frame_at_another_time_is_noticed(tmp_path: Path) -> None:
     cycle = design.plan.timing(8).finished()[2]
     said = run(tmp_path, design, ("job.json", f" {cycle},", f" {cycle - 1},"))
     assert said == f"frame 2 ended in cycle {cycle}, expected {cycle - 1}"
+
+
+def test_a_bench_has_frames_and_a_design_prints_as_one_line() -> None:
+    design = hwaccel.design_from(cnn(), Config(multipliers=6))
+    for frames in (0, -1):
+        with pytest.raises(ConfigError, match=f"^frames={frames}: a bench needs at least 1$"):
+            design.testbench(frames)
+    assert repr(design) == (
+        f"<Design {design.name} {design.hash}: {len(design.graph.nodes)} nodes>"
+    )
+
+
+def test_without_cocotb_make_says_what_to_install(tmp_path: Path) -> None:
+    bench = hwaccel.design_from(cnn(), Config(multipliers=6)).testbench(frames=1)
+    (tmp_path / "Makefile").write_text(str(bench["Makefile"]))
+    (tmp_path / "cocotb-config").write_text("#!/bin/sh\nexit 1\n")
+    (tmp_path / "cocotb-config").chmod(0o755)
+    ran = subprocess.run(
+        ["make", "-C", tmp_path],
+        env=os.environ | {"PATH": f"{tmp_path}:{os.environ['PATH']}", "LC_ALL": "C"},
+        capture_output=True,
+        text=True,
+    )
+    assert ran.returncode == 2
+    assert (
+        "cocotb-config is not on the PATH: pip install 'cocotb>=2,<3' cocotbext-axi" in ran.stderr
+    )

@@ -52,7 +52,7 @@ module dense_axi (
     output wire          s_axi_rvalid,
     (* X_INTERFACE_INFO = "xilinx.com:interface:aximm:1.0 s_axi RREADY" *)
     input  wire          s_axi_rready,
-    // x: 4 s6.3, 2 elements per beat
+    // x: 4 s6.3, 2 elements of 6 bits per beat, the first in the low bits
     (* X_INTERFACE_INFO = "xilinx.com:interface:axis:1.0 s_axis TVALID" *)
     input  wire          s_axis_tvalid,
     (* X_INTERFACE_INFO = "xilinx.com:interface:axis:1.0 s_axis TREADY" *)
@@ -61,7 +61,7 @@ module dense_axi (
     input  wire [15:0]   s_axis_tdata,
     (* X_INTERFACE_INFO = "xilinx.com:interface:axis:1.0 s_axis TLAST" *)
     input  wire          s_axis_tlast,
-    // rounded: 3 s6.2, 3 elements per beat
+    // rounded: 3 s6.2, 3 elements of 6 bits per beat, the first in the low bits
     (* X_INTERFACE_INFO = "xilinx.com:interface:axis:1.0 m_axis TVALID" *)
     output wire          m_axis_tvalid,
     (* X_INTERFACE_INFO = "xilinx.com:interface:axis:1.0 m_axis TREADY" *)

@@ -81,18 +81,22 @@ static inline uint64_t dense_cycles(uintptr_t base) {
     return low | (uint64_t)dense_read(base, DENSE_REG_CYCLES_HI) << 32;
 }
 
+// Frames taken whole, on all inputs.
 static inline uint32_t dense_frames_in(uintptr_t base) {
     return dense_read(base, DENSE_REG_FRAMES_IN);
 }
 
+// Frames handed over whole, on all outputs.
 static inline uint32_t dense_frames_out(uintptr_t base) {
     return dense_read(base, DENSE_REG_FRAMES_OUT);
 }
 
+// Cycles from the first beat in to the last beat out of the frame measured last; 0 before any.
 static inline uint32_t dense_latency(uintptr_t base) {
     return dense_read(base, DENSE_REG_LATENCY);
 }
 
+// Cycles between the ends of the last two frames; 0 before the second.
 static inline uint32_t dense_interval(uintptr_t base) {
     return dense_read(base, DENSE_REG_INTERVAL);
 }

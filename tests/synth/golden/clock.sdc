@@ -1,1 +1,1 @@
-create_clock -name clk -period 6.667 [get_ports clk]
+create_clock -name clk -period 6.666 [get_ports clk]

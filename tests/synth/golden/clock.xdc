@@ -1,4 +1,4 @@
-create_clock -name clk -period 6.667 [get_ports clk]
+create_clock -name clk -period 6.666 [get_ports clk]
 set_property PACKAGE_PIN A10 [get_ports {s_axis_tdata[0]}]
 set_property IOSTANDARD LVCMOS33 [get_ports {s_axis_tdata[0]}]
 set_property PACKAGE_PIN B3 [get_ports {led}]
