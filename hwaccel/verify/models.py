@@ -20,8 +20,8 @@ from typing import Any
 
 from hwaccel import tools
 from hwaccel.errors import ToolError
-from hwaccel.tools.cache import drop_oldest, locked, user_cache
-from hwaccel.verify.verilating import BUILD_TIMEOUT_S, Recipe, digest
+from hwaccel.tools.cache import digest, drop_oldest, locked, user_cache
+from hwaccel.verify.verilating import BUILD_TIMEOUT_S, Recipe
 
 # FST is written with lz4 and zlib, which a compiler may lack.
 _TRACE: Mapping[str, tuple[str, ...]] = {"": (), "vcd": ("--trace",), "fst": ("--trace-fst",)}

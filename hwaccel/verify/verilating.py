@@ -6,17 +6,15 @@ most of the work for a small model, 15 of 17 seconds of CPU time.
 
 from __future__ import annotations
 
-import hashlib
 import os
 import shutil
 import tempfile
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from hwaccel import tools
-from hwaccel.tools.cache import locked, user_cache
+from hwaccel.tools.cache import digest, locked, user_cache, writable
 
 BUILD_TIMEOUT_S = 900.0
 # Models with less C++ are compiled in one piece: each piece takes 0.3 s more than its text does.
@@ -69,7 +67,7 @@ class Recipe:
             ToolError: make is missing, or ran for too long; other failures are in what is returned.
         """
         cache = user_cache("verilated")
-        shared = (cache if _writable(cache) else obj.parent.resolve()) / self.runtime
+        shared = (cache if writable(cache) else obj.parent.resolve()) / self.runtime
         with locked(shared.with_suffix(".lock")):
             if not shared.is_dir():
                 done = _share(shared, obj, prefix, [*words, *self._levels()], log)
@@ -95,23 +93,11 @@ class Recipe:
         )
 
 
-def digest(words: Sequence[str]) -> str:
-    """Return a name for a list of texts."""
-    text = "\0".join(str(len(word)) + ":" + word for word in words)
-    return hashlib.sha256(text.encode()).hexdigest()[:24]
-
-
 def identity() -> str:
     """Return what compiled code depends on besides its sources: the tools."""
     places = [str(tools.require(tool).path.resolve()) for tool in ("verilator", "g++")]
     versions = [tools.version(tools.require(tool)) or "" for tool in ("verilator", "g++")]
     return " ".join([*places, *versions])
-
-
-def _writable(cache: Path) -> bool:
-    with suppress(OSError):
-        cache.mkdir(parents=True, exist_ok=True)
-    return os.access(cache, os.W_OK)
 
 
 def _share(
