@@ -74,7 +74,7 @@ def compile_csim(
     bench = one_file(folder, "_csim.cpp")
     design = bench.with_name(bench.name.replace("_csim.cpp", ".cpp"))
     program = into.resolve() / "csim"
-    command = (*compiler.argv, *_FLAGS, *flags, "-isystem", headers.path)
+    command: list[str | Path] = [*compiler.argv, *_FLAGS, *flags, "-isystem", headers.path]
     # A design with wider beats has another width in front of the headers.
     usual = not flags and _WIDTH in design.with_suffix(".h").read_text("ascii")
     shared = _shared_headers(command, timeout_s) if usual else ()
