@@ -34,7 +34,7 @@ from tests.verify.packing import pack
 
 COUNT = 40
 # The marked slice; the others follow the first.
-SLOW_FROM, SLOW_COUNT = 10_000, 300
+SLOW_FROM, SLOW_COUNT = 10_000, 120
 # Designs that are simulated together.
 _TOGETHER = 20
 _FRAMES, _CYCLES = 3, 4000
