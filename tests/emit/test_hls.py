@@ -104,6 +104,25 @@ class TestSimulation:
         np.testing.assert_array_equal(y, np.maximum(x, 0))
         assert not list(Path("hls").glob("csim"))
 
+    def test_the_headers_are_compiled_once(self, tmp_path, monkeypatch):
+        folder = source_folder(_emit(_rectifier()), tmp_path / "hls")
+        run, said = tools.run, []
+
+        def watched(argv, **options):
+            # With -H the compiler puts a mark before a header that comes compiled.
+            done = run([*argv, "-H"], **options)
+            said.extend(line for line in done.output.splitlines() if line.startswith("! "))
+            return done
+
+        compile_csim(folder, tmp_path)
+        monkeypatch.setattr(tools, "run", watched)
+        compile_csim(folder, tmp_path)
+        assert [line.rpartition("/")[2] for line in said] == ["hls.h.gch"]
+        (tmp_path / "cache").write_text("not a folder")
+        monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+        compile_csim(folder, tmp_path)
+        assert len(said) == 1
+
     def test_odd_wiring_equals_golden(self):
         """Inputs unread, passed through and read twice; outputs named twice; nodes unread."""
         b = GraphBuilder("odd")

@@ -34,7 +34,7 @@ from tests.verify.packing import pack
 
 COUNT = 40
 # The marked slice; the others follow the first.
-SLOW_FROM, SLOW_COUNT = 10_000, 300
+SLOW_FROM, SLOW_COUNT = 10_000, 120
 # Designs that are simulated together.
 _TOGETHER = 20
 _FRAMES, _CYCLES = 3, 4000
@@ -57,20 +57,22 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     first, count = (metafunc.config.getoption(n) for n in ("--first-seed", "--networks"))
     quick = range(first, first + (COUNT if count is None else count))
     slow = range(SLOW_FROM, SLOW_FROM + SLOW_COUNT) if count is None else range(0)
+    slowly = [pytest.mark.slow]
+    chunks = [
+        (seeds[i : i + _TOGETHER], slowly if seeds is slow else [])
+        for seeds in (quick, slow)
+        for i in range(0, len(seeds), _TOGETHER)
+    ]
+    each, together = [], []
+    for seeds, marks in chunks:
+        # A worker of pytest-xdist that has converted networks is the one that simulates them.
+        here = [*marks, pytest.mark.xdist_group(f"networks-{seeds[0]}")]
+        each += [pytest.param(seed, marks=here, id=str(seed)) for seed in seeds]
+        together.append(pytest.param(tuple(seeds), marks=here, id=f"{seeds[0]}-{seeds[-1]}"))
     if "seed" in metafunc.fixturenames:
-        marked = [pytest.param(seed, marks=pytest.mark.slow) for seed in slow]
-        metafunc.parametrize("seed", [*quick, *marked])
+        metafunc.parametrize("seed", each)
     if "seeds" in metafunc.fixturenames:
-        chunks = [
-            pytest.param(
-                tuple(seeds[i : i + _TOGETHER]),
-                id=f"{seeds[i]}-{seeds[i : i + _TOGETHER][-1]}",
-                marks=[pytest.mark.slow] if seeds is slow else [],
-            )
-            for seeds in (quick, slow)
-            for i in range(0, len(seeds), _TOGETHER)
-        ]
-        metafunc.parametrize("seeds", chunks)
+        metafunc.parametrize("seeds", together)
 
 
 @contextmanager

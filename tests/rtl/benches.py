@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from hwaccel import tools
+from hwaccel.verify.models import verilated
 from tests.rtl.proofs import RTL, missing
 
 SIM = RTL.parent / "sim"
@@ -29,27 +29,25 @@ def simulate(
     program = {"icarus": "iverilog"}.get(simulator, simulator)
     if missing(program):
         pytest.skip(missing(program))
-    options = ["-g2005"]
-    if simulator == "verilator":
-        for name, value in tools.verilator_env().items():
-            monkeypatch.setenv(name, value)
-        # The bench looks at the ports of the top and at nothing below: a quarter of the C++.
-        options = ["--quiet", "--no-public-flat-rw", "--public-depth", "1"]
-        quick = "OPT_FAST=-O1 OPT_SLOW=-O0 OPT_GLOBAL=-O0"
-        monkeypatch.setenv("MAKEFLAGS", f"{os.environ.get('MAKEFLAGS', '')} {quick}".strip())
     monkeypatch.setenv("PYTHONPATH", str(SIM), prepend=os.pathsep)
-    runner = get_runner(simulator)
-    runner.build(
-        sources=[*sources, folder / "top.v"],
-        hdl_toplevel=top,
-        build_dir=folder,
-        build_args=options,
-        timescale=("1ns", "1ps"),
-    )
+    runner, build = get_runner(simulator), folder
+    if simulator == "verilator":
+        # The bench looks at the ports of the top and at nothing below.
+        texts = {path.name: path.read_text() for path in [*sources, folder / "top.v"]}
+        build = verilated(texts, top, waves="")
+    else:
+        runner.build(
+            sources=[*sources, folder / "top.v"],
+            hdl_toplevel=top,
+            build_dir=folder,
+            build_args=["-g2005"],
+            timescale=("1ns", "1ps"),
+        )
     results = runner.test(
         test_module=bench,
         hdl_toplevel=top,
-        build_dir=folder,
+        hdl_toplevel_lang="verilog",
+        build_dir=build,
         test_dir=folder,
         timescale=("1ns", "1ps"),
         extra_env={"HWA_CASES": str(folder / "cases.json"), "HWA_SEED": str(seed)},

@@ -302,7 +302,7 @@ def folder(tmp_path):
 @pytest.mark.parametrize("simulator", ["icarus", "verilator"])
 def test_every_pipe_computes_its_formula_in_time(simulator, folder, monkeypatch):
     found = simulate(simulator, SOURCES, "pipes_top", "bench_pipe", SEED, folder, monkeypatch)
-    assert found == (3 * len(MODELS), 0)
+    assert found == (3, 0)
 
 
 @pytest.mark.rtl

@@ -41,7 +41,20 @@ DAILY = {case.module: case for case in reversed(CASES)}
 
 def _some(things: list, slow) -> list:
     marks = {True: [pytest.mark.slow], False: []}
-    return [pytest.param(one, id=str(one), marks=marks[slow(one)]) for one in things]
+    return [
+        pytest.param(one, id=str(one), marks=[*marks[slow(one)], _together(one.module)])
+        for one in things
+    ]
+
+
+def _together(module: str) -> pytest.MarkDecorator:
+    """Let one worker of pytest-xdist do all of a module: it compiles each case once."""
+    return pytest.mark.xdist_group(f"prove-{module}")
+
+
+def _modules(cases: list[Case]) -> list:
+    names = dict.fromkeys(case.module for case in cases)
+    return [pytest.param(name, id=name, marks=_together(name)) for name in names]
 
 
 def _how(case: Case) -> tuple[str, ...]:
@@ -102,7 +115,7 @@ def test_broken_twin_is_caught(mutant: Mutant, tmp_path):
     assert "Assert failed in" in text
 
 
-@pytest.mark.parametrize("module", list(dict.fromkeys(case.module for case in contracts.CASES)))
+@pytest.mark.parametrize("module", _modules(contracts.CASES))
 def test_every_property_is_asserted_reached_and_broken(module, compiled):
     """Each property has an assertion, a story of its own, and a twin that breaks it alone."""
     named = labels(compiled(DAILY[module]))
@@ -114,7 +127,7 @@ def test_every_property_is_asserted_reached_and_broken(module, compiled):
             assert f"c_{name}" in named
 
 
-@pytest.mark.parametrize("module", list(dict.fromkeys(c.module for c in arithmetic.CASES)))
+@pytest.mark.parametrize("module", _modules(arithmetic.CASES))
 def test_every_property_of_a_pipe_is_broken(module, compiled):
     named = {label[2:] for label in labels(compiled(DAILY[module])) if label.startswith("p_")}
     broken = {mutant.breaks for mutant in arithmetic.MUTANTS if mutant.module == module}

@@ -6,12 +6,13 @@ import os
 import threading
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from hwaccel.errors import ToolError
 from hwaccel.tools.cache import user_cache
-from hwaccel.verify import models
+from hwaccel.verify import models, verilating
 
 FILES = {"top.v": "module top; endmodule\n"}
 
@@ -21,15 +22,16 @@ def built(tmp_path, monkeypatch) -> list[Path]:
     """An empty cache and tools that always exist; the list grows by what is built."""
     made: list[Path] = []
 
-    def build(files, top, options, folder: Path, runtime):
+    def build(files, top, recipe, folder: Path):
         time.sleep(0.2)
         folder.mkdir()
-        (folder / top).write_text(" ".join(options))
+        (folder / top).write_text(" ".join(recipe.options))
         made.append(folder)
 
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     monkeypatch.setattr(models, "_build", build)
-    monkeypatch.setattr(models, "_identity", lambda: "tools of today")
+    monkeypatch.setattr(verilating, "identity", lambda: "tools of today")
+    monkeypatch.setattr(models, "cocotb_files", lambda: SimpleNamespace(libs_dir=tmp_path))
     monkeypatch.setattr(models.tools, "require", lambda name: name)
     return made
 
@@ -45,7 +47,7 @@ def test_text_waves_and_tools_make_a_difference(built, monkeypatch):
     folders = {models.verilated(FILES, "top", waves="")}
     folders.add(models.verilated({"top.v": "module top; wire w; endmodule\n"}, "top", waves=""))
     folders.add(models.verilated(FILES, "top", waves="vcd"))
-    monkeypatch.setattr(models, "_identity", lambda: "tools of tomorrow")
+    monkeypatch.setattr(verilating, "identity", lambda: "tools of tomorrow")
     folders.add(models.verilated(FILES, "top", waves=""))
     assert len(folders) == len(built) == 4
 
@@ -65,7 +67,7 @@ def test_parallel_users_wait_for_the_first(built):
 
 
 def test_a_build_that_failed_is_tried_again(built, monkeypatch):
-    def fail(files, top, options, folder, runtime):
+    def fail(files, top, recipe, folder):
         raise ToolError("no")
 
     with monkeypatch.context() as patch:
