@@ -84,3 +84,11 @@ FITS: Mapping[str, Mapping[str, Cost]] = {
         "window loops": Cost(1.59, 1.38),
     },
 }
+
+# Nanoseconds of each element of a path, by family.
+DELAYS: Mapping[str, Mapping[str, float]] = {
+    "ecp5": {
+        "register": 0.65, "level": 0.75, "chain": 2.0, "carry": 0.036, "readers": 0.05, "mux": 0.6,
+        "copies": 0.05, "dsp": 6.1, "ram": 6.1, "circuit": 0.84, "distance": 0.02,
+    },
+}  # fmt: skip
