@@ -1,10 +1,10 @@
-"""Fit the estimates of area to what Yosys made of random designs, and judge them by others.
+"""Fit the estimates to what Yosys and nextpnr made of random designs, and judge them by others.
 
 python -m benchmarks.estimates.fit TARGET [--table]
 
 Single layers and the first networks of `benchmarks/estimates/data` are fitted; the last 60 networks
-are not, and say how far estimates are off. `--table` prints the numbers for
-`hwaccel/schedule/fits.py`.
+are not, and say how far estimates are off. Of Fmax so many are known as were placed and routed, and
+only layers are fitted. `--table` prints the numbers for `hwaccel/schedule/fits.py`.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.optimize import nnls
+from scipy.optimize import least_squares, nnls
 
 from benchmarks.estimates.designs import design
 from benchmarks.estimates.measure import Measured, content_of, read
@@ -26,6 +26,7 @@ from benchmarks.trust.line import print_line
 from hwaccel.schedule.estimate import plan_area, terms
 from hwaccel.schedule.fits import Cost
 from hwaccel.schedule.plan import Plan
+from hwaccel.schedule.speed import Path, plan_paths, plan_speed
 
 # So many networks judge.
 JUDGES = 60
@@ -34,6 +35,13 @@ JUDGES = 60
 UNIT, ONCE, PULL = 0.8, 5.0, 0.1
 # An error of so many LUTs or registers is none: nobody needs a smaller design more exactly.
 SMALL = 40
+# Nanoseconds that each element of a path is held to, from the cells of an ECP5 and nets of middling
+# length; and, while delays are fitted, within how many of the longest path others count, too.
+ELEMENTS = {
+    "register": 0.65, "level": 0.75, "chain": 2.0, "carry": 0.036, "mux": 0.6, "dsp": 6.1,
+    "ram": 6.1, "circuit": 0.85, "readers": 0.05, "copies": 0.05, "distance": 0.02,
+}  # fmt: skip
+BLUR_NS = 0.15
 
 
 @dataclass(frozen=True)
@@ -49,6 +57,11 @@ class Row:
         for term in (term for block in self.plan.blocks for term in terms(block, self.plan)):
             amounts[term.name] += getattr(term, what)
         return +amounts
+
+    @property
+    def paths(self) -> list[Path]:
+        """Return the paths of the design."""
+        return [path for _, path in plan_paths(self.plan)]
 
 
 def rows(name: str, target: str, last: int = 0, *, strict: bool = True) -> list[Row]:
@@ -88,6 +101,41 @@ def fitted(some: Sequence[Row], what: str) -> dict[str, float]:
     return {name: round(float(value), 2) for name, value in zip(names, found, strict=True)}
 
 
+def fitted_delays(some: Sequence[Row]) -> dict[str, float]:
+    """Return the delay of each element of a path, with which the longest paths fit best.
+
+    A few designs that Yosys sees through count less than their square.
+    """
+    names = sorted(ELEMENTS)
+    held = np.array([ELEMENTS[name] for name in names])
+    periods = [1000.0 / (row.found.fmax_mhz or 1.0) for row in some]
+    amounts = [
+        np.array([[path.amounts.get(name, 0.0) for name in names] for path in row.paths])
+        for row in some
+    ]
+
+    def off(delays: NDArray[np.float64]) -> NDArray[np.float64]:
+        longest = [BLUR_NS * np.logaddexp.reduce(one @ delays / BLUR_NS) for one in amounts]
+        return np.append(np.array(longest) / periods - 1, PULL * (delays / held - 1))
+
+    found = least_squares(off, held, bounds=(0, np.inf), loss="soft_l1", f_scale=0.15).x
+    return {name: round(float(value), 3) for name, value in zip(names, found, strict=True)}
+
+
+def placed(some: Sequence[Row]) -> list[Row]:
+    """Return those that were placed and routed."""
+    return [row for row in some if row.found.fmax_mhz is not None]
+
+
+def speed_errors(some: Sequence[Row]) -> NDArray[np.float64]:
+    """Return the relative errors of the Fmax that the product says now."""
+    speeds = [plan_speed(row.plan) for row in some]
+    return np.array([
+        (speed.fmax_mhz if speed else 0.0) / (row.found.fmax_mhz or 1.0) - 1
+        for speed, row in zip(speeds, some, strict=True)
+    ])  # fmt: skip
+
+
 def fit(some: Sequence[Row]) -> dict[str, Cost]:
     """Return the cost of every term that occurs."""
     luts, ffs = fitted(some, "luts"), fitted(some, "ffs")
@@ -111,23 +159,32 @@ def main() -> None:
     parser.add_argument("--verbose", action="store_true")
     args = parser.parse_args()
     torch.set_num_threads(1)
+    layers, networks = (rows(name, args.target) for name in ("layers", "networks"))
     if args.table:
-        training = [*rows("layers", args.target), *rows("networks", args.target)[:-JUDGES]]
-        for name, one in fit(training).items():
+        for name, one in fit([*layers, *networks[:-JUDGES]]).items():
             print(f'        "{name}": Cost({one.luts}, {one.ffs}),')
+        if placed(layers):
+            print(fitted_delays(placed(layers)))
         return
-    judges = rows("networks", args.target, JUDGES)
-    parts_of = []
-    for what in ("luts", "ffs", "dsps", "rams"):
-        off = errors(judges, what)
-        parts_of.append(f"{what} {np.abs(off).mean():.1%} (worst {np.abs(off).max():.1%})")
-        if args.verbose:
-            for row, one in sorted(zip(judges, off, strict=True), key=lambda p: -abs(p[1]))[:12]:
-                print(f"# {what} {row.found.seed}: {one:+.1%} of {getattr(row.found, what)}")
-    text = f"{args.target}: mean error of {len(judges)} networks not fitted to: " + ", ".join(
-        parts_of
+    judges = {
+        what: (networks[-JUDGES:], errors(networks[-JUDGES:], what))
+        for what in ("luts", "ffs", "dsps", "rams")
+    }
+    timed = placed(networks)[-JUDGES:]
+    if timed:
+        judges["fmax"] = timed, speed_errors(timed)
+    if args.verbose:
+        for what, (some, off) in judges.items():
+            for row, one in sorted(zip(some, off, strict=True), key=lambda p: -abs(p[1]))[:12]:
+                field = "fmax_mhz" if what == "fmax" else what
+                print(f"# {what} {row.found.seed}: {one:+.1%} of {getattr(row.found, field)}")
+    said = ", ".join(
+        f"{what} {np.abs(off).mean():.1%} (worst {np.abs(off).max():.1%})"
+        for what, (_, off) in judges.items()
     )
-    print_line("estimates", text, using=("yosys",))
+    counts = f"{JUDGES} networks not fitted to" + (f", fmax of {len(timed)}" if timed else "")
+    using = ("yosys", "nextpnr-ecp5") if timed else ("yosys",)
+    print_line("estimates", f"{args.target}: mean error of {counts}: {said}", using=using)
 
 
 if __name__ == "__main__":

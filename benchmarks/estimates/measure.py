@@ -3,8 +3,8 @@
 python -m benchmarks.estimates.measure SET TARGET [--first SEED] [--count N] [--pnr]
 
 SET is `layers` (single layers) or `networks`. Each design adds a line to
-`benchmarks/estimates/data/SET-TARGET.jsonl`; what is there is not measured again. `--pnr` places and
-routes those designs of at most `--most-luts` that are in the file, and adds Fmax to their lines.
+`benchmarks/estimates/data/SET-TARGET.jsonl`; what is there is not measured again. `--pnr` places
+and routes those designs of at most `--most-luts` that are in the file; their lines get Fmax.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ from hwaccel.report.diagram import Diagram, key_of
 from hwaccel.report.errors import LayerLoss
 from hwaccel.report.pipeline import Pipeline, waits
 from hwaccel.report.stages import Stage, nodes_in
-from hwaccel.report.text import clean, count, listed, percent, plural, shape_of
+from hwaccel.report.text import clean, count, listed, megahertz, percent, plural, shape_of
 from hwaccel.schedule.plan import Plan
 
 _MOST_ATTRIBUTES = 12
@@ -120,6 +120,10 @@ def _facts(stage: Stage, pipeline: Pipeline) -> tuple[tuple[str, str], ...]:
     if area:
         amounts = ((area.luts, "LUT"), (area.ffs, "FF"), (area.dsps, "DSP"), (area.rams, "RAM"))
         facts.append(("Area, estimated", listed([f"{count(n)} {u}" for n, u in amounts if n])))
+    if stage.estimated_speed:
+        speed = stage.estimated_speed
+        said = f"≈ {megahertz(speed.fmax_mhz)} MHz, limited by its {speed.what}"
+        facts.append(("Fmax, estimated", said))
     row = next((row for row in pipeline.rows if row.name == stage.title), None)
     if row:
         facts.append(("Steady state", waits(row, pipeline.cycles)))

@@ -16,6 +16,7 @@ from hwaccel.report.text import clean, shape_of
 from hwaccel.schedule.blocks import Block, Reorder, Segment
 from hwaccel.schedule.estimate import block_area
 from hwaccel.schedule.plan import Plan
+from hwaccel.schedule.speed import Speed, block_speed
 
 
 class Kind(Enum):
@@ -47,7 +48,7 @@ class Layer:
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """Layers that share one segment. Cycles are exact, its area is an estimate.
+    """Layers that share one segment. Cycles are exact, its area and Fmax are estimates.
 
     ``name`` is that of the segment, as in the Verilog and in ``plan.json``. ``busy`` is the share
     of the design's interval in which the stage works; ``latency`` counts the cycles from the read
@@ -62,6 +63,7 @@ class Stage:
     busy: float
     bottleneck: bool
     estimated_area: Area | None
+    estimated_speed: Speed | None = None
 
     @property
     def title(self) -> str:
@@ -142,6 +144,7 @@ def _stage(
         cycles / interval if interval else 0.0,
         False,
         block_area(block, plan) if isinstance(block, Segment) else None,
+        block_speed(block, plan) if block else None,
     )
 
 

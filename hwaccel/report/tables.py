@@ -152,7 +152,7 @@ def _agreement(line: TimingLine) -> Cell:
 
 _LAYERS = (
     "Layer | Op | Output | Weights# | Zeros# | Multiplications# | Fold# | Cycles# | Busy# | "
-    "≈ LUT# | ≈ FF# | ≈ DSP# | ≈ RAM#"
+    "≈ LUT# | ≈ FF# | ≈ DSP# | ≈ RAM# | ≈ MHz#"
 )
 _LOSS = 3  # columns in front of what quantization costs
 
@@ -189,10 +189,12 @@ def _stage_rows(stage: Stage) -> tuple[Row, ...]:
         busy = Cell(percent(stage.busy, 0), css="number", span=span, bar=width)
     hot = "number hot" if stage.bottleneck else "number"
     amounts = (area.luts, area.ffs, area.dsps, area.rams) if area else (None,) * 4
+    speed = stage.estimated_speed
     shared = (
         Cell(count(stage.cycles) if stage.cycles else NONE, css=hot, span=span),
         busy,
         *(Cell(count(amount), css="number", span=span) for amount in amounts),
+        Cell(megahertz(speed.fmax_mhz) if speed else NONE, css="number", span=span),
     )
     head, *riders = stage.layers
     return ((*_layer_cells(head, None), *shared), *(_layer_cells(r, head) for r in riders))
@@ -215,6 +217,7 @@ def _layer_cells(layer: Layer, above: Layer | None) -> Row:
 
 def _total_row(report: Report) -> Row:
     totals, area, slowest = report.totals, report.estimated.total, report.predicted.slowest_cycles
+    fmax = report.estimated.fmax_mhz
     texts = (
         f"Total of {count(totals.layers)} layers",
         "",
@@ -226,6 +229,7 @@ def _total_row(report: Report) -> Row:
         count(slowest),
         "",
         *(count(amount) for amount in (area.luts, area.ffs, area.dsps, area.rams)),
+        megahertz(fmax) if fmax else NONE,
     )
     notes = {0: "areas with all that stands between the stages", 7: "slowest stage"}
     return tuple(
@@ -274,7 +278,8 @@ def resource_table(report: Report) -> Table:
     ]
     kept = [row for row in rows if made or row[1] is not None]
     body = [_resource_row(label, value, of, made) for label, value, of in kept]
-    body += [_clock_row("Fmax", made, lambda m: m.fmax_mhz)] if made else []
+    fmax = report.estimated.fmax_mhz
+    body += [_clock_row("Fmax", made, lambda m: m.fmax_mhz, fmax)] if made or fmax else []
     body += [_clock_row("Clock asked for", made, lambda m: m.clock_mhz)] if made else []
     caption = "Estimated before synthesis" + (", and measured by it" if made else "")
     return Table(caption, tuple(heads), (tuple(body),))
@@ -297,11 +302,15 @@ def _resource_row(
 
 
 def _clock_row(
-    label: str, made: tuple[Synthesis, ...], of: Callable[[Synthesis], float | None]
+    label: str,
+    made: tuple[Synthesis, ...],
+    of: Callable[[Synthesis], float | None],
+    estimate: float | None = None,
 ) -> Row:
     values = [of(m) for m in made]
     texts = [NONE if value is None else f"{megahertz(value)} MHz" for value in values]
-    return (Cell(label), Cell("", css="number"), *(Cell(t, css="number") for t in texts))
+    said = "" if estimate is None else f"≈ {megahertz(estimate)} MHz"
+    return (Cell(label), Cell(said, css="number"), *(Cell(t, css="number") for t in texts))
 
 
 def logic_table(report: Report) -> Table:

@@ -92,3 +92,6 @@ DELAYS: Mapping[str, Mapping[str, float]] = {
         "copies": 0.05, "dsp": 6.1, "ram": 6.1, "circuit": 0.84, "distance": 0.02,
     },
 }  # fmt: skip
+
+# How far estimates of Fmax are off, on average over the networks that judge them.
+FMAX_ERRORS: Mapping[str, float] = {"ecp5": 0.08}

@@ -10,7 +10,7 @@ stores. A family has one delay for each, fitted to placed and routed designs by
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from math import log2
 
@@ -18,7 +18,7 @@ import numpy as np
 
 from hwaccel.circuit.delay import model_for
 from hwaccel.circuit.timing import Timing
-from hwaccel.ir.hardware import Fold, Pipe, Rom, Window, ram_blocks, rom_blocks
+from hwaccel.ir.hardware import Pipe, Rom, Window, ram_blocks, rom_blocks
 from hwaccel.ir.lines import Lines
 from hwaccel.ops.family import clog2, in_dsp
 from hwaccel.schedule.blocks import Block, Fork, Pack, Reorder, Segment, Unpack
@@ -30,6 +30,11 @@ from hwaccel.schedule.plan import Plan
 SMALL = 64
 # Yosys makes no carry chain of so few bits.
 NARROW_BITS = 4
+# Carry chains and choices one behind the other in modules without a description of their own.
+SIMPLE: Mapping[str, tuple[int, int]] = {
+    "hwa_add": (1, 0), "hwa_chansum": (1, 0), "hwa_concat": (0, 0), "hwa_maxpool": (1, 1),
+    "hwa_minmax": (1, 1), "hwa_relu": (0, 1), "hwa_sumpool": (1, 0),
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,15 +253,8 @@ def _pipe(pipe: Pipe, start: _Start | None, family: str) -> Iterator[Path]:
     if pipe.unit is not None:
         yield from _circuit(pipe, start, family)
         return
-    given = dict(pipe.params)
-    first = {
-        "hwa_mac": _mac, "hwa_mac_lanes": _mac, "hwa_requant": _requant, "hwa_table": _table,
-        "hwa_scale": _scale, "hwa_multiply": _multiply,
-    }  # fmt: skip
-    if pipe.module in first:
-        yield from first[pipe.module](pipe, given, start)
-    else:
-        yield from _simple(pipe, given, start)
+    describe = _MODULES.get(pipe.module, _simple)
+    yield from describe(pipe, dict(pipe.params), start)
 
 
 def _circuit(pipe: Pipe, start: _Start | None, family: str) -> Iterator[Path]:
@@ -341,20 +339,16 @@ def _multiply(pipe: Pipe, given: Mapping[str, int], start: _Start | None) -> Ite
 
 
 def _simple(pipe: Pipe, given: Mapping[str, int], start: _Start | None) -> Iterator[Path]:
-    """Count the modules of one operation: a sum, a comparison with a choice behind it, wires."""
-    if start is None:
-        return
-    name = pipe.module.removeprefix("hwa_")
-    width = pipe.width
-    levels, chains = start.levels, []
-    if name in ("add", "sumpool", "chansum"):
-        chains = [width]
-    elif name in ("maxpool", "minmax"):
-        chains, levels = [width], levels + 1
-    elif name == "relu":
-        levels += 1
-    readers = [*start.readers, *([width] if name in ("maxpool", "minmax", "relu") else [])]
-    yield path(name, levels, chains=chains, readers=readers, copies=pipe.lanes)
+    """Count the modules of one operation: a carry chain, and a choice that goes to all bits."""
+    chains, choices = SIMPLE.get(pipe.module, (1, 1))
+    if pipe.module == "hwa_chansum" and given["SIMD"] > 1:
+        start = _REGISTER  # of its adder tree
+    if start is not None:
+        yield path(
+            pipe.module.removeprefix("hwa_"), start.levels + choices,
+            chains=[pipe.width] * chains, readers=[*start.readers, *[pipe.width] * choices],
+            copies=pipe.lanes,
+        )  # fmt: skip
 
 
 def _rom(rom: Rom, copies: int = 1) -> Iterator[Path]:
@@ -368,3 +362,10 @@ def _rom(rom: Rom, copies: int = 1) -> Iterator[Path]:
     yield path(
         "rom", 1, mux=clog2(banks), readers=[bits * banks], copies=bits * copies,
     )  # fmt: skip
+
+
+_Describe = Callable[[Pipe, Mapping[str, int], _Start | None], Iterator[Path]]
+_MODULES: Mapping[str, _Describe] = {
+    "hwa_mac": _mac, "hwa_mac_lanes": _mac, "hwa_requant": _requant, "hwa_table": _table,
+    "hwa_scale": _scale, "hwa_multiply": _multiply,
+}  # fmt: skip
