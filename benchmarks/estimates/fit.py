@@ -71,7 +71,7 @@ def rows(name: str, target: str, last: int = 0, *, strict: bool = True) -> list[
     """
     made = []
     for found in read(name, target)[-last:]:
-        again = design(found.seed, name == "networks")
+        again = design(found.seed, name == "networks", target)
         if again is None or content_of(again) != found.content:
             if not strict:
                 continue

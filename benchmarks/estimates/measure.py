@@ -4,7 +4,7 @@ python -m benchmarks.estimates.measure SET TARGET [--first SEED] [--count N] [--
 
 SET is `layers` (single layers) or `networks`. Each design adds a line to
 `benchmarks/estimates/data/SET-TARGET.jsonl`; what is there is not measured again. `--pnr` places
-and routes those designs of at most `--most-luts` that are in the file; their lines get Fmax.
+and routes designs that are in the file, the smallest first; their lines get Fmax.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ from hwaccel.ir.text import print_graph
 from hwaccel.schedule.estimate import plan_area
 
 DATA = Path(__file__).with_name("data")
-# Larger designs are left out: the data should be measured in minutes.
-MOST_LUTS = 6000
+# Larger designs are left out: the data should be measured in minutes. Placing takes much longer.
+MOST_LUTS, MOST_PLACED = 6000, 1900
 
 
 class Measured(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -86,7 +86,7 @@ def measure(made: Design, seed: int, target: str, pnr: bool) -> Measured:
     )  # fmt: skip
 
 
-def synthesized(name: str, target: str, first: int, count: int) -> None:
+def synthesized(name: str, target: str, most_luts: int, first: int, count: int) -> None:
     """Synthesize new designs until there are ``count``."""
     found = read(name, target)
     known = {one.seed for one in found}
@@ -95,8 +95,8 @@ def synthesized(name: str, target: str, first: int, count: int) -> None:
         seed += 1
         if seed in known:
             continue
-        made = design(seed, name == "networks")
-        if made is None or plan_area(made.plan).luts > MOST_LUTS:
+        made = design(seed, name == "networks", target)
+        if made is None or plan_area(made.plan).luts > most_luts:
             continue
         found.append(measure(made, seed, target, False))
         write(name, target, found)
@@ -112,7 +112,7 @@ def placed(name: str, target: str, most_luts: int, count: int) -> None:
             return
         if one.fmax_mhz is not None:
             continue
-        made = design(one.seed, name == "networks")
+        made = design(one.seed, name == "networks", target)
         if made is None or content_of(made) != one.content:
             continue
         found[place] = measure(made, one.seed, target, True)
@@ -131,14 +131,15 @@ def main() -> None:
     parser.add_argument("--first", type=int, default=0)
     parser.add_argument("--count", type=int, default=100)
     parser.add_argument("--pnr", action="store_true")
-    parser.add_argument("--most-luts", type=int, default=1900)
+    parser.add_argument("--most-luts", type=int)
     args = parser.parse_args()
     torch.set_num_threads(1)
     DATA.mkdir(exist_ok=True)
     if args.pnr:
-        placed(args.set, args.target, args.most_luts, args.count)
+        placed(args.set, args.target, args.most_luts or MOST_PLACED, args.count)
     else:
-        synthesized(args.set, args.target, args.first, args.count)
+        most_luts = args.most_luts or MOST_LUTS
+        synthesized(args.set, args.target, most_luts, args.first, args.count)
 
 
 if __name__ == "__main__":

@@ -110,7 +110,7 @@ class DelayModel:
         return Arc(operand, ripple, NEVER, ripple, 0.0)
 
     def _logic(self, node: Node, nodes: Sequence[Node], operand: int, route: float) -> Arc:
-        if isinstance(node, Sum) and chain_bits(node, nodes) <= self.narrow_bits:
+        if isinstance(node, Sum) and node.width <= self.narrow_bits:
             time = self.margin * (route + self.lut_ns)
             if sum(nodes[i].width for i in node.operands) > self.lut_inputs:
                 time += self.margin * (self.route_ns / 2 + self.lut_ns)

@@ -16,8 +16,10 @@ from math import log2
 
 import numpy as np
 
-from hwaccel.circuit.delay import model_for
+from hwaccel.circuit.delay import is_wire, model_for
+from hwaccel.circuit.node import Table
 from hwaccel.circuit.timing import Timing
+from hwaccel.circuit.unit import Pipelined
 from hwaccel.ir.hardware import Pipe, Rom, Window, ram_blocks, rom_blocks
 from hwaccel.ir.lines import Lines
 from hwaccel.ops.family import clog2, in_dsp
@@ -217,17 +219,32 @@ def _window(window: Window, bits: int) -> Iterator[Path]:
     yield path("window count", choice + 1, chains=[count])
     if any(window.padding):
         # Whether anything has arrived, hence whether to step, hence all that a step moves.
-        size = max(clog2(window.height), clog2(window.width)) + 2
-        yield path("window begun", 6, chains=[count, count])
-        if window.kept is None:
-            yield path("window edge", 3, chains=[size, size])
-        else:
-            yield path("window tap", 6, chains=[count, size])
+        begun = _compared(count, window.depth)
+        yield path("window begun", 6 + (not begun), chains=[*begun, count])
+        for size, kernel, dilation, pad, windows, stride in zip(
+            (window.height, window.width), window.kernel, window.dilation, window.padding,
+            (window.out_height, window.out_width), window.stride, strict=True,
+        ):  # fmt: skip
+            at = clog2(pad + size + (kernel - 1) * dilation + (windows - 1) * stride + 2) + 1
+            outside = _compared(at, size)
+            if window.kept is None:
+                yield path("window edge", 3 + (not outside), chains=[at, *outside])
+            elif kernel > 1:
+                yield path("window tap", 6 + (not outside), chains=[*begun, at, *outside])
     if ram_blocks(window.depth, bits):
         yield path("ring", any(window.padding), ram=1, copies=bits)
     else:
         banks = -(-window.depth // 16)
         yield path("ring", 1 + levels_of(banks), readers=[bits / 4 * banks])
+
+
+def _compared(bits: int, bound: int) -> list[int]:
+    """Return the carry chain of a comparison with a constant; its zeros at the low end need none.
+
+    A short one is a LUT more.
+    """
+    matter = bits - ((bound & -bound).bit_length() - 1)
+    return [matter] if matter > NARROW_BITS else []
 
 
 def _lines(lines: Lines, bits: int) -> Iterator[Path]:
@@ -262,14 +279,38 @@ def _circuit(pipe: Pipe, start: _Start | None, family: str) -> Iterator[Path]:
     assert pipe.unit is not None
     piped = pipe.unit.piped
     model = replace(model_for(family), narrow_bits=NARROW_BITS, margin=1.0)
-    nodes = Counter(piped.stages)
-    for stage, time in Timing(piped.circuit, model).stage_times(piped.stages).items():
+    stages = moved_tables(piped)
+    nodes = Counter(stages)
+    for stage, time in Timing(piped.circuit, model).stage_times(stages).items():
         before = _REGISTER if stage else start
         if before is not None:
             yield path(
                 "circuit", before.levels, readers=before.readers,
                 circuit=time - model.around_ns, copies=nodes[stage],
             )  # fmt: skip
+
+
+def moved_tables(piped: Pipelined) -> list[int]:
+    """Return the stages in which Yosys computes the nodes of a circuit.
+
+    It takes a table behind a register for a memory with a registered address, and puts the register
+    behind it, unless there is one already.
+    """
+    nodes, stages = piped.circuit.nodes, list(piped.stages)
+    last = [piped.latency if i in set(piped.circuit.outputs) else -1 for i in range(len(nodes))]
+    for number, node in enumerate(nodes):
+        for operand in node.operands:
+            last[operand] = max(last[operand], piped.stages[number])
+    for number, node in enumerate(nodes):
+        if isinstance(node, Table) and last[number] == piped.stages[number]:
+            wires, source = [], node.a
+            while is_wire(nodes[source]):
+                wires.append(source)
+                source = nodes[source].operands[0]
+            if piped.stages[source] < piped.stages[number]:
+                for moved in (number, *wires):
+                    stages[moved] = piped.stages[number] - 1
+    return stages
 
 
 def _product(x_w: int, w_w: int, copies: float) -> Path:
