@@ -41,7 +41,9 @@ ELEMENTS = {
     "register": 0.65, "level": 0.75, "chain": 2.0, "carry": 0.036, "mux": 0.6, "dsp": 6.1,
     "ram": 6.1, "circuit": 0.85, "readers": 0.05, "copies": 0.05, "distance": 0.02,
 }  # fmt: skip
-BLUR_NS = 0.15
+BLUR_NS = 0.05
+# Of fewer LUTs than that Yosys sees through most: the clock of such a design says little of others.
+LEAST_PLACED = 300
 
 
 @dataclass(frozen=True)
@@ -123,8 +125,8 @@ def fitted_delays(some: Sequence[Row]) -> dict[str, float]:
 
 
 def placed(some: Sequence[Row]) -> list[Row]:
-    """Return those that were placed and routed."""
-    return [row for row in some if row.found.fmax_mhz is not None]
+    """Return those that were placed and routed and are more than a few LUTs."""
+    return [r for r in some if r.found.fmax_mhz is not None and r.found.luts >= LEAST_PLACED]
 
 
 def speed_errors(some: Sequence[Row]) -> NDArray[np.float64]:
@@ -163,8 +165,8 @@ def main() -> None:
     if args.table:
         for name, one in fit([*layers, *networks[:-JUDGES]]).items():
             print(f'        "{name}": Cost({one.luts}, {one.ffs}),')
-        if placed(layers):
-            print(fitted_delays(placed(layers)))
+        if timed := [row for row in layers if row.found.fmax_mhz is not None]:
+            print(f'    "{layers[0].plan.family}": {fitted_delays(timed)},')
         return
     judges = {
         what: (networks[-JUDGES:], errors(networks[-JUDGES:], what))

@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
+import numpy as np
+
 from hwaccel.circuit.delay import decision_bits, factor_widths, model_for
 from hwaccel.circuit.node import (
     Choose,
@@ -147,9 +149,24 @@ def luts(
     if isinstance(node, Even):
         return _tree(node.shift + 1, device.lut_inputs)
     if isinstance(node, Table):
-        inputs = nodes[node.a].width
-        return node.width * float(2 ** max(0, inputs - device.lut_inputs))
+        return float(_table(node, nodes[node.a].width, device.lut_inputs))
     return 0.0
+
+
+def _table(node: Table, inputs: int, lut_inputs: int) -> int:
+    """Return the LUTs of a table: one for each function of as many bits as a LUT has.
+
+    Bits that are constant or one and the same, inverted or not, take none of their own.
+    """
+    values = np.full(1 << inputs, node.values[-1], dtype=np.int64)
+    values[np.arange(node.first, node.first + len(node.values)) & (values.size - 1)] = node.values
+    bits = (values[:, None] >> np.arange(node.width)) & 1
+    found = 0
+    for start in range(0, values.size, 1 << lut_inputs):
+        part = bits[start : start + (1 << lut_inputs)]
+        part = part ^ part[:1]
+        found += np.unique(part[:, part.any(axis=0)], axis=1).shape[1]
+    return found
 
 
 def empty_bits(nodes: Sequence[Node]) -> list[int]:

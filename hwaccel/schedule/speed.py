@@ -364,7 +364,7 @@ def _table(pipe: Pipe, given: Mapping[str, int], start: _Start | None) -> Iterat
     index = clog2(given["WORDS"])
     if start is not None:
         yield path("table index", start.levels, chains=[index], readers=start.readers)
-    yield from _rom(pipe.roms[0], pipe.lanes)
+    yield from _rom(pipe.roms[0], pipe.lanes, counted=False)
 
 
 def _scale(pipe: Pipe, given: Mapping[str, int], start: _Start | None) -> Iterator[Path]:
@@ -392,7 +392,11 @@ def _simple(pipe: Pipe, given: Mapping[str, int], start: _Start | None) -> Itera
         )  # fmt: skip
 
 
-def _rom(rom: Rom, copies: int = 1) -> Iterator[Path]:
+def _rom(rom: Rom, copies: int = 1, *, counted: bool = True) -> Iterator[Path]:
+    """Take the path to what a ROM of LUTs holds.
+
+    A count in front of it is part of that: Yosys puts the register of the address behind the ROM.
+    """
     words, bits = rom.fields.shape[0], rom.word_bits
     if words == 1:
         return
@@ -401,7 +405,8 @@ def _rom(rom: Rom, copies: int = 1) -> Iterator[Path]:
         return
     banks = -(-words // 16)
     yield path(
-        "rom", 1, mux=clog2(banks), readers=[bits * banks], copies=bits * copies,
+        "rom", 1 + counted, chains=[clog2(words)] * counted, mux=clog2(banks),
+        readers=[bits * banks], copies=bits * copies,
     )  # fmt: skip
 
 
