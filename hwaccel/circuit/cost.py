@@ -13,6 +13,7 @@ from itertools import pairwise
 import numpy as np
 
 from hwaccel.circuit.delay import decision_bits, factor_widths, model_for
+from hwaccel.circuit.moved import with_moved_tables
 from hwaccel.circuit.node import (
     Choose,
     Clip,
@@ -102,10 +103,13 @@ def breakdown(piped: Pipelined, family: str) -> dict[str, Part]:
     device = _device(family)
     nodes = piped.circuit.nodes
     empty = empty_bits(nodes)
-    taps = _taps(piped) if device.shift_register else []
+    made = with_moved_tables(piped)
+    taps = _taps(made) if device.shift_register else []
     parts: dict[str, Part] = {}
-    for number, (node, length) in enumerate(zip(nodes, piped.delays(), strict=True)):
+    for number, (node, length) in enumerate(zip(nodes, made.delays(), strict=True)):
         bits = node.width - empty[number]
+        if isinstance(node, Table):
+            bits = _table(node, nodes[node.a].width, nodes[node.a].width)
         logic = luts(node, nodes, family, empty)
         ffs = bits * length
         if isinstance(node, Sum | Sum3) and logic > 1 and length:

@@ -88,8 +88,9 @@ FITS: Mapping[str, Mapping[str, Cost]] = {
 # Nanoseconds of each element of a path, by family.
 DELAYS: Mapping[str, Mapping[str, float]] = {
     "ecp5": {
-        "register": 0.65, "level": 0.75, "chain": 2.0, "carry": 0.036, "readers": 0.05, "mux": 0.6,
-        "copies": 0.05, "dsp": 6.1, "ram": 6.1, "circuit": 0.84, "distance": 0.02,
+        "carry": 0.047, "chain": 1.838, "circuit": 0.764, "copies": 0.057, "distance": 0.014,
+        "dsp": 5.402, "level": 0.542, "mux": 0.873, "ram": 5.259, "readers": 0.061,
+        "register": 1.273,
     },
 }  # fmt: skip
 

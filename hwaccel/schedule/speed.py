@@ -16,10 +16,9 @@ from math import log2
 
 import numpy as np
 
-from hwaccel.circuit.delay import is_wire, model_for
-from hwaccel.circuit.node import Table
+from hwaccel.circuit.delay import model_for
+from hwaccel.circuit.moved import with_moved_tables
 from hwaccel.circuit.timing import Timing
-from hwaccel.circuit.unit import Pipelined
 from hwaccel.ir.hardware import Pipe, Rom, Window, ram_blocks, rom_blocks
 from hwaccel.ir.lines import Lines
 from hwaccel.ops.family import clog2, in_dsp
@@ -277,40 +276,16 @@ def _pipe(pipe: Pipe, start: _Start | None, family: str) -> Iterator[Path]:
 def _circuit(pipe: Pipe, start: _Start | None, family: str) -> Iterator[Path]:
     """Take each stage by what the model of circuits says it takes between its registers."""
     assert pipe.unit is not None
-    piped = pipe.unit.piped
+    piped = with_moved_tables(pipe.unit.piped)
     model = replace(model_for(family), narrow_bits=NARROW_BITS, margin=1.0)
-    stages = moved_tables(piped)
-    nodes = Counter(stages)
-    for stage, time in Timing(piped.circuit, model).stage_times(stages).items():
+    nodes = Counter(piped.stages)
+    for stage, time in Timing(piped.circuit, model).stage_times(piped.stages).items():
         before = _REGISTER if stage else start
         if before is not None:
             yield path(
                 "circuit", before.levels, readers=before.readers,
                 circuit=time - model.around_ns, copies=nodes[stage],
             )  # fmt: skip
-
-
-def moved_tables(piped: Pipelined) -> list[int]:
-    """Return the stages in which Yosys computes the nodes of a circuit.
-
-    It takes a table behind a register for a memory with a registered address, and puts the register
-    behind it, unless there is one already.
-    """
-    nodes, stages = piped.circuit.nodes, list(piped.stages)
-    last = [piped.latency if i in set(piped.circuit.outputs) else -1 for i in range(len(nodes))]
-    for number, node in enumerate(nodes):
-        for operand in node.operands:
-            last[operand] = max(last[operand], piped.stages[number])
-    for number, node in enumerate(nodes):
-        if isinstance(node, Table) and last[number] == piped.stages[number]:
-            wires, source = [], node.a
-            while is_wire(nodes[source]):
-                wires.append(source)
-                source = nodes[source].operands[0]
-            if piped.stages[source] < piped.stages[number]:
-                for moved in (number, *wires):
-                    stages[moved] = piped.stages[number] - 1
-    return stages
 
 
 def _product(x_w: int, w_w: int, copies: float) -> Path:
