@@ -24,7 +24,7 @@ from benchmarks.estimates.designs import design
 from benchmarks.estimates.measure import Measured, content_of, read
 from benchmarks.trust.line import print_line
 from hwaccel.schedule.estimate import plan_area, terms
-from hwaccel.schedule.fits import Cost
+from hwaccel.schedule.fits import FITS, Cost
 from hwaccel.schedule.plan import Plan
 from hwaccel.schedule.speed import Path, plan_paths, plan_speed
 
@@ -91,6 +91,10 @@ def fitted(some: Sequence[Row], what: str) -> dict[str, float]:
     names = sorted({name for one in amounts for name in one})
     once = {n for n in names if all(one[n] == round(one[n]) <= 9 for one in amounts)}
     prior = np.array([ONCE if name in once else UNIT for name in names])
+    if some[0].plan.family != "ecp5":  # where that is known, a module of another family is alike
+        known = [FITS["ecp5"].get(name, Cost(0.0, 0.0)) for name in names]
+        other = [getattr(cost, what) for cost in known]
+        prior = np.array([b or a for a, b in zip(prior, other, strict=True)])
     matrix = np.array([[float(one[name]) for name in names] for one in amounts])
     target = np.array([float(getattr(row.found, what)) for row in some])
     scale = 1 / np.maximum(target, SMALL)

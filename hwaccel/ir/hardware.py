@@ -97,12 +97,14 @@ class Area:
 class Fabric:
     """How Yosys 0.70 weighs what memories of a family are made of.
 
-    A LUT holds ``lut_words`` bits of a ROM; ``rom_bits`` bits of a ROM weigh as a block RAM. A
-    distributed RAM has so many words and bits at a time (``pieces``), takes ``piece_luts`` LUTs
-    and weighs ``piece_cost`` of the ``block_cost`` of a block RAM.
+    A LUT holds ``lut_words`` bits of a ROM, and ``free_words`` of them need no more LUTs to choose
+    between them; ``rom_bits`` bits of a ROM weigh as a block RAM. A distributed RAM has so many
+    words and bits at a time (``pieces``), takes ``piece_luts`` LUTs and weighs ``piece_cost`` of
+    the ``block_cost`` of a block RAM.
     """
 
     lut_words: int = 16
+    free_words: int = 64
     rom_bits: int = 2048
     pieces: tuple[tuple[int, int], ...] = ((16, 4),)
     piece_luts: int = 6
@@ -117,7 +119,7 @@ class Fabric:
 ECP5 = Fabric()
 FABRICS: Mapping[str, Fabric] = {
     "ecp5": ECP5,
-    "xcup": Fabric(64, 8256, ((32, 14), (64, 7)), 8, 16, 129),
+    "xcup": Fabric(32, 32, 8256, ((32, 14), (64, 7)), 8, 16, 129),
 }
 
 

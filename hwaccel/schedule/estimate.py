@@ -73,7 +73,7 @@ def terms(block: Block, plan: Plan) -> Iterator[Term]:
 
 def block_area(block: Block, plan: Plan) -> Area:
     """Estimate one block."""
-    costs = FITS.get(plan.family, FITS["ecp5"])
+    costs = {**FITS["ecp5"], **FITS.get(plan.family, {})}
     luts = ffs = 0.0
     dsps = rams = 0
     for term in terms(block, plan):
@@ -198,7 +198,7 @@ def _rom(rom: Rom, fabric: Fabric = ECP5) -> Iterator[Term]:
         packed = np.packbits(chunk ^ chunk[:1], axis=0)  # a column and its complement are one
         distinct += np.unique(packed[:, packed.any(axis=0)], axis=1).shape[1]
     yield Term("rom", distinct, min(bits, distinct))
-    yield Term("rom choice", bits * (-(-words // (4 * fabric.lut_words)) - 1))
+    yield Term("rom choice", bits * (-(-words // fabric.free_words) - 1))
 
 
 def _window(window: Window, bits: int, fabric: Fabric) -> Iterator[Term]:
