@@ -16,7 +16,7 @@ from hwaccel.report.text import clean, shape_of
 from hwaccel.schedule.blocks import Block, Reorder, Segment
 from hwaccel.schedule.estimate import block_area
 from hwaccel.schedule.plan import Plan
-from hwaccel.schedule.speed import Speed, block_speed
+from hwaccel.schedule.speed import Speed, block_speeds
 
 
 class Kind(Enum):
@@ -102,13 +102,16 @@ def stages_of(plan: Plan, interval: int) -> tuple[Stage, ...]:
     types = plan.graph.types()
     blocks = {name: block for block in plan.blocks for name in nodes_in(block)}
     slowest = max((_cycles(block) for block in blocks.values()), default=0)
+    speeds = block_speeds(plan)
     stages: list[Stage] = []
     for node in plan.graph.nodes:
         block = blocks.get(node.name)
         if block is not None and nodes_in(block)[0] != node.name:
             continue  # rides on an earlier node
         stage = _stage(plan, block, node, types, interval)
-        stages.append(replace(stage, bottleneck=0 < stage.cycles == slowest))
+        speed = speeds.get(block.name) if block else None
+        hot = 0 < stage.cycles == slowest
+        stages.append(replace(stage, bottleneck=hot, estimated_speed=speed))
     return tuple(stages)
 
 
@@ -144,7 +147,6 @@ def _stage(
         cycles / interval if interval else 0.0,
         False,
         block_area(block, plan) if isinstance(block, Segment) else None,
-        block_speed(block, plan) if block else None,
     )
 
 

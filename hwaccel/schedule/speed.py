@@ -116,12 +116,17 @@ def plan_paths(plan: Plan) -> list[tuple[str, Path]]:
     for name in (*plan.inputs, *plan.outputs):
         count = clog2(plan.streams[name].beats)
         found.append((name, path("frame", 1 + levels_of(count))))
-    return _spread(found, plan)
+    return _spread(found, _size(plan))
 
 
-def block_speed(block: Block, plan: Plan) -> Speed | None:
-    """Estimate one block within its design; None without a path, or for a family never fitted."""
-    return _slowest(plan, _spread([(block.name, one) for one in paths(block, plan)], plan))
+def block_speeds(plan: Plan) -> dict[str, Speed]:
+    """Estimate every block that has a path, within its design; none of a family never fitted."""
+    size = _size(plan)
+    found = {
+        block.name: _slowest(plan, _spread([(block.name, p) for p in paths(block, plan)], size))
+        for block in plan.blocks
+    }
+    return {name: speed for name, speed in found.items() if speed is not None}
 
 
 def plan_speed(plan: Plan) -> Speed | None:
@@ -129,9 +134,13 @@ def plan_speed(plan: Plan) -> Speed | None:
     return _slowest(plan, plan_paths(plan))
 
 
-def _spread(found: list[tuple[str, Path]], plan: Plan) -> list[tuple[str, Path]]:
-    """Let every net know how large the design is: the cells of a large one lie further apart."""
-    size = log2(max(1.0, plan_area(plan).luts / SMALL))
+def _size(plan: Plan) -> float:
+    """Return how often a design is twice a small one: its cells lie that much further apart."""
+    return log2(max(1.0, plan_area(plan).luts / SMALL))
+
+
+def _spread(found: list[tuple[str, Path]], size: float) -> list[tuple[str, Path]]:
+    """Let every net know how large the design is."""
     return [(n, Path(p.what, {**p.amounts, "distance": p.nets * size})) for n, p in found]
 
 
@@ -146,9 +155,6 @@ def _slowest(plan: Plan, found: list[tuple[str, Path]]) -> Speed | None:
 def levels_of(inputs: float) -> int:
     """Return the levels of four-input LUTs behind which so many signals are one."""
     return 0 if inputs <= 1 else max(1, -(-(int(np.ceil(inputs)) - 1).bit_length() // 2))
-
-
-# --- where a path starts -------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from hwaccel.schedule import speed
 from hwaccel.schedule.choices import schedule
 from hwaccel.schedule.fits import DELAYS, FMAX_ERRORS
 from hwaccel.schedule.plan import Plan
-from hwaccel.schedule.speed import Path, block_speed, path, plan_paths, plan_speed
+from hwaccel.schedule.speed import Path, block_speeds, path, plan_paths, plan_speed
 from tests.verify.networks import two_ins_two_outs
 
 TARGET = "ecp5-85k"
@@ -35,9 +35,10 @@ def test_the_longest_path_of_any_block_is_the_period(plan: Plan) -> None:
     slowest = max(plan_paths(plan), key=lambda pair: pair[1].delay_ns(DELAYS["ecp5"]))
     assert (said.block, said.what) == (slowest[0], slowest[1].what)
     assert said.fmax_mhz == pytest.approx(1000 / slowest[1].delay_ns(DELAYS["ecp5"]))
-    alone = [found for block in plan.blocks if (found := block_speed(block, plan))]
-    assert min(found.fmax_mhz for found in alone) >= said.fmax_mhz
-    assert all(block_speed(block, plan) for block in plan.segments)
+    alone = block_speeds(plan)
+    assert set(alone) >= {segment.name for segment in plan.segments}
+    assert all(found.block == name for name, found in alone.items())
+    assert min(found.fmax_mhz for found in alone.values()) == said.fmax_mhz
 
 
 def test_every_element_has_a_delay(plan: Plan) -> None:
@@ -58,7 +59,7 @@ def test_every_module_of_an_operation_is_described() -> None:
 def test_a_family_that_was_not_fitted_has_no_estimate(plan: Plan) -> None:
     other = replace(plan, family="other")
     assert plan_speed(other) is None
-    assert block_speed(other.blocks[0], other) is None
+    assert block_speeds(other) == {}
 
 
 def _delay(pipe: Pipe) -> float:
