@@ -188,7 +188,7 @@ def main() -> None:
         f"{what} {np.abs(off).mean():.1%} (worst {np.abs(off).max():.1%})"
         for what, (_, off) in judges.items()
     )
-    counts = f"{JUDGES} networks not fitted to" + (f", fmax of {len(timed)}" if timed else "")
+    counts = f"{len(networks[-JUDGES:])} networks not fitted to" + (f", fmax of {len(timed)}" if timed else "")
     using = ("yosys", "nextpnr-ecp5") if timed else ("yosys",)
     print_line("estimates", f"{args.target}: mean error of {counts}: {said}", using=using)
 
