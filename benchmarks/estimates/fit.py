@@ -66,13 +66,22 @@ class Row:
         return [path for _, path in plan_paths(self.plan)]
 
 
-def rows(name: str, target: str, last: int = 0, *, strict: bool = True) -> list[Row]:
+def was_placed(found: Measured) -> bool:
+    """Tell whether a design was placed and routed and is more than a few LUTs."""
+    return found.fmax_mhz is not None and found.luts >= LEAST_PLACED
+
+
+def rows(
+    name: str, target: str, last: int = 0, *, strict: bool = True, placed: bool = False
+) -> list[Row]:
     """Return the measured designs of a set, or the ``last`` of them, made again.
 
-    It ends where one is another now; without ``strict`` that one is left out.
+    ``placed`` are those that ``was_placed`` names. It ends where one is another now; without
+    ``strict`` that one is left out.
     """
     made = []
-    for found in read(name, target)[-last:]:
+    known = [found for found in read(name, target) if was_placed(found) or not placed]
+    for found in known[-last:]:
         again = design(found.seed, name == "networks", target)
         if again is None or content_of(again) != found.content:
             if not strict:
@@ -128,11 +137,6 @@ def fitted_delays(some: Sequence[Row]) -> dict[str, float]:
     return {name: round(float(value), 3) for name, value in zip(names, found, strict=True)}
 
 
-def placed(some: Sequence[Row]) -> list[Row]:
-    """Return those that were placed and routed and are more than a few LUTs."""
-    return [r for r in some if r.found.fmax_mhz is not None and r.found.luts >= LEAST_PLACED]
-
-
 def speed_errors(some: Sequence[Row]) -> NDArray[np.float64]:
     """Return the relative errors of the Fmax that the product says now."""
     speeds = [plan_speed(row.plan) for row in some]
@@ -176,7 +180,7 @@ def main() -> None:
         what: (networks[-JUDGES:], errors(networks[-JUDGES:], what))
         for what in ("luts", "ffs", "dsps", "rams")
     }
-    timed = placed(networks)[-JUDGES:]
+    timed = [row for row in networks if was_placed(row.found)][-JUDGES:]
     if timed:
         judges["fmax"] = timed, speed_errors(timed)
     if args.verbose:
@@ -188,7 +192,9 @@ def main() -> None:
         f"{what} {np.abs(off).mean():.1%} (worst {np.abs(off).max():.1%})"
         for what, (_, off) in judges.items()
     )
-    counts = f"{len(networks[-JUDGES:])} networks not fitted to" + (f", fmax of {len(timed)}" if timed else "")
+    counts = f"{len(networks[-JUDGES:])} networks not fitted to" + (
+        f", fmax of {len(timed)}" if timed else ""
+    )
     using = ("yosys", "nextpnr-ecp5") if timed else ("yosys",)
     print_line("estimates", f"{args.target}: mean error of {counts}: {said}", using=using)
 

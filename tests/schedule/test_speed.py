@@ -115,7 +115,7 @@ def test_levels_of_four_input_luts(inputs: int, levels: int) -> None:
 @pytest.mark.slow
 def test_fmax_of_networks_that_were_not_fitted() -> None:
     # Another processor may calibrate a format differently, and so make another design.
-    judges = fit.placed(fit.rows("networks", TARGET, strict=False))[-fit.JUDGES :]
+    judges = fit.rows("networks", TARGET, fit.JUDGES, strict=False, placed=True)
     assert len(judges) >= fit.JUDGES - 6
     off = np.abs(fit.speed_errors(judges))
     assert off.mean() <= 0.10
