@@ -93,7 +93,7 @@ def pruned(model: nn.Module, share: float, rng: np.random.Generator) -> None:
             weight[torch.from_numpy(rng.random(weight.shape) < share)] = 0.0
 
 
-def drawn(seed: int, whole: bool) -> tuple[nn.Module, torch.Tensor, Config]:
+def drawn(seed: int, whole: bool, target: str) -> tuple[nn.Module, torch.Tensor, Config]:
     """Draw a network, an example for it, and a configuration."""
     rng = np.random.default_rng(seed)
     torch.manual_seed(seed)
@@ -114,20 +114,20 @@ def drawn(seed: int, whole: bool) -> tuple[nn.Module, torch.Tensor, Config]:
         name=f"d{seed}", weight_bits=bits[0], activation_bits=bits[1], style=style,  # type: ignore[arg-type]
         rounding=str(rng.choice(["half_even", "half_up", "floor"])),  # type: ignore[arg-type]
         multipliers=None if style == "spatial" else int(rng.choice([2, 4, 8, 16, 32])),
-        clock_mhz=float(rng.choice([50, 80, 120])), effort="fast",
+        clock_mhz=float(rng.choice([50, 80, 120])), effort="fast", target=target,
     )  # fmt: skip
     data = torch.from_numpy(rng.standard_normal((16, *shape[1:])).astype(np.float32))
     return model, data, config
 
 
-def design(seed: int, whole: bool) -> Design | None:
+def design(seed: int, whole: bool, target: str = "ecp5-85k") -> Design | None:
     """Return a design, or None where what was drawn is refused.
 
     A network in which some layer always says the same is refused, too: synthesis removes all that
     leads to it.
     """
     try:
-        model, data, config = drawn(seed, whole)
+        model, data, config = drawn(seed, whole, target)
         made = hwaccel.convert(model, data[:1], calibration=data, config=config)
     except (HwaccelError, RuntimeError, ValueError):
         return None

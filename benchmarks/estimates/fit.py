@@ -1,10 +1,10 @@
-"""Fit the estimates of area to what Yosys made of random designs, and judge them by others.
+"""Fit the estimates to what Yosys and nextpnr made of random designs, and judge them by others.
 
 python -m benchmarks.estimates.fit TARGET [--table]
 
 Single layers and the first networks of `benchmarks/estimates/data` are fitted; the last 60 networks
-are not, and say how far estimates are off. `--table` prints the numbers for
-`hwaccel/schedule/fits.py`.
+are not, and say how far estimates are off. Of Fmax so many are known as were placed and routed, and
+only layers are fitted. `--table` prints the numbers for `hwaccel/schedule/fits.py`.
 """
 
 from __future__ import annotations
@@ -18,14 +18,15 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.optimize import nnls
+from scipy.optimize import least_squares, nnls
 
 from benchmarks.estimates.designs import design
 from benchmarks.estimates.measure import Measured, content_of, read
 from benchmarks.trust.line import print_line
 from hwaccel.schedule.estimate import plan_area, terms
-from hwaccel.schedule.fits import Cost
+from hwaccel.schedule.fits import FITS, Cost
 from hwaccel.schedule.plan import Plan
+from hwaccel.schedule.speed import Path, plan_paths, plan_speed
 
 # So many networks judge.
 JUDGES = 60
@@ -34,6 +35,15 @@ JUDGES = 60
 UNIT, ONCE, PULL = 0.8, 5.0, 0.1
 # An error of so many LUTs or registers is none: nobody needs a smaller design more exactly.
 SMALL = 40
+# Nanoseconds that each element of a path is held to, from the cells of an ECP5 and nets of middling
+# length; and, while delays are fitted, within how many of the longest path others count, too.
+ELEMENTS = {
+    "register": 0.65, "level": 0.75, "chain": 2.0, "carry": 0.036, "mux": 0.6, "dsp": 6.1,
+    "ram": 6.1, "circuit": 0.85, "readers": 0.05, "copies": 0.05, "distance": 0.02,
+}  # fmt: skip
+BLUR_NS = 0.05
+# Of fewer LUTs than that Yosys sees through most: the clock of such a design says little of others.
+LEAST_PLACED = 300
 
 
 @dataclass(frozen=True)
@@ -50,15 +60,29 @@ class Row:
             amounts[term.name] += getattr(term, what)
         return +amounts
 
+    @property
+    def paths(self) -> list[Path]:
+        """Return the paths of the design."""
+        return [path for _, path in plan_paths(self.plan)]
 
-def rows(name: str, target: str, last: int = 0, *, strict: bool = True) -> list[Row]:
+
+def was_placed(found: Measured) -> bool:
+    """Tell whether a design was placed and routed and is more than a few LUTs."""
+    return found.fmax_mhz is not None and found.luts >= LEAST_PLACED
+
+
+def rows(
+    name: str, target: str, last: int = 0, *, strict: bool = True, placed: bool = False
+) -> list[Row]:
     """Return the measured designs of a set, or the ``last`` of them, made again.
 
-    It ends where one is another now; without ``strict`` that one is left out.
+    ``placed`` are those that ``was_placed`` names. It ends where one is another now; without
+    ``strict`` that one is left out.
     """
     made = []
-    for found in read(name, target)[-last:]:
-        again = design(found.seed, name == "networks")
+    known = [found for found in read(name, target) if was_placed(found) or not placed]
+    for found in known[-last:]:
+        again = design(found.seed, name == "networks", target)
         if again is None or content_of(again) != found.content:
             if not strict:
                 continue
@@ -76,6 +100,10 @@ def fitted(some: Sequence[Row], what: str) -> dict[str, float]:
     names = sorted({name for one in amounts for name in one})
     once = {n for n in names if all(one[n] == round(one[n]) <= 9 for one in amounts)}
     prior = np.array([ONCE if name in once else UNIT for name in names])
+    if some[0].plan.family != "ecp5":  # where that is known, a module of another family is alike
+        known = [FITS["ecp5"].get(name, Cost(0.0, 0.0)) for name in names]
+        other = [getattr(cost, what) for cost in known]
+        prior = np.array([b or a for a, b in zip(prior, other, strict=True)])
     matrix = np.array([[float(one[name]) for name in names] for one in amounts])
     target = np.array([float(getattr(row.found, what)) for row in some])
     scale = 1 / np.maximum(target, SMALL)
@@ -86,6 +114,36 @@ def fitted(some: Sequence[Row], what: str) -> dict[str, float]:
         maxiter=100 * len(names),
     )
     return {name: round(float(value), 2) for name, value in zip(names, found, strict=True)}
+
+
+def fitted_delays(some: Sequence[Row]) -> dict[str, float]:
+    """Return the delay of each element of a path, with which the longest paths fit best.
+
+    A few designs that Yosys sees through count less than their square.
+    """
+    names = sorted(ELEMENTS)
+    held = np.array([ELEMENTS[name] for name in names])
+    periods = [1000.0 / (row.found.fmax_mhz or 1.0) for row in some]
+    amounts = [
+        np.array([[path.amounts.get(name, 0.0) for name in names] for path in row.paths])
+        for row in some
+    ]
+
+    def off(delays: NDArray[np.float64]) -> NDArray[np.float64]:
+        longest = [BLUR_NS * np.logaddexp.reduce(one @ delays / BLUR_NS) for one in amounts]
+        return np.append(np.array(longest) / periods - 1, PULL * (delays / held - 1))
+
+    found = least_squares(off, held, bounds=(0, np.inf), loss="soft_l1", f_scale=0.15).x
+    return {name: round(float(value), 3) for name, value in zip(names, found, strict=True)}
+
+
+def speed_errors(some: Sequence[Row]) -> NDArray[np.float64]:
+    """Return the relative errors of the Fmax that the product says now."""
+    speeds = [plan_speed(row.plan) for row in some]
+    return np.array([
+        (speed.fmax_mhz if speed else 0.0) / (row.found.fmax_mhz or 1.0) - 1
+        for speed, row in zip(speeds, some, strict=True)
+    ])  # fmt: skip
 
 
 def fit(some: Sequence[Row]) -> dict[str, Cost]:
@@ -111,23 +169,34 @@ def main() -> None:
     parser.add_argument("--verbose", action="store_true")
     args = parser.parse_args()
     torch.set_num_threads(1)
+    layers, networks = (rows(name, args.target) for name in ("layers", "networks"))
     if args.table:
-        training = [*rows("layers", args.target), *rows("networks", args.target)[:-JUDGES]]
-        for name, one in fit(training).items():
+        for name, one in fit([*layers, *networks[:-JUDGES]]).items():
             print(f'        "{name}": Cost({one.luts}, {one.ffs}),')
+        if timed := [row for row in layers if row.found.fmax_mhz is not None]:
+            print(f'    "{layers[0].plan.family}": {fitted_delays(timed)},')
         return
-    judges = rows("networks", args.target, JUDGES)
-    parts_of = []
-    for what in ("luts", "ffs", "dsps", "rams"):
-        off = errors(judges, what)
-        parts_of.append(f"{what} {np.abs(off).mean():.1%} (worst {np.abs(off).max():.1%})")
-        if args.verbose:
-            for row, one in sorted(zip(judges, off, strict=True), key=lambda p: -abs(p[1]))[:12]:
-                print(f"# {what} {row.found.seed}: {one:+.1%} of {getattr(row.found, what)}")
-    text = f"{args.target}: mean error of {len(judges)} networks not fitted to: " + ", ".join(
-        parts_of
+    judges = {
+        what: (networks[-JUDGES:], errors(networks[-JUDGES:], what))
+        for what in ("luts", "ffs", "dsps", "rams")
+    }
+    timed = [row for row in networks if was_placed(row.found)][-JUDGES:]
+    if timed:
+        judges["fmax"] = timed, speed_errors(timed)
+    if args.verbose:
+        for what, (some, off) in judges.items():
+            for row, one in sorted(zip(some, off, strict=True), key=lambda p: -abs(p[1]))[:12]:
+                field = "fmax_mhz" if what == "fmax" else what
+                print(f"# {what} {row.found.seed}: {one:+.1%} of {getattr(row.found, field)}")
+    said = ", ".join(
+        f"{what} {np.abs(off).mean():.1%} (worst {np.abs(off).max():.1%})"
+        for what, (_, off) in judges.items()
     )
-    print_line("estimates", text, using=("yosys",))
+    counts = f"{len(networks[-JUDGES:])} networks not fitted to" + (
+        f", fmax of {len(timed)}" if timed else ""
+    )
+    using = ("yosys", "nextpnr-ecp5") if timed else ("yosys",)
+    print_line("estimates", f"{args.target}: mean error of {counts}: {said}", using=using)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
+import numpy as np
+
 from hwaccel.circuit.delay import decision_bits, factor_widths, model_for
+from hwaccel.circuit.moved import with_moved_tables
 from hwaccel.circuit.node import (
     Choose,
     Clip,
@@ -100,10 +103,13 @@ def breakdown(piped: Pipelined, family: str) -> dict[str, Part]:
     device = _device(family)
     nodes = piped.circuit.nodes
     empty = empty_bits(nodes)
-    taps = _taps(piped) if device.shift_register else []
+    made = with_moved_tables(piped)
+    taps = _taps(made) if device.shift_register else []
     parts: dict[str, Part] = {}
-    for number, (node, length) in enumerate(zip(nodes, piped.delays(), strict=True)):
+    for number, (node, length) in enumerate(zip(nodes, made.delays(), strict=True)):
         bits = node.width - empty[number]
+        if isinstance(node, Table):
+            bits = _table(node, nodes[node.a].width, nodes[node.a].width)
         logic = luts(node, nodes, family, empty)
         ffs = bits * length
         if isinstance(node, Sum | Sum3) and logic > 1 and length:
@@ -147,9 +153,24 @@ def luts(
     if isinstance(node, Even):
         return _tree(node.shift + 1, device.lut_inputs)
     if isinstance(node, Table):
-        inputs = nodes[node.a].width
-        return node.width * float(2 ** max(0, inputs - device.lut_inputs))
+        return float(_table(node, nodes[node.a].width, device.lut_inputs))
     return 0.0
+
+
+def _table(node: Table, inputs: int, lut_inputs: int) -> int:
+    """Return the LUTs of a table: one for each function of as many bits as a LUT has.
+
+    Bits that are constant or one and the same, inverted or not, take none of their own.
+    """
+    values = np.full(1 << inputs, node.values[-1], dtype=np.int64)
+    values[np.arange(node.first, node.first + len(node.values)) & (values.size - 1)] = node.values
+    bits = (values[:, None] >> np.arange(node.width)) & 1
+    found = 0
+    for start in range(0, values.size, 1 << lut_inputs):
+        part = bits[start : start + (1 << lut_inputs)]
+        part = part ^ part[:1]
+        found += np.unique(part[:, part.any(axis=0)], axis=1).shape[1]
+    return found
 
 
 def empty_bits(nodes: Sequence[Node]) -> list[int]:

@@ -53,7 +53,8 @@ class DelayModel:
     readers. A carry chain takes ``sum_ns`` plus ``carry_ns`` per bit, a LUT ``lut_ns``; these
     are multiplied by ``margin``, against unlucky placements. A DSP block multiplies ``block`` bits
     in ``block_ns``, the wire behind it included; products of at most ``soft_bits`` are made of
-    LUTs, as Yosys does.
+    LUTs, as Yosys does. Sums of at most ``narrow_bits`` bits are LUTs without a carry chain, too;
+    registers are placed as if there were none of them.
     """
 
     family: str
@@ -69,6 +70,7 @@ class DelayModel:
     block: tuple[int, int] = (0, 0)
     block_ns: float = 0.0
     soft_bits: int = 8
+    narrow_bits: int = 0
 
     def arcs(self, circuit: Circuit) -> list[tuple[Arc, ...]]:
         """Return the arcs into every node; none from constants, which are always there."""
@@ -108,6 +110,11 @@ class DelayModel:
         return Arc(operand, ripple, NEVER, ripple, 0.0)
 
     def _logic(self, node: Node, nodes: Sequence[Node], operand: int, route: float) -> Arc:
+        if isinstance(node, Sum) and node.width <= self.narrow_bits:
+            time = self.margin * (route + self.lut_ns)
+            if sum(nodes[i].width for i in node.operands) > self.lut_inputs:
+                time += self.margin * (self.route_ns / 2 + self.lut_ns)
+            return Arc(operand, time, time, time, time)
         if isinstance(node, Sum):
             start = self.margin * (route + self.sum_ns)
             top = start + self.margin * self.carry_ns * chain_bits(node, nodes)

@@ -98,6 +98,16 @@ class Timing:
                 worst, time = number, max(low, high)
         return worst, max(time + self.model.capture_ns, self.model.around_ns)
 
+    def stage_times(self, stages: Sequence[int]) -> dict[int, float]:
+        """Return the time of the longest path of every stage that has one."""
+        times: dict[int, float] = {}
+        for number, (low, high) in enumerate(zip(*self._arrivals(stages), strict=True)):
+            time = max(low, high)
+            if not self.wire[number] and self.arcs[number] and time > 0:
+                stage = stages[number]
+                times[stage] = max(times.get(stage, 0.0), time + self.model.capture_ns)
+        return times
+
     def slacks(self, stages: Sequence[int], period: float) -> list[float]:
         """Return by how much each node may settle later without its stage exceeding ``period``."""
         last = period - self.model.capture_ns

@@ -45,7 +45,7 @@ def explore(
     target: Annotated[str | None, typer.Option(help="Device, like ecp5-85k.")] = None,
     objectives: Annotated[
         str, typer.Option(help="What should be small, with commas: latency, interval, lut, ff, "
-                               "dsp, ram, power, error.")
+                               "dsp, ram, power, strain, error.")
     ] = "latency,lut",
     styles: Annotated[
         str, typer.Option(help="Styles to choose from.")
@@ -64,6 +64,9 @@ def explore(
     max_ram: Annotated[float | None, typer.Option(help="Most block RAMs.")] = None,
     max_latency: Annotated[float | None, typer.Option(help="Most microseconds.")] = None,
     min_fps: Annotated[float | None, typer.Option(help="Fewest frames per second.")] = None,
+    meet_clock: Annotated[
+        bool, typer.Option("--meet-clock", help="Only clocks below the estimated Fmax.")
+    ] = False,
     min_accuracy: Annotated[float | None, typer.Option(help="Least accuracy, percent.")] = None,
     budget: Annotated[int, typer.Option(min=1, help="Points to predict.")] = 40,
     batch: Annotated[int, typer.Option(min=1, help="Points that are chosen together.")] = 8,
@@ -91,6 +94,7 @@ def explore(
     from hwaccel.explore.space import Wishes, check_wishes
     from hwaccel.explore.work import Source
     from hwaccel.report.facts import device_of
+    from hwaccel.schedule.fits import DELAYS
     from hwaccel.synth.target import target as find_target
 
     chosen = override(hardware_of(config), {"target": target})
@@ -101,11 +105,17 @@ def explore(
         raise ConfigError(
             "--bits: narrower layers lose accuracy; give labelled samples with --data"
         )
+    if meet_clock and chosen.family not in DELAYS:
+        raise ConfigError(
+            f"--meet-clock: no Fmax is estimated for target {chosen.target}, only for "
+            f"{', '.join(DELAYS)}; drop it"
+        )
     goal = goal_of(
         _words(objectives),
         {
             "lut": max_lut, "ff": max_ff, "dsp": max_dsp, "ram": max_ram, "latency": max_latency,
             "interval": _upper("--min-fps", min_fps, 1e6), "error": _error(min_accuracy),
+            "strain": 1.0 if meet_clock else None,
         },
         device_of(chosen.target),
         measured=data is not None,

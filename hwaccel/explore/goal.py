@@ -14,15 +14,22 @@ from hwaccel.report.text import listed
 
 
 class Facts(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """What is known of a point: cycles are exact, area and power are estimates.
+    """What is known of a point: cycles are exact, area, Fmax and power are estimates.
 
     ``power`` is an index without unit, see ``work.power_index``; ``accuracy`` is in percent.
+    ``fmax_mhz`` is None where nothing is estimated.
     """
 
     cost: Cost
     clock_mhz: float
     power: float
     accuracy: float | None = None
+    fmax_mhz: float | None = None
+
+    @property
+    def strain(self) -> float:
+        """The clock that is asked for over the estimated Fmax; 0 where that is not known."""
+        return self.clock_mhz / self.fmax_mhz if self.fmax_mhz else 0.0
 
     @property
     def latency_us(self) -> float:
@@ -44,10 +51,11 @@ MEASURES: Mapping[str, tuple[str, Callable[[Facts], float]]] = {
     "dsp": ("DSP", lambda f: f.cost.dsps),
     "ram": ("RAM", lambda f: f.cost.rams),
     "power": ("power index", lambda f: f.power),
+    "strain": ("clock over estimated Fmax", lambda f: f.strain),
     "error": ("error, %", lambda f: 0.0 if f.accuracy is None else 100.0 - f.accuracy),
 }
 # A cost of none still has a logarithm: what this much more or less of it is worth is nothing.
-_FLOOR = {"latency": 0.0, "interval": 0.0, "power": 0.0, "error": 0.05}
+_FLOOR = {"latency": 0.0, "interval": 0.0, "power": 0.0, "strain": 0.05, "error": 0.05}
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,6 +49,9 @@ class Guess:
                     for key in self._keys(one.point, at):
                         self._known[key] = one.layers[knob.path]
         self._rest = self._missing(good)
+        # A model's designs have much the same longest paths: control, or one multiplier.
+        speeds = [s.facts.fmax_mhz for s in good if s.facts is not None and s.facts.fmax_mhz]
+        self._fmax = float(np.median(speeds)) if speeds else None
         costs = [s.facts.cost for s in good if s.facts is not None]
         ways = [self._cycles(s.point) for s in good]
         self._latency = _fitted(
@@ -86,6 +89,7 @@ class Guess:
             clock_mhz=clock,
             power=(active + sizes["ffs"]) * clock / 1000.0,
             accuracy=max(0.0, self._best - loss) if self._rated else None,
+            fmax_mhz=self._fmax,
         )
 
     def _keys(self, point: Point, at: int) -> list[tuple[object, ...]]:

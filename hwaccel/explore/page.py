@@ -9,7 +9,16 @@ from hwaccel.report.front import Front, Tried, front_page
 from hwaccel.report.text import NONE, count, plural
 
 COLUMNS = (
-    *("Cycles, first frame", "Cycles between frames", "Clock, MHz", "LUT", "FF", "DSP", "RAM"),
+    *(
+        "Cycles, first frame",
+        "Cycles between frames",
+        "Clock, MHz",
+        "≈ Fmax, MHz",
+        "LUT",
+        "FF",
+        "DSP",
+        "RAM",
+    ),
     *("Power index", "Accuracy", "Built: LUT", "DSP", "RAM", "Fmax, MHz"),
 )
 
@@ -35,8 +44,8 @@ def page(title: str, explored: Explored) -> str:
     lead = (
         f"Wanted: {goal}.",
         f"{plural(len(explored.tried), 'point')} tried of {count(explored.space.size)}, "
-        f"{len(front)} on the front. Cycles are exact; area is predicted and power an uncalibrated "
-        "index; columns that say built come from the tools.",
+        f"{len(front)} on the front. Cycles are exact; area and Fmax are predicted and power an "
+        "uncalibrated index; columns that say built come from the tools.",
     )
     limit = goal.limits.get(x)
     shown = Front(
@@ -65,6 +74,8 @@ def cells(tried: Point) -> tuple[str, ...]:
         fmax = f"{'at most ' if built.bounded else ''}{built.fmax_mhz:.1f}{short}"
     made = [count(n) for n in (built.luts, built.dsps, built.rams)] if built else [NONE] * 3
     return (
-        *map(count, predicted), f"{facts.clock_mhz:g}", *map(count, area), f"{facts.power:,.0f}",
+        *map(count, predicted), f"{facts.clock_mhz:g}",
+        NONE if facts.fmax_mhz is None else f"{facts.fmax_mhz:.0f}",
+        *map(count, area), f"{facts.power:,.0f}",
         accuracy, *made, fmax,
     )  # fmt: skip

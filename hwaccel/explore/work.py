@@ -28,6 +28,7 @@ from hwaccel.ir.file import load_graph, save_graph
 from hwaccel.ops import OP_BY_NAME
 from hwaccel.passes import optimize
 from hwaccel.schedule.choices import schedule
+from hwaccel.schedule.speed import plan_speed
 from hwaccel.untrusted import read_file
 
 # Graphs that a worker keeps at hand; there is one for each choice of widths.
@@ -236,7 +237,13 @@ def _rate(request: Rate) -> Answer:
 
 def _predict(design: Design) -> Answer:
     cost = cost_of(design)
-    facts = Facts(cost=cost, clock_mhz=design.config.clock_mhz, power=power_index(design, cost))
+    speed = plan_speed(design.plan)
+    facts = Facts(
+        cost=cost,
+        clock_mhz=design.config.clock_mhz,
+        power=power_index(design, cost),
+        fmax_mhz=round(speed.fmax_mhz, 1) if speed else None,
+    )
     return Answer(status="predicted", facts=facts, layers=layer_costs(design))
 
 

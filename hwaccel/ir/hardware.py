@@ -6,7 +6,7 @@ chain of fixed-latency pipes and a credit FIFO.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
@@ -93,24 +93,52 @@ class Area:
         return self.luts + _LUTS_PER_DSP * self.dsps + _LUTS_PER_RAM * self.rams
 
 
-def rom_blocks(words: int, bits: int) -> int:
-    """Return the block RAMs (18 kbit, 36 bits wide) of a ROM; 0 where it is made of LUTs.
+@dataclass(frozen=True, slots=True)
+class Fabric:
+    """How Yosys 0.70 weighs what memories of a family are made of.
 
-    Yosys weighs one against 2048 bits in the LUTs of an ECP5.
+    A LUT holds ``lut_words`` bits of a ROM, and ``free_words`` of them need no more LUTs to choose
+    between them; ``rom_bits`` bits of a ROM weigh as a block RAM. A distributed RAM has so many
+    words and bits at a time (``pieces``), takes ``piece_luts`` LUTs and weighs ``piece_cost`` of
+    the ``block_cost`` of a block RAM.
     """
+
+    lut_words: int = 16
+    free_words: int = 64
+    rom_bits: int = 2048
+    pieces: tuple[tuple[int, int], ...] = ((16, 4),)
+    piece_luts: int = 6
+    piece_cost: float = 4
+    block_cost: float = 128
+
+    def piece(self, words: int) -> tuple[int, int]:
+        """Return the words and bits of the distributed RAM that so many words are made of."""
+        return next((piece for piece in self.pieces if words <= piece[0]), self.pieces[-1])
+
+
+ECP5 = Fabric()
+FABRICS: Mapping[str, Fabric] = {
+    "ecp5": ECP5,
+    "xcup": Fabric(32, 32, 8256, ((32, 14), (64, 7)), 8, 16, 129),
+}
+
+
+def rom_blocks(words: int, bits: int, fabric: Fabric = ECP5) -> int:
+    """Return the block RAMs (18 kbit, 36 bits wide) of a ROM; 0 where it is made of LUTs."""
     blocks = _blocks(words, bits)
-    return blocks if words * bits > 2048 * blocks else 0
+    return blocks if words * bits > fabric.rom_bits * blocks else 0
 
 
-def ram_blocks(words: int, bits: int) -> int:
+def ram_blocks(words: int, bits: int, fabric: Fabric = ECP5) -> int:
     """Return the block RAMs of a memory that is written, too; 0 where it is made of LUTs.
 
-    Yosys 0.70 weighs one at 128, a distributed RAM of 16 words and 4 bits at 4, and the multiplexer
-    behind several of them at about 0.58 a bit, found with rings of 30 sizes.
+    The multiplexer behind several distributed RAMs weighs about 0.58 a bit, found with rings of 30
+    sizes on ECP5.
     """
-    blocks, banks = _blocks(words, bits), -(-words // 16)
-    spread = 4 * banks * -(-bits // 4) + 0.58 * (banks - 1) * bits
-    return blocks if spread >= 128 * blocks else 0
+    (deep, wide), blocks = fabric.piece(words), _blocks(words, bits)
+    banks = -(-words // deep)
+    spread = fabric.piece_cost * banks * -(-bits // wide) + 0.58 * (banks - 1) * bits
+    return blocks if spread >= fabric.block_cost * blocks else 0
 
 
 def _blocks(words: int, bits: int) -> int:

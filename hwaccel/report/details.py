@@ -15,7 +15,7 @@ from hwaccel.report.errors import LayerLoss
 from hwaccel.report.pipeline import Pipeline, waits
 from hwaccel.report.results import PartRow
 from hwaccel.report.stages import Stage, nodes_in
-from hwaccel.report.text import clean, count, listed, percent, plural, shape_of
+from hwaccel.report.text import clean, count, listed, megahertz, percent, plural, shape_of
 from hwaccel.schedule.plan import Plan
 
 _MOST_ATTRIBUTES = 12
@@ -126,6 +126,10 @@ def _facts(stage: Stage, pipeline: Pipeline, found: PartRow | None) -> tuple[tup
     if found:
         units = zip(found, ("LUT", "FF", "DSP", "RAM"), strict=True)
         facts.append(("Area, synthesized", listed([f"{count(n)} {u}" for n, u in units if n])))
+    if stage.estimated_speed:
+        speed = stage.estimated_speed
+        said = f"≈ {megahertz(speed.fmax_mhz)} MHz, limited by its {speed.what}"
+        facts.append(("Fmax, estimated", said))
     row = next((row for row in pipeline.rows if row.name == stage.title), None)
     if row:
         facts.append(("Steady state", waits(row, pipeline.cycles)))

@@ -6,14 +6,21 @@ from collections.abc import Sequence
 
 from hwaccel.report.facts import Measured
 from hwaccel.report.pipeline import MOST_PERIOD, Pipeline
-from hwaccel.report.text import clean, count, megahertz, plural
+from hwaccel.report.text import clean, count, megahertz, percent, plural
 
 
 def limits_of(
-    measured: Measured, frames: int, dropped: Sequence[str], pipeline: Pipeline
+    measured: Measured,
+    frames: int,
+    dropped: Sequence[str],
+    pipeline: Pipeline,
+    fmax_error: float | None = None,
 ) -> tuple[str, ...]:
-    """Return one sentence per limit. ``frames`` were scheduled; ``dropped`` names old records."""
-    limits = [*contradictions(measured), *_gaps(measured)]
+    """Return one sentence per limit. ``frames`` were scheduled; ``dropped`` names old records.
+
+    ``fmax_error`` is how far estimates of Fmax are off on average, None where there is none.
+    """
+    limits = [*contradictions(measured), *_gaps(measured, fmax_error)]
     if dropped:
         limits.append(
             f"Left out, measured on another design: {', '.join(dropped)}. Run these stages again."
@@ -78,8 +85,10 @@ def contradictions(measured: Measured) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _gaps(measured: Measured) -> list[str]:
-    gaps = []
+def _gaps(measured: Measured, fmax_error: float | None) -> list[str]:
+    gaps, fmax = [], "Fmax is not known"
+    if fmax_error is not None:
+        fmax = f"Fmax is an estimate, off by {percent(fmax_error, 0)} on average"
     if not measured.timing:
         gaps.append("No simulation has been run: latency and interval are the schedule's alone.")
     if measured.cells:
@@ -89,11 +98,11 @@ def _gaps(measured: Measured) -> list[str]:
     if not measured.synthesis:
         where = " for an FPGA" if measured.cells else ""
         gaps.append(
-            f"Nothing has been synthesized{where}: Fmax is not known, frames per second are for "
-            "the clock asked for, and LUT, FF, DSP and RAM are estimates."
+            f"Nothing has been synthesized{where}: {fmax}, frames per second are for the clock "
+            "asked for, and LUT, FF, DSP and RAM are estimates."
         )
     elif not measured.synthesis[0].routed:
-        gaps.append("Nothing has been placed and routed: Fmax is not known.")
+        gaps.append(f"Nothing has been placed and routed: {fmax}.")
     gaps += [
         f"{made.target}: Fmax is at most {megahertz(made.bound_mhz)} MHz; nextpnr does not know "
         f"all delays of {', '.join(made.untimed)}."

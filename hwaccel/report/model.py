@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from hwaccel.config import Config
 from hwaccel.emit.netlist import Netlist
@@ -30,7 +30,9 @@ from hwaccel.report.stages import (
 )
 from hwaccel.report.text import clean, shape_of
 from hwaccel.schedule.estimate import plan_area
+from hwaccel.schedule.fits import FMAX_ERRORS
 from hwaccel.schedule.plan import Plan
+from hwaccel.schedule.speed import Speed, plan_speed
 from hwaccel.schedule.timing import Timing
 
 FORMAT = "hwaccel-report"
@@ -61,10 +63,21 @@ class Predicted:
 
 @dataclass(frozen=True, slots=True)
 class Estimated:
-    """Estimated area of the design; ``adapters`` is the part that stands between stages."""
+    """Estimated area of the design; ``adapters`` is the part that stands between stages.
+
+    ``speed`` is the estimated Fmax, None for a family whose delays were never fitted, and
+    ``speed_error`` how far such estimates are off on average.
+    """
 
     total: Area
     adapters: Area
+    speed: Speed | None = None
+    speed_error: float = 0.0
+
+    @property
+    def fmax_mhz(self) -> float | None:
+        """The estimated Fmax alone."""
+        return self.speed.fmax_mhz if self.speed else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +149,7 @@ def build_report(
     pipeline, losses = pipeline_of(plan, timing), losses_of(mine)
     diagram = diagram_of(plan, stages)
     dropped = tuple(clean(name) for name in results.records if name not in mine.records)
+    estimated = _estimated(plan)
     return Report(
         FORMAT,
         VERSION,
@@ -147,7 +161,7 @@ def build_report(
         _totals(stages),
         measured,
         predicted,
-        Estimated(plan_area(plan), adapter_area(plan)),
+        estimated,
         stages,
         profile_of(plan),
         logic_of(plan, config.family),
@@ -162,8 +176,20 @@ def build_report(
         _choices(config),
         tuple((clean(k), clean(v)) for k, v in sorted(versions.items())),
         dropped,
-        limits_of(measured, FRAMES, dropped, pipeline),
+        limits_of(
+            measured,
+            FRAMES,
+            dropped,
+            pipeline,
+            estimated.speed_error if estimated.speed else None,
+        ),
     )
+
+
+def _estimated(plan: Plan) -> Estimated:
+    speed, error = plan_speed(plan), FMAX_ERRORS.get(plan.family, 0.0)
+    named = speed and replace(speed, block=clean(speed.block))
+    return Estimated(plan_area(plan), adapter_area(plan), named, error)
 
 
 def _scheduled(plan: Plan) -> tuple[Timing, Predicted, tuple[Stage, ...]]:

@@ -11,10 +11,12 @@ from hwaccel.ir import Node, TensorType
 from hwaccel.ir.hardware import Area, Style
 from hwaccel.ir.lines import Lines
 from hwaccel.report.stages import adapter_area
-from hwaccel.report.text import clean, count, percent, plural
+from hwaccel.report.text import clean, count, megahertz, percent, plural
 from hwaccel.schedule.blocks import Block, Reorder, Segment
 from hwaccel.schedule.estimate import block_area
+from hwaccel.schedule.fits import FMAX_ERRORS
 from hwaccel.schedule.plan import Plan
+from hwaccel.schedule.speed import Speed, plan_speed
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,12 +56,17 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """All modules that became hardware, in order, and what stands between them."""
+    """All modules that became hardware, in order, and what stands between them.
+
+    ``speed`` is the estimated Fmax, None for a family whose delays were never fitted.
+    """
 
     parts: tuple[Part, ...]
     between: Area
     interval: int
     latency: int
+    speed: Speed | None = None
+    speed_error: float = 0.0
 
     @property
     def area(self) -> Area:
@@ -92,6 +99,19 @@ class Profile:
                 f"{_named(dearest)} does {work} of area times cycles, {_most(dearest.area)}, for "
                 f"{plural(dearest.cycles, 'cycle')}",
             ),
+            *self._clock(),
+        )
+
+    def _clock(self) -> tuple[tuple[str, str], ...]:
+        if self.speed is None:
+            return ()
+        return (
+            (
+                "clock",
+                f"about {megahertz(self.speed.fmax_mhz)} MHz, an estimate off by "
+                f"{percent(self.speed_error, 0)} on average: the {self.speed.what} of "
+                f"{clean(self.speed.block)}",
+            ),
         )
 
 
@@ -107,7 +127,14 @@ def profile_of(plan: Plan) -> Profile:
         if isinstance(block, Segment | Reorder):
             part = _part(plan, block, nodes, types)
             found[part.path] = _joined(found[part.path], part) if part.path in found else part
-    return Profile(tuple(found.values()), adapter_area(plan), timing.interval, timing.latency)
+    return Profile(
+        tuple(found.values()),
+        adapter_area(plan),
+        timing.interval,
+        timing.latency,
+        plan_speed(plan),
+        FMAX_ERRORS.get(plan.family, 0.0),
+    )
 
 
 def _part(

@@ -16,6 +16,7 @@ from hwaccel.report.text import clean, shape_of
 from hwaccel.schedule.blocks import Block, Reorder, Segment
 from hwaccel.schedule.estimate import block_area
 from hwaccel.schedule.plan import Plan
+from hwaccel.schedule.speed import Speed, block_speeds
 
 
 class Kind(Enum):
@@ -47,7 +48,7 @@ class Layer:
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """Layers that share one segment. Cycles are exact, its area is an estimate.
+    """Layers that share one segment. Cycles are exact, its area and Fmax are estimates.
 
     ``name`` is that of the segment, as in the Verilog and in ``plan.json``. ``busy`` is the share
     of the design's interval in which the stage works; ``latency`` counts the cycles from the read
@@ -62,6 +63,7 @@ class Stage:
     busy: float
     bottleneck: bool
     estimated_area: Area | None
+    estimated_speed: Speed | None = None
 
     @property
     def title(self) -> str:
@@ -100,13 +102,16 @@ def stages_of(plan: Plan, interval: int) -> tuple[Stage, ...]:
     types = plan.graph.types()
     blocks = {name: block for block in plan.blocks for name in nodes_in(block)}
     slowest = max((_cycles(block) for block in blocks.values()), default=0)
+    speeds = block_speeds(plan)
     stages: list[Stage] = []
     for node in plan.graph.nodes:
         block = blocks.get(node.name)
         if block is not None and nodes_in(block)[0] != node.name:
             continue  # rides on an earlier node
         stage = _stage(plan, block, node, types, interval)
-        stages.append(replace(stage, bottleneck=0 < stage.cycles == slowest))
+        speed = speeds.get(block.name) if block else None
+        hot = 0 < stage.cycles == slowest
+        stages.append(replace(stage, bottleneck=hot, estimated_speed=speed))
     return tuple(stages)
 
 

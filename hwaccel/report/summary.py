@@ -149,13 +149,22 @@ def _speed(report: Report) -> tuple[Figure, Figure]:
         bad = clock < made.clock_mhz
         fmax = Figure("Fmax", megahertz(clock), "MHz", Basis.MEASURED, how, bad)
     else:
-        state = "delays not known" if made is not None and made.routed else "not placed and routed"
-        how = f"{state}; {megahertz(report.clock_mhz)} MHz asked for"
-        fmax = Figure("Fmax", NONE, "", Basis.MISSING, how)
+        fmax = _unmeasured_fmax(report, made is not None and made.routed)
     basis = Basis.MEASURED if known and headline_timing(report) else Basis.PREDICTED
     per_second = rate(clock * 1e6 / interval) if interval else NONE
     how = f"one frame per interval at {clock_text(report)}"
     return fmax, Figure("Throughput", per_second, "frames/s", basis, how)
+
+
+def _unmeasured_fmax(report: Report, routed: bool) -> Figure:
+    state = "delays not known" if routed else "not placed and routed"
+    asked = f"{megahertz(report.clock_mhz)} MHz asked for"
+    speed, error = report.estimated.speed, report.estimated.speed_error
+    if speed is None:
+        return Figure("Fmax", NONE, "", Basis.MISSING, f"{state}; {asked}")
+    limit = f"limited by the {speed.what} of {speed.block}, off by {percent(error, 0)} on average"
+    how = f"{state}: {limit}; {asked}"
+    return Figure("Fmax", f"≈ {megahertz(speed.fmax_mhz)}", "MHz", Basis.ESTIMATED, how)
 
 
 def _resources(report: Report) -> tuple[Figure, ...]:

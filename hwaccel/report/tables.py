@@ -156,8 +156,9 @@ def _agreement(line: TimingLine) -> Cell:
 
 _LAYERS = (
     "Layer | Op | Output | Weights# | Zeros# | Multiplications# | Fold# | Cycles# | Busy# | "
-    "≈ LUT# | ≈ FF# | ≈ DSP# | ≈ RAM#"
+    "≈ LUT# | ≈ FF# | ≈ DSP# | ≈ RAM# | ≈ MHz#"
 )
+_AREAS = 9  # columns in front of the areas
 _LOSS = 3  # columns in front of what quantization costs
 
 
@@ -197,6 +198,7 @@ def _stage_rows(stage: Stage, found: Mapping[str, PartRow]) -> tuple[Row, ...]:
     hot = "number hot" if stage.bottleneck else "number"
     amounts = (area.luts, area.ffs, area.dsps, area.rams) if area else (None,) * 4
     notes = tuple(map(count, found[stage.name])) if stage.name in found else ("",) * 4
+    speed = stage.estimated_speed
     shared = (
         Cell(count(stage.cycles) if stage.cycles else NONE, css=hot, span=span),
         busy,
@@ -204,6 +206,7 @@ def _stage_rows(stage: Stage, found: Mapping[str, PartRow]) -> tuple[Row, ...]:
             Cell(count(amount), note, "number", span=span)
             for amount, note in zip(amounts, notes, strict=True)
         ),
+        Cell(megahertz(speed.fmax_mhz) if speed else NONE, css="number", span=span),
     )
     head, *riders = stage.layers
     return ((*_layer_cells(head, None), *shared), *(_layer_cells(r, head) for r in riders))
@@ -226,6 +229,7 @@ def _layer_cells(layer: Layer, above: Layer | None) -> Row:
 
 def _total_row(report: Report) -> Row:
     totals, area, slowest = report.totals, report.estimated.total, report.predicted.slowest_cycles
+    fmax = report.estimated.fmax_mhz
     texts = (
         f"Total of {count(totals.layers)} layers",
         "",
@@ -237,12 +241,13 @@ def _total_row(report: Report) -> Row:
         count(slowest),
         "",
         *(count(amount) for amount in (area.luts, area.ffs, area.dsps, area.rams)),
+        megahertz(fmax) if fmax else NONE,
     )
     notes = {0: "areas with all that stands between the stages", 7: "slowest stage"}
     found = report.measured.parts.values()
     if found:
         sums = [sum(column) for column in zip(*found, strict=True)]
-        notes |= dict(enumerate(map(count, sums), len(cells_of(_LAYERS, *texts)) - len(sums)))
+        notes |= dict(enumerate(map(count, sums), _AREAS))
     return tuple(
         Cell(cell.text, notes.get(k, ""), f"{cell.css} total".strip())
         for k, cell in enumerate(cells_of(_LAYERS, *texts))
@@ -289,7 +294,8 @@ def resource_table(report: Report) -> Table:
     ]
     kept = [row for row in rows if made or row[1] is not None]
     body = [_resource_row(label, value, of, made) for label, value, of in kept]
-    body += [_clock_row("Fmax", made, lambda m: m.fmax_mhz)] if made else []
+    fmax = report.estimated.fmax_mhz
+    body += [_clock_row("Fmax", made, lambda m: m.fmax_mhz, fmax)] if made or fmax else []
     body += [_clock_row("Clock asked for", made, lambda m: m.clock_mhz)] if made else []
     caption = "Estimated before synthesis" + (", and measured by it" if made else "")
     return Table(caption, tuple(heads), (tuple(body),))
@@ -312,11 +318,15 @@ def _resource_row(
 
 
 def _clock_row(
-    label: str, made: tuple[Synthesis, ...], of: Callable[[Synthesis], float | None]
+    label: str,
+    made: tuple[Synthesis, ...],
+    of: Callable[[Synthesis], float | None],
+    estimate: float | None = None,
 ) -> Row:
     values = [of(m) for m in made]
     texts = [NONE if value is None else f"{megahertz(value)} MHz" for value in values]
-    return (Cell(label), Cell("", css="number"), *(Cell(t, css="number") for t in texts))
+    said = "" if estimate is None else f"≈ {megahertz(estimate)} MHz"
+    return (Cell(label), Cell(said, css="number"), *(Cell(t, css="number") for t in texts))
 
 
 def logic_table(report: Report) -> Table:

@@ -15,7 +15,18 @@ import numpy as np
 
 from hwaccel.circuit.node import Input
 from hwaccel.fxp import IntArray
-from hwaccel.ir.hardware import Area, Fold, Pipe, Rom, Window, ram_blocks, rom_blocks
+from hwaccel.ir.hardware import (
+    ECP5,
+    FABRICS,
+    Area,
+    Fabric,
+    Fold,
+    Pipe,
+    Rom,
+    Window,
+    ram_blocks,
+    rom_blocks,
+)
 from hwaccel.ir.lines import Lines
 from hwaccel.ops.family import clog2, factor_bits, in_dsp
 from hwaccel.schedule.blocks import Block, Fork, Pack, Reorder, Segment
@@ -38,19 +49,20 @@ def terms(block: Block, plan: Plan) -> Iterator[Term]:
     ins, outs = (
         [plan.streams[name].bits for name in names] for names in (block.inputs, block.outputs)
     )
+    fabric = FABRICS.get(plan.family, ECP5)
     if isinstance(block, Segment):
-        yield from _fifo(_living(block, outs[0]), block.depth)
+        yield from _fifo(_living(block, outs[0]), block.depth, fabric)
         for pipe in block.pipes:
-            yield from _pipe(pipe)
+            yield from _pipe(pipe, fabric)
         if isinstance(block.issuer, Lines):
-            yield from _lines(block.issuer, ins[0], block.pipes[0])
+            yield from _lines(block.issuer, ins[0], block.pipes[0], fabric)
         elif block.issuer is not None:
-            yield from _window(block.issuer, ins[0])
+            yield from _window(block.issuer, ins[0], fabric)
         else:
             yield Term("issue", 1, 1)
             yield Term("join", len(ins) - 1, len(ins) - 1)
     elif isinstance(block, Reorder):
-        yield from _reorder(block, ins[0])
+        yield from _reorder(block, ins[0], fabric)
     elif isinstance(block, Fork):
         yield Term("fork", len(outs), len(outs))
     else:
@@ -61,7 +73,7 @@ def terms(block: Block, plan: Plan) -> Iterator[Term]:
 
 def block_area(block: Block, plan: Plan) -> Area:
     """Estimate one block."""
-    costs = FITS.get(plan.family, FITS["ecp5"])
+    costs = {**FITS["ecp5"], **FITS.get(plan.family, {})}
     luts = ffs = 0.0
     dsps = rams = 0
     for term in terms(block, plan):
@@ -86,16 +98,16 @@ def _living(segment: Segment, bits: int) -> int:
     return min(bits, given["LANES_A"] * given["A_W"] + given["LANES_B"] * given["B_W"])
 
 
-def _fifo(bits: int, depth: int) -> Iterator[Term]:
+def _fifo(bits: int, depth: int, fabric: Fabric) -> Iterator[Term]:
     yield Term("fifo", 1, 1)
     yield Term("fifo count", clog2(depth + 1), clog2(depth + 1))
     if depth <= 2:
         yield Term("fifo registers", bits, bits * depth)
     else:
-        yield _memory("fifo ram", depth, bits)
+        yield _memory("fifo ram", depth, bits, fabric)
 
 
-def _pipe(pipe: Pipe) -> Iterator[Term]:
+def _pipe(pipe: Pipe, fabric: Fabric) -> Iterator[Term]:
     if pipe.unit is not None:
         area = pipe.area
         yield Term("circuit", area.luts, area.ffs, area.dsps, area.rams)
@@ -108,12 +120,12 @@ def _pipe(pipe: Pipe) -> Iterator[Term]:
     name = pipe.module.removeprefix("hwa_")
     yield Term(f"{name} once", 1, 1)
     if pipe.module in made:
-        yield from made[pipe.module](pipe, dict(pipe.params))
+        yield from made[pipe.module](pipe, dict(pipe.params), fabric)
     else:
         yield Term(name, pipe.area.luts, pipe.area.ffs, pipe.area.dsps, pipe.area.rams)
 
 
-def _mac(pipe: Pipe, given: Mapping[str, int]) -> Iterator[Term]:
+def _mac(pipe: Pipe, given: Mapping[str, int], fabric: Fabric) -> Iterator[Term]:
     pe, simd = given.get("PE", given.get("LANES", 1)), given.get("SIMD", 1)
     product, count = given["X_W"] + given["W_W"], pe * simd
     weights, *channels = pipe.roms
@@ -138,40 +150,40 @@ def _mac(pipe: Pipe, given: Mapping[str, int]) -> Iterator[Term]:
     yield Term("channel shift", given["OUT_W"] * pe * given["SHIFT_W"] * varied)
     yield Term("mac input", ffs=given["X_W"] * simd)
     for rom in pipe.roms:
-        yield from _rom(rom)
+        yield from _rom(rom, fabric)
 
 
-def _requant(pipe: Pipe, given: Mapping[str, int]) -> Iterator[Term]:
+def _requant(pipe: Pipe, given: Mapping[str, int], fabric: Fabric) -> Iterator[Term]:
     yield Term("requant in", given["IN_W"] * pipe.lanes, given["IN_W"] * pipe.lanes)
     yield Term("requant out", pipe.width * pipe.lanes, pipe.width * pipe.lanes)
     clipped = max(0, given["IN_W"] - max(0, given["SHIFT"])) * (not given["WRAP"])
     yield Term("clip", clipped * pipe.lanes)
 
 
-def _table(pipe: Pipe, given: Mapping[str, int]) -> Iterator[Term]:
+def _table(pipe: Pipe, given: Mapping[str, int], fabric: Fabric) -> Iterator[Term]:
     (rom,) = pipe.roms
     index = clog2(given["WORDS"]) * pipe.lanes
     yield Term("table index", index, index)
-    for term in _rom(rom):
+    for term in _rom(rom, fabric):
         yield term._replace(
             luts=term.luts * pipe.lanes, ffs=term.ffs * pipe.lanes, rams=term.rams * pipe.lanes
         )
 
 
-def _scale(pipe: Pipe, given: Mapping[str, int]) -> Iterator[Term]:
+def _scale(pipe: Pipe, given: Mapping[str, int], fabric: Fabric) -> Iterator[Term]:
     bits = given["OUT_W"] * pipe.lanes
     yield Term("scale", bits, bits, pipe.area.dsps)
-    yield from _rom(pipe.roms[0])
+    yield from _rom(pipe.roms[0], fabric)
 
 
-def _rom(rom: Rom) -> Iterator[Term]:
-    """Count LUTs of 16 words that are neither constant nor the same as another's."""
+def _rom(rom: Rom, fabric: Fabric = ECP5) -> Iterator[Term]:
+    """Count LUTs full of words that are neither constant nor the same as another's."""
     words, bits = rom.fields.shape[0], rom.word_bits
     if words == 1:
         return
     address = clog2(words)
     yield Term("rom address", address, address)
-    blocks = rom_blocks(words, bits)
+    blocks = rom_blocks(words, bits, fabric)
     if blocks:
         yield Term("rom registers", ffs=bits, rams=blocks)
         return
@@ -180,15 +192,15 @@ def _rom(rom: Rom) -> Iterator[Term]:
         [(rom.fields.a[:, [i]] >> np.arange(width)) & 1 for i, width in enumerate(widths)], axis=1
     ).astype(np.uint8)
     distinct = 0
-    for start in range(0, words, 16):
-        chunk = columns[start : start + 16]
+    for start in range(0, words, fabric.lut_words):
+        chunk = columns[start : start + fabric.lut_words]
         packed = np.packbits(chunk ^ chunk[:1], axis=0)  # a column and its complement are one
         distinct += np.unique(packed[:, packed.any(axis=0)], axis=1).shape[1]
     yield Term("rom", distinct, min(bits, distinct))
-    yield Term("rom choice", bits * (-(-words // 64) - 1))
+    yield Term("rom choice", bits * (-(-words // fabric.free_words) - 1))
 
 
-def _window(window: Window, bits: int) -> Iterator[Term]:
+def _window(window: Window, bits: int, fabric: Fabric) -> Iterator[Term]:
     counts = [window.out_height, window.out_width]
     if window.kept is None:  # otherwise a list is read instead
         counts += [window.groups, window.repeat, *window.kernel, window.group_beats]
@@ -200,13 +212,13 @@ def _window(window: Window, bits: int) -> Iterator[Term]:
     yield Term("window address", address, address)
     if any(window.padding):
         yield Term("window edge", bits + address, address)
-    yield _memory("ring", window.depth, bits)
+    yield _memory("ring", window.depth, bits, fabric)
     if window.kept is not None:
         area = window.list_area
         yield Term("window list", area.luts, area.ffs, area.dsps, area.rams)
 
 
-def _lines(lines: Lines, bits: int, pipe: Pipe) -> Iterator[Term]:
+def _lines(lines: Lines, bits: int, pipe: Pipe, fabric: Fabric) -> Iterator[Term]:
     """Count the taps that the circuit reads; the registers of others are never made."""
     assert pipe.unit is not None
     circuit, (kh, kw) = pipe.unit.piped.circuit, lines.kernel
@@ -228,28 +240,29 @@ def _lines(lines: Lines, bits: int, pipe: Pipe) -> Iterator[Term]:
     yield Term("lines past", ffs=int(past) * width)
     yield Term("lines window", taps if any(lines.padding) else 0, taps)
     yield Term("lines turn", kh * bits * -(-2 * lines.rows // 3))
-    row = _memory("lines ram", lines.width, bits)
+    row = _memory("lines ram", lines.width, bits, fabric)
     yield row._replace(
         luts=row.luts * lines.rows, ffs=row.ffs * lines.rows, rams=row.rams * lines.rows
     )
 
 
-def _reorder(block: Reorder, bits: int) -> Iterator[Term]:
+def _reorder(block: Reorder, bits: int, fabric: Fabric) -> Iterator[Term]:
     order = block.order
     address = clog2(2 * order.length)
     yield Term("reorder", 1, 1)
     yield Term("reorder address", address, address)
     beats = IntArray(np.array(order.beats, dtype=np.int64)[:, None])
-    yield from _rom(Rom("ORDER", beats, (address,)))
-    yield _memory("reorder ram", 2 * order.length, bits)
+    yield from _rom(Rom("ORDER", beats, (address,)), fabric)
+    yield _memory("reorder ram", 2 * order.length, bits, fabric)
 
 
-def _memory(name: str, words: int, bits: int) -> Term:
-    """Count a memory that is written and read: block RAM, or four bits of 16 words at a time."""
-    blocks = ram_blocks(words, bits)
+def _memory(name: str, words: int, bits: int, fabric: Fabric) -> Term:
+    """Count a memory that is written and read: block RAM, or a piece of one made of LUTs."""
+    blocks = ram_blocks(words, bits, fabric)
     if blocks:
         return Term(f"{name} blocks", ffs=bits, rams=blocks)
-    return Term(name, -(-bits // 4) * 6 * -(-words // 16), bits)
+    deep, wide = fabric.piece(words)
+    return Term(name, -(-bits // wide) * fabric.piece_luts * -(-words // deep), bits)
 
 
 # Of a term that was never fitted: as much as it says.

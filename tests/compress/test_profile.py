@@ -14,7 +14,9 @@ from hwaccel.compress.cost import layer_costs
 from hwaccel.config import Config
 from hwaccel.ops import OPS
 from hwaccel.report.profile import profile_of
+from hwaccel.report.text import megahertz
 from hwaccel.schedule.estimate import plan_area
+from hwaccel.schedule.speed import plan_speed
 from tests.cli.tools import MODELS, done, refused
 
 
@@ -99,7 +101,9 @@ def test_zeros_are_seen() -> None:
 def test_bottlenecks_are_the_largest() -> None:
     found = profile_of(made().plan)
     said = dict(found.bottlenecks())
-    assert list(said) == ["cycles", "area", "work"]
+    assert list(said) == ["cycles", "area", "work", "clock"]
+    assert found.speed == plan_speed(made().plan)
+    assert said["clock"].startswith(f"about {megahertz(found.speed.fmax_mhz)} MHz, an estimate off")
     for by, key in (
         ("cycles", lambda p: p.cycles),
         ("area", lambda p: p.area.equivalent),

@@ -116,7 +116,11 @@ def test_widths_that_a_model_fixes(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         (
             ("--objectives", "speed"),
             "--objectives: 'speed' is not one of latency, interval, lut, ff, dsp, ram, power, "
-            "error",
+            "strain, error",
+        ),
+        (
+            ("--target", "xcup", "--meet-clock"),
+            "--meet-clock: no Fmax is estimated for target xcup, only for ecp5; drop it",
         ),
         (
             ("--min-accuracy", "90"),

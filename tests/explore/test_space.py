@@ -14,6 +14,7 @@ from hwaccel.explore.space import Space, Way, Wishes, space_of
 from hwaccel.ir.hardware import Style
 from hwaccel.report.facts import device_of
 from hwaccel.schedule.choices import schedule
+from hwaccel.schedule.speed import plan_speed
 from tests.report.designs import cnn, mlp
 
 
@@ -167,6 +168,10 @@ def test_facts_are_those_of_the_schedule() -> None:
     )
     assert answer.facts.cost == cost_of(design)
     assert answer.facts.latency_us == timing.latency / 100
+    speed = plan_speed(design.plan)
+    assert speed is not None
+    assert answer.facts.fmax_mhz == round(speed.fmax_mhz, 1)
+    assert answer.facts.strain == pytest.approx(100 / speed.fmax_mhz, rel=1e-2)
     faster = work.power_index(
         work.Design(graph, design.plan, Config(clock_mhz=200.0)), answer.facts.cost
     )
@@ -194,3 +199,13 @@ def test_facts_of_a_limit() -> None:
     slow = Facts(cost=cost, clock_mhz=cost.interval / 20, power=1.0)
     assert goal.excess(slow) == pytest.approx(1.0)
     assert not goal.allows(slow)
+
+
+def test_a_clock_above_the_estimated_fmax_breaks_its_limit() -> None:
+    goal = goal_of(("lut",), {"strain": 1.0}, None, measured=False)
+    cost = cost_of(work.Design(mlp(), schedule(mlp(), Config()), Config()))
+    known = Facts(cost=cost, clock_mhz=120.0, power=1.0, fmax_mhz=100.0)
+    assert goal.excess(known) == pytest.approx(0.2)
+    assert goal.allows(Facts(cost=cost, clock_mhz=99.0, power=1.0, fmax_mhz=100.0))
+    # Where nothing is estimated, nothing is refused.
+    assert goal.allows(Facts(cost=cost, clock_mhz=500.0, power=1.0))

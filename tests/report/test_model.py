@@ -1,5 +1,6 @@
 import json
 import re
+from dataclasses import replace
 
 import msgspec
 import numpy as np
@@ -21,8 +22,10 @@ from hwaccel.report.results import (
 from hwaccel.report.stages import Kind
 from hwaccel.report.summary import Basis, figures, table_rows
 from hwaccel.report.tables import layer_table
+from hwaccel.report.text import megahertz, percent
 from hwaccel.schedule.choices import schedule
 from hwaccel.schedule.estimate import plan_area
+from hwaccel.schedule.fits import FMAX_ERRORS
 from tests.report.designs import (
     CONFIG,
     HASH,
@@ -163,7 +166,10 @@ def test_headline_with_convert_alone():
     shown = _figures(found)
     assert shown["Accuracy"].basis is shown["Mismatches"].basis is Basis.MISSING
     assert shown["Latency"].basis is shown["Interval"].basis is Basis.PREDICTED
-    assert shown["Fmax"].basis is Basis.MISSING
+    speed = found.estimated.speed
+    assert shown["Fmax"].basis is Basis.ESTIMATED
+    assert shown["Fmax"].value == f"≈ {megahertz(speed.fmax_mhz)}"
+    assert f"limited by the {speed.what} of {speed.block}, off by" in shown["Fmax"].how
     assert shown["Throughput"].basis is Basis.PREDICTED
     assert shown["Throughput"].value == f"{round(100e6 / found.predicted.interval):,}"
     assert shown["LUT"].basis is Basis.ESTIMATED
@@ -246,10 +252,11 @@ def test_records_of_another_design_are_left_out():
 
 
 def test_gaps_are_said():
+    off = f"off by {percent(FMAX_ERRORS['ecp5'], 0)} on average"
     assert bare().limits == (
         "No simulation has been run: latency and interval are the schedule's alone.",
-        "Nothing has been synthesized: Fmax is not known, frames per second are for the clock "
-        "asked for, and LUT, FF, DSP and RAM are estimates.",
+        f"Nothing has been synthesized: Fmax is an estimate, {off}, frames per second are for the "
+        "clock asked for, and LUT, FF, DSP and RAM are estimates.",
         "No labelled data has been run: nothing is said about accuracy.",
         "Latency and interval are for a source and a sink that never wait; the schedule was run "
         "for 4 frames. Stalls from outside add their own cycles.",
@@ -257,11 +264,23 @@ def test_gaps_are_said():
         "made before synthesis; their sum need not equal a synthesis result.",
     )
     unrouted = report(results=Results({"s": _synth(routed=False)}))
-    assert "Nothing has been placed and routed: Fmax is not known." in unrouted.limits
+    assert f"Nothing has been placed and routed: Fmax is an estimate, {off}." in unrouted.limits
     bound = report(results=Results({"s": _synth(fmax_mhz=150.0, untimed=["MULT9X9"])}))
     said = "ecp5-25k: Fmax is at most 150 MHz; nextpnr does not know all delays of MULT9X9."
     assert said in bound.limits
-    assert _figures(bound)["Fmax"].how == "delays not known; 100 MHz asked for"
+    assert _figures(bound)["Fmax"].how.startswith("delays not known: limited by ")
+
+
+def test_a_family_that_was_never_fitted_has_no_fmax():
+    graph, plan = planned("cnn")
+    found = build_report(
+        graph, replace(plan, family="other"), Config(), Results(), design_hash=HASH,
+        versions=VERSIONS,
+    )  # fmt: skip
+    assert found.estimated.fmax_mhz is None
+    assert _figures(found)["Fmax"].basis is Basis.MISSING
+    assert _figures(found)["Fmax"].how == "not placed and routed; 100 MHz asked for"
+    assert any("Fmax is not known" in line for line in found.limits)
 
 
 def test_devices_are_found_by_the_names_of_targets():
@@ -333,12 +352,12 @@ def test_logic_of_laid_out_stages_by_kind_of_node():
 def test_what_stages_take_stands_below_their_estimates():
     rows = [row for group in layer_table(report()).groups for row in group]
     stem, total = rows[0], rows[-1]
-    assert [cell.note for cell in stem[-4:]] == ["400", "300", "2", "0"]
-    assert [cell.note for cell in total[-4:]] == ["4,182", "3,000", "39", "4"]
+    assert [cell.note for cell in stem[-5:-1]] == ["400", "300", "2", "0"]
+    assert [cell.note for cell in total[-5:-1]] == ["4,182", "3,000", "39", "4"]
     assert "below them what ecp5-85k takes after synthesis" in layer_table(report()).caption
     assert ("Area, synthesized", "400 LUT, 300 FF, 2 DSP") in report().details[1].facts
     unknown = layer_table(bare()).groups[0][0]
-    assert not any(cell.note for cell in unknown[-4:])
+    assert not any(cell.note for cell in unknown[-5:-1])
 
 
 def test_a_fold_is_written_as_a_product_and_a_style_as_a_word():

@@ -10,7 +10,7 @@ import pytest
 from benchmarks.estimates import fit
 from hwaccel.config import Config
 from hwaccel.fxp import IntArray
-from hwaccel.ir.hardware import Area, Rom
+from hwaccel.ir.hardware import FABRICS, Area, Rom, ram_blocks, rom_blocks
 from hwaccel.schedule import estimate
 from hwaccel.schedule.choices import schedule
 from hwaccel.schedule.estimate import block_area, plan_area, terms
@@ -81,3 +81,24 @@ def test_every_term_has_a_price() -> None:
     names = {"products", "sum tree", "rom", "ring", "window", "lines", "circuit", "requant in"}
     assert set(FITS["ecp5"]) >= names
     assert all(cost.luts >= 0 and cost.ffs >= 0 for cost in FITS["ecp5"].values())
+
+
+def test_memories_of_another_family_are_other_memories() -> None:
+    xcup = FABRICS["xcup"]
+    assert (rom_blocks(512, 8), rom_blocks(512, 8, xcup)) == (1, 0)
+    assert rom_blocks(1024, 9, xcup) == 1
+    assert (ram_blocks(256, 16), ram_blocks(64, 14, xcup), ram_blocks(512, 36, xcup)) == (1, 0, 1)
+    words = Rom("TABLE", IntArray(np.array([[i * 37 % 64] for i in range(64)])), (6,))
+    ecp5, other = (
+        sum(t.luts for t in estimate._rom(words, fabric) if t.name == "rom")
+        for fabric in (FABRICS["ecp5"], xcup)
+    )
+    assert 0 < other < ecp5
+
+
+def test_a_term_without_a_price_in_a_family_has_that_of_ecp5(
+    plan: Plan, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = replace(plan, family="other")
+    monkeypatch.setitem(estimate.FITS, "other", {})  # type: ignore[arg-type]
+    assert plan_area(other) == plan_area(plan)
