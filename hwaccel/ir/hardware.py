@@ -145,12 +145,12 @@ def _blocks(words: int, bits: int) -> int:
     return max(-(-bits // 36), -(-words * bits // 18432))
 
 
-def rom_memory(words: int, bits: int) -> Area:
+def rom_memory(words: int, bits: int, fabric: Fabric = ECP5) -> Area:
     """Estimate a ROM with two registers behind it; block RAM has the first one inside."""
-    blocks = rom_blocks(words, bits)
+    blocks = rom_blocks(words, bits, fabric)
     if blocks:
         return Area(ffs=bits, rams=blocks)
-    return Area(luts=bits * -(-words // 16), ffs=2 * bits)
+    return Area(luts=bits * -(-words // fabric.lut_words), ffs=2 * bits)
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,10 +260,14 @@ class Window:
     @property
     def list_area(self) -> Area:
         """Estimate of the list of the beats that are read, where some are skipped."""
+        return self.listed(ECP5)
+
+    def listed(self, fabric: Fabric) -> Area:
+        """Estimate that list for a family."""
         if self.kept is None:
             return Area()
         bits = 2 + 2 * self.beats_in.bit_length()
-        return rom_memory(self.kept.a.size, bits) + Area(luts=30, ffs=2 * bits + 20)
+        return rom_memory(self.kept.a.size, bits, fabric) + Area(luts=30, ffs=2 * bits + 20)
 
     def skipping(self, used: NDArray[np.bool_]) -> Window:
         """Return the window that reads only ``used`` beats, ``(reductions * beats,)`` in order.

@@ -214,7 +214,7 @@ def _window(window: Window, bits: int, fabric: Fabric) -> Iterator[Term]:
         yield Term("window edge", bits + address, address)
     yield _memory("ring", window.depth, bits, fabric)
     if window.kept is not None:
-        area = window.list_area
+        area = window.listed(fabric)
         yield Term("window list", area.luts, area.ffs, area.dsps, area.rams)
 
 
