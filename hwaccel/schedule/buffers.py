@@ -15,8 +15,8 @@ from hwaccel.schedule.timing import Timing, run_timing
 # Each trial runs the timing of the whole design. Above so many blocks there are too many buffers
 # to try one by one, and as many as may change together are looked for by bisection.
 _LARGE = 512
-# Frames that are run to size buffers.
-_FRAMES, _MOST_FRAMES = 4, 32
+# Frames that are run to size buffers: at least, at most, and at most of those that are only short.
+_FRAMES, _MOST_FRAMES, _MOST_SHORT = 4, 32, 256
 
 
 def size_buffers(plan: Plan, frames: int = _FRAMES) -> Plan:
@@ -39,15 +39,21 @@ def size_buffers(plan: Plan, frames: int = _FRAMES) -> Plan:
 
 
 def frames_run(plan: Plan, frames: int = _FRAMES) -> int:
-    """Return how many frames are run to size buffers: more than moves keep under way."""
+    """Return how many frames are run to size buffers: more than are under way at once.
+
+    Fewer would say of a FIFO that it is deep enough because it never had to hold more.
+    """
     deep = _frames_under_way(plan)
-    return frames if deep < frames else min(deep + 2, _MOST_FRAMES)
+    return frames if deep < frames else min(deep + 2, _MOST_FRAMES if _moves(plan) else _MOST_SHORT)
+
+
+def _moves(plan: Plan) -> bool:
+    """Tell whether some block waits for whole frames."""
+    return any(isinstance(block, Reorder) for block in plan.blocks)
 
 
 def _frames_under_way(plan: Plan) -> int:
-    """Return how many frames moves let be under way at once: each waits for a whole frame."""
-    if not any(isinstance(block, Reorder) for block in plan.blocks):
-        return 0
+    """Return how many frames are under way at once when one comes at each interval."""
     return _roomy(plan, 1).timing(1).latency // plan.bottleneck.cycles + 1
 
 

@@ -146,7 +146,7 @@ module dense (
 
     hwa_fifo #(
         .DATA_W (18),
-        .DEPTH  (4)
+        .DEPTH  (6)
     ) u_rounded_fifo (
         .clk           (clk),
         .rst           (rst),
