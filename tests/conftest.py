@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Generator
+from typing import Any
 
 import pytest
 
@@ -21,9 +22,21 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_cmdline_main(config: pytest.Config) -> None:
-    """Let workers keep together what is made once for several tests; xdist itself does not."""
-    if getattr(config.option, "numprocesses", None) and config.option.dist == "no":
+    """Let workers keep together what is made once for several tests, as `--dist loadgroup`."""
+    if getattr(config.option, "numprocesses", None) and config.option.dist in ("no", "load"):
         config.option.dist = "loadgroup"
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """Tell a worker, which has only the words of the command line."""
+    node.workerinput["loadgroup"] = node.config.option.dist == "loadgroup"
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Take what a worker was told."""
+    if getattr(config, "workerinput", {}).get("loadgroup"):
+        config.option.loadgroup = True
 
 
 @pytest.hookimpl(wrapper=True)
