@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import textwrap
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar
 
@@ -90,6 +90,10 @@ class Dialect(ABC):
         grouped = text.startswith("(") and text.endswith(")")
         return f"{kind}{text}" if grouped else f"{kind}({text})"
 
+    def compared(self, nodes: tuple[Node, ...], texts: Sequence[str]) -> Sequence[str]:
+        """Return the operands of a comparison in types that can be compared."""
+        return texts
+
     def up(self, kind: str, text: str, amount: int) -> str:
         """Multiply by ``2^amount`` in ``kind``."""
         return f"({kind}({text}) << {amount})" if amount else f"{kind}({text})"
@@ -107,6 +111,17 @@ class Hls(Dialect):
     def type(self, node: Node, operands: tuple[Node, ...]) -> str:
         """Return the type of exactly the node."""
         return f"ap_{'' if node.signed else 'u'}int<{node.width}>"
+
+    def compared(self, nodes: tuple[Node, ...], texts: Sequence[str]) -> Sequence[str]:
+        """Give both a sign where one has it.
+
+        The headers for g++ compare as C does: beside an ``ap_uint`` of 32 bits or more, a
+        negative number counts as a large one.
+        """
+        if len({node.signed for node in nodes if not isinstance(node, Constant)}) == 1:
+            return texts
+        kind = f"ap_int<{max(node.width + (not node.signed) for node in nodes)}>"
+        return [self.cast(kind, text) for text in texts]
 
     def table(self, bits: int) -> str:
         """Return what the library keeps constants in."""
@@ -287,7 +302,8 @@ class _Writer:
                 return f"({text if base else of[0]} & {c_int((1 << bits) - 1)}) - {c_int(-base)}"
             case Max():
                 one, other = (dialect.cast(kind, text) for text in of)
-                return f"{of[0]} > {of[1]} ? {one} : {other}"
+                left, right = dialect.compared(tuple(nodes[i] for i in node.operands), of)
+                return f"{left} > {right} ? {one} : {other}"
             case Times():
                 # What ap_int multiplies needs no more bits than it has; C integers do.
                 left = of[0] if isinstance(dialect, Hls) else dialect.cast(kind, of[0])

@@ -16,7 +16,7 @@ from hwaccel.errors import EmitError, ToolError, VerifyError
 from hwaccel.fxp import FixedType, IntArray, Rounding
 from hwaccel.ir import Graph, GraphBuilder, TensorType, interpret
 from hwaccel.ir.hardware import Fold, Style
-from hwaccel.ops import Add, Conv2d, Dense, MaxPool2d, Relu, Requant
+from hwaccel.ops import Add, Conv2d, Dense, MaxPool2d, MinMax, Relu, Requant
 from hwaccel.verify.csim import compile_csim, csim
 from tests.emit.networks import (
     BRANCHES,
@@ -230,6 +230,16 @@ class TestCircuits:
         folds = {"y": Fold(style=Style.SPATIAL)}
         assert "hls::stream<ap_uint<20000> > &x_in," in _emit(graph, folds)["net.h"]
         _assert_runs(graph, folds, 4)
+
+    def test_a_negative_number_is_below_an_unsigned_one_of_32_bits_and_more(self):
+        b = GraphBuilder("extrema")
+        nodes = []
+        for signed, unsigned, shift in (("s19.3", "u37.0", 3), ("s8.0", "u32.0", 0)):
+            x, y = b.input("x", _vector(signed)), b.input("y", _vector(unsigned))
+            nodes.append(b.add("most", MinMax(0, shift, largest=True), x, y))
+            nodes.append(b.add("least", MinMax(shift, 0, largest=False), y, x))
+        folds = {node: Fold(style=Style.SPATIAL) for node in nodes}
+        _assert_runs(b.build(*nodes), folds)
 
     @pytest.mark.parametrize("flags", [("-std=c++14", "-O0"), ("-DHWA_EXACT_TABLES",)])
     def test_compiles_without_a_warning(self, tmp_path, flags):
