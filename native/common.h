@@ -8,6 +8,7 @@
 
 namespace cmvm {
 
+inline int env(const char* n, int d) { const char* v = std::getenv(n); return v ? std::atoi(v) : d; }
 using i64 = std::int64_t;
 using u64 = std::uint64_t;
 using u32 = std::uint32_t;
@@ -69,6 +70,7 @@ struct CostModel {
   double fixed = 0;
   double bit = 1;
   int granule = 1;
+  bool ternary = false;  // a chain adds three numbers as well as two
 
   double chain(int bits) const {
     if (bits <= 0) return 0;

@@ -124,10 +124,26 @@ class Engine {
   };
   static Item item(const Interval& node, int shift, bool negative, int depth, int ref);
   double join(const Item& x, const Item& y, bool last, Item* joined, Merge* step) const;
-  double sum(std::vector<Item>& items, u64 room, std::vector<Merge>* merges, Item* total) const;
+  static size_t narrowest(const std::vector<Item>& items);
+  size_t partner(const std::vector<Item>& items, u64 load, u64 room, size_t* place) const;
+  double sum_of_pairs(std::vector<Item>& items, u64 room, std::vector<Merge>* merges,
+                      Item* total) const;
+  double sum(std::vector<Item>& items, int row, std::vector<Merge>* merges, Item* total);
   void items_of(int row, std::vector<Item>* items) const;
 
-  std::vector<Item> scratch_;
+  // three.cpp
+  enum class Plan { kPairs, kPairFirst, kPairLast };
+  double triple(const Item& x, const Item& y, const Item& z, const Item& sum) const;
+  size_t third(const std::vector<Item>& items, size_t x, const Merge& made, u64 load,
+               u64 room) const;
+  double paired(const std::vector<Merge>& steps, size_t items);
+  double planned(Plan plan, u64 room, std::vector<Merge>* steps, Item* total);
+  double sum_of_threes(const std::vector<Item>& items, u64 room, bool output,
+                       std::vector<Merge>* merges, Item* total);
+
+  std::vector<Item> scratch_, tree_, left_;
+  std::vector<Merge> steps_;
+  std::vector<double> price_, spent_;
   const Problem& problem_;
   Options options_;
   std::vector<Row> rows_;
@@ -149,6 +165,7 @@ class Engine {
   bool building_ = true;
   Random random_;
   int base_depth_ = 0;
+  int least_ = 2;
   i64 operations_ = 0;
 
   friend class Emitter;

@@ -15,6 +15,7 @@ void Engine::greedy() {
       if (now > 0) queue_.push(now, key);
       continue;
     }
+    if (slot.count < least_) continue;
     // A pattern that cannot be used now stays out until it occurs more often.
     if (!apply(key)) continue;
     Slot& left = table_.at(key);

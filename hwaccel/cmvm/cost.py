@@ -15,6 +15,7 @@ class CostModel:
     bit: float = 1.0
     fixed: float = 0.0
     granule: int = 1
+    ternary: bool = False
 
     def chain(self, bits: int) -> float:
         """Return the cost of a carry chain of ``bits`` positions."""
@@ -25,6 +26,9 @@ class CostModel:
 
 LUT6 = CostModel("lut6")
 """UltraScale+: one LUT per carry position."""
+
+LUT6_THREE = CostModel("lut6-three", ternary=True)
+"""UltraScale+ where a carry chain adds three numbers."""
 
 LUT4 = CostModel("lut4", granule=2)
 """ECP5: a CCU2C holds two carry positions and takes two LUTs."""

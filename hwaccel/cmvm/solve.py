@@ -170,6 +170,7 @@ def _run(problem: Problem, settings: Settings, model: CostModel) -> AdderGraph:
         model.fixed,
         model.bit,
         model.granule,
+        int(model.ternary),
     )
     if not handle:
         raise ConfigError(
