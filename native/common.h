@@ -8,7 +8,6 @@
 
 namespace cmvm {
 
-inline int env(const char* n, int d) { const char* v = std::getenv(n); return v ? std::atoi(v) : d; }
 using i64 = std::int64_t;
 using u64 = std::uint64_t;
 using u32 = std::uint32_t;

@@ -236,10 +236,6 @@ int Engine::score(const Slot& slot) const {
   const int top_a = width(nodes_[p.a].range) + std::max(0, -p.shift);
   const int top_b = width(nodes_[p.b].range) + std::max(0, p.shift);
   const int overlap = std::min(top_a, top_b) - std::abs(p.shift);
-  if (options_.cost.ternary) {
-    static const int kA = env("HA", 2), kB = env("HB", 2), kC = env("HC", 3);
-    return std::max(1, (kA * slot.count - kB) * (std::max(overlap, 0) + kC) / kA);
-  }
   return (slot.count - 1) * (std::max(overlap, 0) + 3);
 }
 

@@ -2,11 +2,17 @@
 // states are kept with a probability that falls to zero (simulated annealing over ruin and recreate).
 // Always sharing the best pattern anew would mostly make again what was there: see `Queue::pop`.
 #include <cmath>
-#include <cstdio>
+#include <limits>
 
 #include "engine.h"
 
 namespace cmvm {
+
+namespace {
+
+constexpr u32 kNothing = 10, kNoTwos = 20;  // of a hundred moves: nothing is shared anew, no pairs
+
+}  // namespace
 
 // Bring the costs of changed rows up to date; returns by how much the total changed.
 double Engine::refresh() {
@@ -86,6 +92,13 @@ void Engine::destroy() {
   }
 }
 
+// Where sums of three are, a sum of two that only two rows share seldom pays. Now and then such ones,
+// or all, are not shared anew.
+void Engine::reluctance() {
+  const u32 dice = random_.below(100);
+  least_ = dice < kNothing ? std::numeric_limits<int>::max() : dice < kNothing + kNoTwos ? 3 : 2;
+}
+
 // A shared node among the terms of a row, or -1.
 int Engine::random_term(int row) {
   const std::vector<Term>& terms = rows_[row].terms;
@@ -105,7 +118,6 @@ void Engine::improve(i64 budget) {
   dirty_.clear();
   const i64 start = operations_;
   const double hot = 5.0 * options_.cost.bit;
-  long moves=0, acc=0, better=0; double tot0=cost();
   while (operations_ - start < budget) {
     const double heat = hot * (1.0 - double(operations_ - start) / double(budget));
     journal_.clear();
@@ -117,11 +129,7 @@ void Engine::improve(i64 budget) {
     loose_.clear();
     recording_ = true;
     destroy();
-    if (options_.cost.ternary) {
-      static const int k3 = env("H3", 0), kN = env("HN", 0);
-      const int dice = int(random_.below(100));
-      least_ = dice < kN ? 1000000 : dice < kN + k3 ? 3 : 2;
-    }
+    if (options_.cost.ternary) reluctance();
     for (int again = 0; again < 4; ++again) {
       greedy();
       if (loose_.empty()) break;
@@ -129,23 +137,15 @@ void Engine::improve(i64 budget) {
     }
     greedy();
     const double change = refresh();
-    operations_ += 20; ++moves;
+    operations_ += 20;
     const double u = (double(random_.below(1u << 30)) + 1.0) / double(1u << 30);
     if (change <= 0 || (heat > 0 && change < -heat * std::log(u)))
-      commit(), ++acc, better += change < 0;
+      commit();
     else
       undo();
   }
   dirty_.clear();
   loose_.clear();
-  if (env("HP",0)) {
-    int h[12]={}, ho[12]={}; long wo=0, wn=0;
-    for (size_t r=0;r<rows_.size();++r) { if (rows_[r].terms.empty()) continue; int w=std::min(11,rows_[r].weight); if (is_output(r)) ++ho[w],wo+=rows_[r].weight; else ++h[w],wn+=rows_[r].weight; }
-    fprintf(stderr,"moves %ld acc %ld better %ld cost %.0f -> %.0f nodes:",moves,acc,better,tot0,cost());
-    for (int i=0;i<12;++i) fprintf(stderr," %d",h[i]);
-    fprintf(stderr," outputs:"); for (int i=0;i<12;++i) fprintf(stderr," %d",ho[i]);
-    fprintf(stderr," w %ld %ld\n",wo,wn);
-  }
 }
 
 }  // namespace cmvm

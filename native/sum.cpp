@@ -85,7 +85,7 @@ size_t Engine::partner(const std::vector<Item>& items, u64 load, u64 room, size_
       if (load + 2 * std::max(unit, other) - unit - other > room) continue;
     }
     const int top = width({p.range.lo + q.range.lo, p.range.hi + q.range.hi});
-    const int key = (top - std::max(p.shift, q.shift)) * 1024 + top;
+    const int key = (top - std::max(p.shift, q.shift)) * 1024 + top + noise();
     if (y == x || key < best) {
       best = key;
       y = j;
@@ -127,7 +127,7 @@ double Engine::sum_of_pairs(std::vector<Item>& items, u64 room, std::vector<Merg
   return spent;
 }
 
-// Add the terms of a row as cheaply as is known, see `sum_of_pairs`.
+// Add the items of a row, see `sum_of_pairs` and `sum_of_threes`.
 double Engine::sum(std::vector<Item>& items, int row, std::vector<Merge>* merges, Item* total) {
   const u64 room = rows_[row].room;
   if (options_.cost.ternary) return sum_of_threes(items, room, is_output(row), merges, total);
@@ -157,7 +157,7 @@ double Engine::row_cost(int row) {
   items_of(row, &scratch_);
   Item last;
   const double total = sum(scratch_, row, nullptr, &last);
-  if (!is_output(row) || !last.negative) return total;
+  if (options_.cost.ternary || !is_output(row) || !last.negative) return total;
   return total + options_.cost.chain(width(last.range) - last.shift);
 }
 

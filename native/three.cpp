@@ -4,6 +4,13 @@
 
 namespace cmvm {
 
+namespace {
+
+constexpr int kAttempts = 200;   // plans at random for a sum that is built
+constexpr u32 kRandom = 30;      // steps in a hundred of these that begin with any item
+
+}  // namespace
+
 // What a chain costs that adds `x`, `y` and `z` to `sum`. Below the second lowest of them the lowest
 // passes through, unless it is subtracted.
 double Engine::triple(const Item& x, const Item& y, const Item& z, const Item& sum) const {
@@ -39,7 +46,7 @@ size_t Engine::third(const std::vector<Item>& items, size_t x, const Merge& made
       if (load + 2 * std::max(unit, other) - unit - other > room) continue;
     }
     const int top = width({p.range.lo + q.range.lo, p.range.hi + q.range.hi});
-    const int key = (top - std::clamp(q.shift, low, high)) * 1024 + top;
+    const int key = (top - std::clamp(q.shift, low, high)) * 1024 + top + noise();
     if (y == x || key < best) {
       best = key;
       y = j;
@@ -69,36 +76,35 @@ double Engine::paired(const std::vector<Merge>& steps, size_t items) {
   return spent_.back();
 }
 
-// Add the items in the order of one plan.
-double Engine::planned(Plan plan, u64 room, std::vector<Merge>* steps, Item* total) {
+// Add the items of `tree_` in the order of one plan; the steps are left in `steps_`.
+double Engine::planned(Plan plan, u64 room, bool output, Item* total) {
+  const size_t count = tree_.size();
   std::vector<Item>& left = left_;
   left.assign(tree_.begin(), tree_.end());
-  const size_t count = left.size();
-  steps->clear();
+  steps_.clear();
   price_.clear();
   u64 load = 0;
   if (room)
     for (const Item& i : left) load += load_unit(i.depth);
   for (size_t i = 0; i < count; ++i) left[i].ref = int(i);
-  bool pair = plan == Plan::kPairs || (plan == Plan::kPairFirst && count % 2 == 0);
-  bool open = false;  // the last sum wants a third number
+  bool pair = plan == Plan::kPairs || plan == Plan::kPairFirst;
+  bool open = false;  // the last step may take in a third number
   size_t x = 0;
   while (left.size() > 1) {
-    size_t y = x;
-    if (open) y = third(left, x, steps->back(), load, room);
+    size_t y = open ? third(left, x, steps_.back(), load, room) : x;
     if (y == x) {
       open = false;
-      x = narrowest(left);
+      const bool random = dice_ && dice_->below(100) < kRandom;
+      x = random ? dice_->below(u32(left.size())) : narrowest(left);
       y = partner(left, load, room, &x);
     }
     Item joined;
     Merge step;
     price_.push_back(join(left[x], left[y], left.size() == 2, &joined, &step));
-    if (room)
-      load += load_unit(joined.depth) - load_unit(left[x].depth) - load_unit(left[y].depth);
+    if (room) load += load_unit(joined.depth) - load_unit(left[x].depth) - load_unit(left[y].depth);
     joined.ref = int(tree_.size());
     tree_.push_back(joined);
-    steps->push_back(step);
+    steps_.push_back(step);
     left[x] = joined;
     left[y] = left.back();
     if (x + 1 == left.size()) x = y;
@@ -107,33 +113,36 @@ double Engine::planned(Plan plan, u64 room, std::vector<Merge>* steps, Item* tot
     if (plan != Plan::kPairs) pair = false;
   }
   *total = left[0];
-  const double spent = paired(*steps, count);
+  const double spent = paired(steps_, count);
   tree_.resize(count);
-  return spent;
+  if (!output || !total->negative) return spent;
+  return spent + options_.cost.chain(width(total->range) - total->shift);
 }
 
-// The cheapest way to add the items; the order of the steps as in `sum`.
+// The cheapest known way to add the items, a negation at an output included; the order of the steps
+// as in `sum_of_pairs`. What is to be built, so that `merges` is wanted, is planned often.
 double Engine::sum_of_threes(const std::vector<Item>& items, u64 room, bool output,
                              std::vector<Merge>* merges, Item* total) {
   if (items.empty()) return 0;
-  if (items.size() == 1) {
-    *total = items[0];
-    return 0;
-  }
-  double best = 0;
-  bool first = true;
+  double best = -1;
   Item last;
-  for (const Plan plan : {Plan::kPairs, Plan::kPairFirst, Plan::kPairLast}) {
-    if (plan == Plan::kPairFirst && items.size() % 2) continue;
+  const auto attempt = [&](Plan plan) {
     tree_.assign(items.begin(), items.end());
-    double spent = planned(plan, room, &steps_, &last);
-    if (last.negative && output) spent += options_.cost.chain(width(last.range) - last.shift);
-    if (!first && spent >= best) continue;
+    const double spent = planned(plan, room, output, &last);
+    if (best >= 0 && spent >= best) return;
     best = spent;
-    first = false;
     *total = last;
-    if (merges) merges->swap(steps_);
-  }
+    if (merges) *merges = steps_;
+  };
+  attempt(Plan::kPairs);
+  if (items.size() < 3) return best;
+  if (items.size() % 2 == 0) attempt(Plan::kPairFirst);
+  attempt(Plan::kPairLast);
+  if (!merges || items.size() == 3) return best;
+  Random dice(items.size());
+  dice_ = &dice;
+  for (int i = 0; i < kAttempts; ++i) attempt(Plan(dice.below(3)));
+  dice_ = nullptr;
   return best;
 }
 
