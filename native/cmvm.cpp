@@ -97,6 +97,7 @@ Graph best_of(const Problem& p, Options base, i64 budget, int starts, int runs, 
     }
     engine->improve(budget / runs);
     graphs[size_t(i)] = engine->emit();
+    if (base.cost.ternary) graphs[size_t(i)].cost = engine->cost();
   });
   size_t chosen = 0;
   for (size_t i = 1; i < graphs.size(); ++i)

@@ -134,7 +134,7 @@ double Engine::sum_of_threes(const std::vector<Item>& items, u64 room, bool outp
     *total = last;
     if (merges) *merges = steps_;
   };
-  attempt(Plan::kPairs);
+  if (room || items.size() < 5) attempt(Plan::kPairs);
   if (items.size() < 3) return best;
   if (items.size() % 2 == 0) attempt(Plan::kPairFirst);
   attempt(Plan::kPairLast);
