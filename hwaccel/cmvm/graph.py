@@ -169,7 +169,7 @@ class AdderGraph:
         return sum(cost for node, cost in spent.items() if node not in inner)
 
     def _three(self, node: int, operand: int) -> list[tuple[int, bool]]:
-        """Return the terms of an adder that takes in its ``operand``: shift up, subtracted or not."""
+        """Return shift up, and subtracted or not, of the terms of an adder with an operand's."""
         terms: list[tuple[int, bool]] = []
         add, taken = self.adds[node - self.first_add], self.adds[operand - self.first_add]
         (left, right), (low, high) = self._shifts(node, add), self._shifts(operand, taken)
