@@ -97,6 +97,7 @@ Graph best_of(const Problem& p, Options base, i64 budget, int starts, int runs, 
     }
     engine->improve(budget / runs);
     graphs[size_t(i)] = engine->emit();
+    if (base.cost.ternary) graphs[size_t(i)].cost = engine->cost();
   });
   size_t chosen = 0;
   for (size_t i = 1; i < graphs.size(); ++i)
@@ -112,7 +113,7 @@ extern "C" {
 void* cmvm_solve(int outputs, int inputs, const i64* matrix, const i64* lo, const i64* hi,
                  const i64* bias, const int* depth, int depth_limit, u64 seed, i64 budget,
                  int starts, int runs, int threads, double cost_fixed, double cost_bit,
-                 int cost_granule) {
+                 int cost_granule, int cost_ternary) {
   try {
     Problem p;
     p.outputs = outputs;
@@ -124,7 +125,7 @@ void* cmvm_solve(int outputs, int inputs, const i64* matrix, const i64* lo, cons
     p.depth_limit = depth_limit;
     Options o;
     o.seed = seed;
-    o.cost = {cost_fixed, cost_bit, cost_granule};
+    o.cost = {cost_fixed, cost_bit, cost_granule, cost_ternary != 0};
     auto result = std::make_unique<Result>();
     result->graph = best_of(p, o, budget, starts, runs, threads);
     return result.release();

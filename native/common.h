@@ -69,6 +69,7 @@ struct CostModel {
   double fixed = 0;
   double bit = 1;
   int granule = 1;
+  bool ternary = false;  // a chain adds three numbers as well as two
 
   double chain(int bits) const {
     if (bits <= 0) return 0;

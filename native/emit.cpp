@@ -99,7 +99,7 @@ class Emitter {
     }
     std::vector<Engine::Merge> merges;
     Engine::Item last;
-    e_.sum(items, e_.rows_[row].room, &merges, &last);
+    e_.sum(items, row, &merges, &last);
     for (const Engine::Merge& m : merges)
       values.push_back(make(values[m.a], values[m.b], m.shift, m.subtract));
     Signal s = values.back();

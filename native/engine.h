@@ -105,8 +105,17 @@ class Engine {
   void commit();
   void tidy();
   void destroy();
+  void reluctance();
   int random_shared();
   int random_term(int row);
+
+  // triples.cpp
+  using Sum = std::vector<std::pair<int, i64>>;  // nodes and coefficients
+  bool third_term(const Pattern& p, const std::vector<int>& hosts, bool known);
+  void thirds_of(int row, const Pattern& p, double chain);
+  bool share_three(const Pattern& p, const std::vector<int>& hosts);
+  i64 multiple(int row, const Sum& sum, int digits, int depth) const;
+  static i64 place(const Sum& sum, const std::vector<i64>& left, int digits);
 
   // sum.cpp
   double row_cost(int row);
@@ -124,10 +133,28 @@ class Engine {
   };
   static Item item(const Interval& node, int shift, bool negative, int depth, int ref);
   double join(const Item& x, const Item& y, bool last, Item* joined, Merge* step) const;
-  double sum(std::vector<Item>& items, u64 room, std::vector<Merge>* merges, Item* total) const;
+  static size_t narrowest(const std::vector<Item>& items);
+  size_t partner(const std::vector<Item>& items, u64 load, u64 room, size_t* place) const;
+  double sum_of_pairs(std::vector<Item>& items, u64 room, std::vector<Merge>* merges,
+                      Item* total) const;
+  double sum(std::vector<Item>& items, int row, std::vector<Merge>* merges, Item* total);
   void items_of(int row, std::vector<Item>* items) const;
 
-  std::vector<Item> scratch_;
+  // three.cpp
+  enum class Plan { kPairs, kPairFirst, kPairLast };
+  double triple(const Item& x, const Item& y, const Item& z, const Item& sum) const;
+  size_t third(const std::vector<Item>& items, size_t x, const Merge& made, u64 load,
+               u64 room) const;
+  double paired(const std::vector<Merge>& steps, size_t items);
+  double planned(Plan plan, u64 room, bool output, Item* total);
+  int noise() const { return dice_ ? int(dice_->below(4096)) : 0; }
+  double sum_of_threes(const std::vector<Item>& items, u64 room, bool output,
+                       std::vector<Merge>* merges, Item* total);
+
+  std::vector<Item> scratch_, tree_, left_;
+  std::vector<Merge> steps_;
+  std::vector<double> price_, spent_;
+  Random* dice_ = nullptr;  // where sums are planned at random
   const Problem& problem_;
   Options options_;
   std::vector<Row> rows_;
@@ -149,6 +176,9 @@ class Engine {
   bool building_ = true;
   Random random_;
   int base_depth_ = 0;
+  int least_ = 2;  // occurrences of a pattern that is shared
+  std::vector<std::pair<u64, double>> thirds_;  // terms beside a pattern, what a chain less saves
+  u64 third_ = 0;                               // the best of them
   i64 operations_ = 0;
 
   friend class Emitter;

@@ -3,6 +3,9 @@
 
 namespace cmvm {
 
+// A pattern that is in no more places is not taken where one of three terms saves more.
+constexpr int kWeighed = 8;
+
 void Engine::greedy() {
   u64 key = 0;
   int expected = 0;
@@ -15,6 +18,7 @@ void Engine::greedy() {
       if (now > 0) queue_.push(now, key);
       continue;
     }
+    if (slot.count < least_) continue;
     // A pattern that cannot be used now stays out until it occurs more often.
     if (!apply(key)) continue;
     Slot& left = table_.at(key);
@@ -125,6 +129,9 @@ bool Engine::apply(u64 key) {
     places += here;
   }
   if (places + int(node >= 0) < 2 || hosts.empty()) return false;
+  if (options_.cost.ternary && places <= kWeighed && third_term(p, hosts, node >= 0)) {
+    if (share_three(p, hosts)) return true;
+  }
   if (node < 0) node = new_node(p);
   for (int row : hosts) {
     if (!take(row, p, nodes_[node].depth, &a, &b, &taken)) continue;

@@ -7,7 +7,7 @@
 extern "C" {
 
 // Raised whenever the meaning of an argument or a result of any function changes.
-int hwa_abi() { return 3; }
+int hwa_abi() { return 4; }
 
 // The hash of the sources, so that a library built from others is never taken for this one.
 const char* hwa_source() { return HWA_SOURCE; }

@@ -68,6 +68,7 @@ int Engine::sum_node(const std::vector<std::pair<int, i64>>& terms) {
   const size_t n = size_t(problem_.inputs);
   Interval range;
   u64 load = 0;
+  std::fill_n(forms_.begin() + std::ptrdiff_t(size_t(id) * n), n, 0);
   for (const auto& [node, coef] : terms) {
     for (size_t i = 0; i < n; ++i) forms_[size_t(id) * n + i] += coef * forms_[size_t(node) * n + i];
     load += u64(weight(coef)) * load_unit(nodes_[node].depth);

@@ -2,10 +2,17 @@
 // states are kept with a probability that falls to zero (simulated annealing over ruin and recreate).
 // Always sharing the best pattern anew would mostly make again what was there: see `Queue::pop`.
 #include <cmath>
+#include <limits>
 
 #include "engine.h"
 
 namespace cmvm {
+
+namespace {
+
+constexpr u32 kNothing = 10, kNoTwos = 20;  // of a hundred moves: nothing is shared anew, no pairs
+
+}  // namespace
 
 // Bring the costs of changed rows up to date; returns by how much the total changed.
 double Engine::refresh() {
@@ -85,6 +92,13 @@ void Engine::destroy() {
   }
 }
 
+// Where sums of three are, a sum of two that only two rows share seldom pays. Now and then such ones,
+// or all, are not shared anew.
+void Engine::reluctance() {
+  const u32 dice = random_.below(100);
+  least_ = dice < kNothing ? std::numeric_limits<int>::max() : dice < kNothing + kNoTwos ? 3 : 2;
+}
+
 // A shared node among the terms of a row, or -1.
 int Engine::random_term(int row) {
   const std::vector<Term>& terms = rows_[row].terms;
@@ -115,6 +129,7 @@ void Engine::improve(i64 budget) {
     loose_.clear();
     recording_ = true;
     destroy();
+    if (options_.cost.ternary) reluctance();
     for (int again = 0; again < 4; ++again) {
       greedy();
       if (loose_.empty()) break;

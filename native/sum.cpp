@@ -58,11 +58,53 @@ double Engine::join(const Item& x, const Item& y, bool last, Item* joined, Merge
   return cost;
 }
 
+// The place of the narrowest item.
+size_t Engine::narrowest(const std::vector<Item>& items) {
+  size_t x = 0;
+  for (size_t i = 1; i < items.size(); ++i)
+    if (items[i].top < items[x].top ||
+        (items[i].top == items[x].top && items[i].shift < items[x].shift))
+      x = i;
+  return x;
+}
+
+// The place of the item with which `items[x]` is added at least cost. With `room`, only pairs that
+// leave the sum its depth (Kraft's inequality) are considered; `x` becomes one of the two shallowest
+// where it is in none.
+size_t Engine::partner(const std::vector<Item>& items, u64 load, u64 room, size_t* place) const {
+  size_t& x = *place;
+  size_t y = x;
+  int best = 0;
+  const Item& p = items[x];
+  const u64 unit = room ? load_unit(p.depth) : 0;
+  for (size_t j = 0; j < items.size(); ++j) {
+    if (j == x) continue;
+    const Item& q = items[j];
+    if (room) {
+      const u64 other = load_unit(q.depth);
+      if (load + 2 * std::max(unit, other) - unit - other > room) continue;
+    }
+    const int top = width({p.range.lo + q.range.lo, p.range.hi + q.range.hi});
+    const int key = (top - std::max(p.shift, q.shift)) * 1024 + top + noise();
+    if (y == x || key < best) {
+      best = key;
+      y = j;
+    }
+  }
+  if (y != x) return y;
+  y = x == 0 ? 1 : 0;  // the two shallowest always fit
+  for (size_t k = 0; k < items.size(); ++k) {
+    if (k == x || k == y) continue;
+    size_t& deeper = items[x].depth > items[y].depth ? x : y;
+    if (items[k].depth < items[deeper].depth) deeper = k;
+  }
+  return y;
+}
+
 // Add the items two by two and return what that costs; `merges` gets the steps, whose results are
-// numbered after the items. The narrowest item goes first, to the partner with which it costs
-// least; with `room`, only pairs that leave the sum its depth (Kraft's inequality) are considered.
-double Engine::sum(std::vector<Item>& items, u64 room, std::vector<Merge>* merges,
-                   Item* total) const {
+// numbered after the items. The narrowest item goes first, to its best partner.
+double Engine::sum_of_pairs(std::vector<Item>& items, u64 room, std::vector<Merge>* merges,
+                            Item* total) const {
   double spent = 0;
   int next = int(items.size());
   u64 load = 0;
@@ -71,37 +113,8 @@ double Engine::sum(std::vector<Item>& items, u64 room, std::vector<Merge>* merge
   Item joined;
   Merge step;
   while (items.size() > 1) {
-    size_t x = 0;
-    for (size_t i = 1; i < items.size(); ++i)
-      if (items[i].top < items[x].top ||
-          (items[i].top == items[x].top && items[i].shift < items[x].shift))
-        x = i;
-    size_t y = x;
-    int best = 0;
-    const Item& p = items[x];
-    const u64 unit = room ? load_unit(p.depth) : 0;
-    for (size_t j = 0; j < items.size(); ++j) {
-      if (j == x) continue;
-      const Item& q = items[j];
-      if (room) {
-        const u64 other = load_unit(q.depth);
-        if (load + 2 * std::max(unit, other) - unit - other > room) continue;
-      }
-      const int top = width({p.range.lo + q.range.lo, p.range.hi + q.range.hi});
-      const int key = (top - std::max(p.shift, q.shift)) * 1024 + top;
-      if (y == x || key < best) {
-        best = key;
-        y = j;
-      }
-    }
-    if (y == x) {  // the two shallowest always fit
-      y = x == 0 ? 1 : 0;
-      for (size_t k = 0; k < items.size(); ++k) {
-        if (k == x || k == y) continue;
-        size_t& deeper = items[x].depth > items[y].depth ? x : y;
-        if (items[k].depth < items[deeper].depth) deeper = k;
-      }
-    }
+    size_t x = narrowest(items);
+    const size_t y = partner(items, load, room, &x);
     spent += join(items[x], items[y], items.size() == 2, &joined, &step);
     if (room) load += load_unit(joined.depth) - load_unit(items[x].depth) - load_unit(items[y].depth);
     joined.ref = next++;
@@ -112,6 +125,13 @@ double Engine::sum(std::vector<Item>& items, u64 room, std::vector<Merge>* merge
   }
   if (!items.empty()) *total = items[0];
   return spent;
+}
+
+// Add the items of a row, see `sum_of_pairs` and `sum_of_threes`.
+double Engine::sum(std::vector<Item>& items, int row, std::vector<Merge>* merges, Item* total) {
+  const u64 room = rows_[row].room;
+  if (options_.cost.ternary) return sum_of_threes(items, room, is_output(row), merges, total);
+  return sum_of_pairs(items, room, merges, total);
 }
 
 void Engine::items_of(int row, std::vector<Item>* items) const {
@@ -136,8 +156,8 @@ double Engine::row_cost(int row) {
   if (rows_[row].terms.empty()) return 0;
   items_of(row, &scratch_);
   Item last;
-  const double total = sum(scratch_, rows_[row].room, nullptr, &last);
-  if (!is_output(row) || !last.negative) return total;
+  const double total = sum(scratch_, row, nullptr, &last);
+  if (options_.cost.ternary || !is_output(row) || !last.negative) return total;
   return total + options_.cost.chain(width(last.range) - last.shift);
 }
 

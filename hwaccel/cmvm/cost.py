@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 Interval = tuple[int, int]
@@ -9,12 +10,16 @@ Interval = tuple[int, int]
 
 @dataclass(frozen=True, slots=True)
 class CostModel:
-    """``fixed + bit * length`` LUTs for a carry chain, its length a multiple of ``granule``."""
+    """``fixed + bit * length`` LUTs for a carry chain, its length a multiple of ``granule``.
+
+    Where ``ternary``, a chain adds three numbers as well as two.
+    """
 
     name: str
     bit: float = 1.0
     fixed: float = 0.0
     granule: int = 1
+    ternary: bool = False
 
     def chain(self, bits: int) -> float:
         """Return the cost of a carry chain of ``bits`` positions."""
@@ -25,6 +30,9 @@ class CostModel:
 
 LUT6 = CostModel("lut6")
 """UltraScale+: one LUT per carry position."""
+
+LUT6_THREE = CostModel("lut6-three", ternary=True)
+"""UltraScale+ where a carry chain adds three numbers."""
 
 LUT4 = CostModel("lut4", granule=2)
 """ECP5: a CCU2C holds two carry positions and takes two LUTs."""
@@ -60,6 +68,17 @@ def adder_cost(
 ) -> float:
     """Return the cost of one adder; ``result`` is the interval of its value."""
     return model.chain(chain_bits(a, b, shift, subtract, result))
+
+
+def ternary_cost(model: CostModel, terms: Sequence[tuple[int, bool]], result: Interval) -> float:
+    """Return the cost of a chain that adds three ``terms``: shift up, subtracted or not.
+
+    Below the second lowest term the lowest one passes, unless it is subtracted.
+    """
+    (lowest, negated), (second, _), _ = sorted(terms)
+    if result[0] == result[1]:
+        return 0.0
+    return model.chain(width(result) - (lowest if negated else second))
 
 
 def negation_cost(model: CostModel, value: Interval) -> float:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from hwaccel.cmvm.cost import CostModel, Interval, adder_cost, negation_cost
+from hwaccel.cmvm.cost import CostModel, Interval, adder_cost, negation_cost, ternary_cost
 from hwaccel.cmvm.problem import Problem
 from hwaccel.errors import VerifyError
 
@@ -134,9 +134,51 @@ class AdderGraph:
         return adders, signs
 
     def cost(self, problem: Problem, model: CostModel) -> float:
-        """Return the cost of all adders and negations."""
+        """Return the cost of all adders and negations.
+
+        Where the model has chains for three numbers, adders take in those that nobody else reads:
+        what ``hwaccel.circuit.ternary`` saves at least.
+        """
         adders, signs = self.costs(problem, model)
-        return sum(adders) + sum(signs)
+        total = self._in_threes(problem, model, adders) if model.ternary else sum(adders)
+        return total + sum(signs)
+
+    def _in_threes(self, problem: Problem, model: CostModel, costs: list[float]) -> float:
+        """Return the least cost of the adders where one with a single reader may go into it."""
+        spans, first = self.intervals(problem), self.first_add
+        readers = [0] * self.nodes
+        for node in (i for add in self.adds for i in (add.a, add.b)):
+            readers[node] += 1
+        for tap in self.outputs:
+            if tap.node >= 0:
+                readers[tap.node] += 1
+        spent: dict[int, float] = {}  # of an adder and all below it that it alone reads
+        inner: set[int] = set()
+        for node, add in enumerate(self.adds, first):
+            own = [i for i in (add.a, add.b) if i >= first and readers[i] == 1]
+            inner.update(own)
+            below = sum(spent[i] for i in own)
+            best = costs[node - first] + below
+            for i in own:
+                taken = self.adds[i - first]
+                parts = (taken.a, taken.b)
+                deeper = sum(spent[k] for k in parts if k in inner)
+                chain = ternary_cost(model, self._three(node, i), spans[node])
+                best = min(best, chain + below - spent[i] + deeper)
+            spent[node] = best
+        return sum(cost for node, cost in spent.items() if node not in inner)
+
+    def _three(self, node: int, operand: int) -> list[tuple[int, bool]]:
+        """Return shift up, and subtracted or not, of the terms of an adder with an operand's."""
+        terms: list[tuple[int, bool]] = []
+        add, taken = self.adds[node - self.first_add], self.adds[operand - self.first_add]
+        (left, right), (low, high) = self._shifts(node, add), self._shifts(operand, taken)
+        for end, up, negative in ((add.a, left, False), (add.b, right, add.subtract)):
+            if end == operand:
+                terms += [(up + low, negative), (up + high, negative != taken.subtract)]
+            else:
+                terms.append((up, negative))
+        return terms
 
     def check(self, problem: Problem) -> None:
         """Compare with the problem, exactly.

@@ -26,7 +26,7 @@ def _declare(lib: ctypes.CDLL) -> None:
     lib.cmvm_solve.argtypes = [
         *(ctypes.c_int, ctypes.c_int, longs, longs, longs, longs, ints, ctypes.c_int),
         *(ctypes.c_uint64, ctypes.c_int64, ctypes.c_int, ctypes.c_int, ctypes.c_int),
-        *(ctypes.c_double, ctypes.c_double, ctypes.c_int),
+        *(ctypes.c_double, ctypes.c_double, ctypes.c_int, ctypes.c_int),
     ]
     lib.cmvm_sizes.restype = None
     lib.cmvm_sizes.argtypes = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p]

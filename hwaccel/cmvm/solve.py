@@ -132,7 +132,7 @@ def _key(problem: Problem, settings: Settings, model: CostModel) -> str:
     effort = settings.effort if settings.budget is None else f"budget {settings.budget}"
     text = (
         f"{problem.digest()} {ALGORITHM} {effort} {settings.seed} "
-        f"{model.bit!r} {model.fixed!r} {model.granule!r}"
+        f"{model.bit!r} {model.fixed!r} {model.granule!r}{' three' if model.ternary else ''}"
     )
     return hashlib.sha256(text.encode()).hexdigest()
 
@@ -170,6 +170,7 @@ def _run(problem: Problem, settings: Settings, model: CostModel) -> AdderGraph:
         model.fixed,
         model.bit,
         model.granule,
+        int(model.ternary),
     )
     if not handle:
         raise ConfigError(

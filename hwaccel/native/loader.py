@@ -18,7 +18,7 @@ from hwaccel.native import compiling
 from hwaccel.tools.cache import user_cache
 from hwaccel.tools.process import run
 
-ABI = 3
+ABI = 4
 _PACKAGE = Path(__file__).parent
 _SOURCES = _PACKAGE.parent.parent / "native"
 _BUILD_S = 600.0

@@ -10,13 +10,13 @@ import msgspec
 import numpy as np
 
 from hwaccel.circuit import Builder, Circuit, Lanes, Pipelined, Unit
-from hwaccel.circuit.cost import estimate
+from hwaccel.circuit.cost import adds_three, estimate
 from hwaccel.circuit.delay import model_for
 from hwaccel.circuit.lay_out import lay_out
 from hwaccel.circuit.pipeline import check, least_latency, pipeline
 from hwaccel.circuit.tables import with_tables
 from hwaccel.circuit.ternary import fused, with_ternary
-from hwaccel.cmvm import LUT4, LUT6, Adder, AdderGraph, Problem, Settings, Tap, solve_many
+from hwaccel.cmvm import LUT4, LUT6_THREE, Adder, AdderGraph, Problem, Settings, Tap, solve_many
 from hwaccel.config import Config
 from hwaccel.errors import ConfigError, HwaccelError, ScheduleError
 from hwaccel.ir import Graph, Node, Op, TensorType
@@ -251,7 +251,7 @@ class Maker:
         known = self.known.products
         graphs = {d: self._checked(known[d], p) for d, p in distinct.items() if d in known}
         fresh = {d: p for d, p in distinct.items() if d not in known}
-        model = LUT6 if _wide_luts(self.config) else LUT4
+        model = LUT6_THREE if adds_three(self.config.family) else LUT4
         settings = Settings(effort=self.config.effort, seed=self.config.seed)
         solved = solve_many(list(fresh.values()), settings, model, workers=_threads())
         graphs |= dict(zip(fresh, solved, strict=True))

@@ -10,6 +10,7 @@ import pytest
 from hwaccel.cmvm import (
     LUT4,
     LUT6,
+    LUT6_THREE,
     Adder,
     AdderGraph,
     Problem,
@@ -192,4 +193,5 @@ def test_model_is_part_of_the_key(cache: Path) -> None:
     problem = Problem.of(matrix(), -8, 7)
     solve(problem, Settings(), LUT6)
     solve(problem, Settings(), LUT4)
-    assert len(list(cache.rglob("*.json"))) == 2
+    solve(problem, Settings(), LUT6_THREE)
+    assert len(list(cache.rglob("*.json"))) == 3
