@@ -5,7 +5,7 @@ python -m benchmarks.trust.arithmetic [--quick] [--every N] [--verbose]
 The sets are collected from the designs themselves: every op and example at every parallelism, the
 networks of the tests, the models of the examples and the trained demo (`--quick` leaves out what
 needs torch). Yosys elaborates an instance of each, which gives the sets of the modules inside, too.
-For each set the block FORMAL of the module is proved by induction: what comes out, and when, equals
+For each set the block HWA_FORMAL of the module is proved by induction: what comes out, and when, equals
 a specification in integers that are wide enough, for every content of its ROMs.
 
 A multiply-accumulate is proved by parts: its products here, its adders and its accumulator as the
@@ -102,7 +102,7 @@ def cases(module: str, values: Values) -> Iterator[Case]:
     if shared == 1:
         yield Case(module, dict(values), 0, back)
         return
-    yield Case(module, dict(values), 0, back, defines=("FORMAL_SLICES",))
+    yield Case(module, dict(values), 0, back, defines=("HWA_FORMAL_SLICES",))
     lanes = values["PE"]
     for count in {min(shared, lanes), lanes % shared} - {0}:
         yield Case(module, {**values, "PE": count, "SIMD": 1, "WORDS": 1}, 0, back)

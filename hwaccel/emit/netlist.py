@@ -158,7 +158,7 @@ def library_closure(modules: Iterable[str]) -> tuple[str, ...]:
             continue
         found.add(module)
         text = resources.rtl_file(module).read_text(encoding="ascii")
-        code = re.sub(r"//[^\n]*|`ifdef FORMAL.*?`endif", "", text, flags=re.DOTALL)
+        code = re.sub(r"//[^\n]*|`ifdef HWA_FORMAL.*?`endif", "", text, flags=re.DOTALL)
         pending += re.findall(r"^\s*(hwa_\w+)\s*(?:#\(|\w+\s*\()", code, re.MULTILINE)
     return tuple(sorted(found))
 

@@ -156,7 +156,7 @@ module hwa_accumulate #(
         end
     endgenerate
 
-`ifdef FORMAL
+`ifdef HWA_FORMAL
     // Integers wide enough for a result; the sum is kept modulo 2^ACC_W.
     localparam integer F_W = IN_W + ACC_W + OUT_W + BIAS_W;
 

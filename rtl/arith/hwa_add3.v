@@ -44,7 +44,7 @@ module hwa_add3 #(
         end
     endgenerate
 
-`ifdef FORMAL
+`ifdef HWA_FORMAL
     // What is subtracted stands on the other side of the equation instead.
     wire [WIDTH-1:0] f_zero  = {WIDTH{1'b0}};
     wire [WIDTH-1:0] f_left  = y + (SUBTRACT == 2 ? b : f_zero) + (SUBTRACT == 0 ? f_zero : c);

@@ -148,7 +148,7 @@ module hwa_requant #(
         end
     endgenerate
 
-`ifdef FORMAL
+`ifdef HWA_FORMAL
     // Integers wide enough for the input, shifted to either side, and for the limits.
     localparam integer F_W = IN_W + RIGHT + LEFT + OUT_W + 64;
 

@@ -126,7 +126,7 @@ module hwa_scale #(
         end
     endgenerate
 
-`ifdef FORMAL
+`ifdef HWA_FORMAL
     // The word comes two cycles behind its beat, whatever the ROM holds.
     localparam integer F_W = IN_W + MULT_W + ADD_W + OUT_W;
 

@@ -81,7 +81,7 @@ module hwa_sum_tree #(
     assign sum       = g_node[1].value;
     assign sum_carry = g_node[1].carry;
 
-`ifdef FORMAL
+`ifdef HWA_FORMAL
     // The same tree in integers that hold every sum, each carry added where it comes in.
     localparam integer F_W = SUM_W + 2;
 

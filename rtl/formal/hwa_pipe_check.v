@@ -8,7 +8,7 @@
 //   stories   a result behind a gap; two in a row that differ
 //   order, latency, interval, tlast: none, it only listens
 //
-// Without FORMAL the module is empty.
+// Without HWA_FORMAL the module is empty.
 
 `resetall
 `timescale 1ns / 1ps
@@ -35,7 +35,7 @@ module hwa_pipe_check #(
         $finish;
     end
 
-`ifdef FORMAL
+`ifdef HWA_FORMAL
     reg [LATENCY:1]        valid_q;
     reg [LATENCY*DATA_W:1] data_q;
 

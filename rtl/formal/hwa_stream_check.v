@@ -9,7 +9,7 @@
 //             possible: a reset while a beat is on offer, then another beat; a beat taken late
 //   order, latency, interval, tlast: none, it only listens; tlast may be part of tdata
 //
-// Without FORMAL the module is empty.
+// Without HWA_FORMAL the module is empty.
 
 `resetall
 `timescale 1ns / 1ps
@@ -34,7 +34,7 @@ module hwa_stream_check #(
         $finish;
     end
 
-`ifdef FORMAL
+`ifdef HWA_FORMAL
     // Before the first cycle there was no reset.
     reg              reset_q = 1'b0;
     reg              stalled_q;

@@ -14,7 +14,7 @@
 //             k-th part leaves after one that came before it
 //   order, latency, interval, tlast: none, it only listens
 //
-// Without FORMAL the module is empty.
+// Without HWA_FORMAL the module is empty.
 
 `resetall
 `timescale 1ns / 1ps
@@ -52,7 +52,7 @@ module hwa_stream_order #(
         $finish;
     end
 
-`ifdef FORMAL
+`ifdef HWA_FORMAL
     reg [COUNT_W-1:0] held_q, place_q;
     reg               tracked_q;
     reg [PART_W-1:0]  kth_q;

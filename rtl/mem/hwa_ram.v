@@ -27,7 +27,7 @@ module hwa_ram #(
 
     input  wire                                         read_en,
     input  wire [(DEPTH > 1 ? $clog2(DEPTH) : 1)-1 : 0] read_addr,
-`ifdef FORMAL
+`ifdef HWA_FORMAL
     // For proofs: what is stored at f_addr now.
     input  wire [(DEPTH > 1 ? $clog2(DEPTH) : 1)-1 : 0] f_addr,
     output wire [WIDTH-1:0]                             f_data,
@@ -58,7 +58,7 @@ module hwa_ram #(
 
     assign read_data = data_q;
 
-`ifdef FORMAL
+`ifdef HWA_FORMAL
     assign f_data = mem[f_addr];
 
     // The solver picks an address: f_word_q is what was last written there, f_due_q what is due.

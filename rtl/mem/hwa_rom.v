@@ -54,7 +54,7 @@ module hwa_rom #(
         end
     endgenerate
 
-`ifdef FORMAL
+`ifdef HWA_FORMAL
     // Without a file any word may come at any time: what is proved then holds for all contents.
     (* anyseq *) reg [WIDTH-1:0] f_word;
 
@@ -81,7 +81,7 @@ module hwa_rom #(
         end
     endgenerate
 
-`ifdef FORMAL
+`ifdef HWA_FORMAL
     generate
         if (INIT != "") begin : g_spec
             reg [WIDTH-1:0] f_mem [0:DEPTH-1];

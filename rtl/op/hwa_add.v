@@ -88,7 +88,7 @@ module hwa_add #(
         end
     endgenerate
 
-`ifdef FORMAL
+`ifdef HWA_FORMAL
     // Integers wide enough for any sum.
     localparam integer F_W = A_W + A_SHIFT + B_W + B_SHIFT + OUT_W;
 

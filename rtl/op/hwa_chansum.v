@@ -126,7 +126,7 @@ module hwa_chansum #(
         end
     endgenerate
 
-`ifdef FORMAL
+`ifdef HWA_FORMAL
     // By parts: what the adder trees get, here; what they make of it, in their own module; and what
     // is added up over the beats, here.
     reg  [LEVELS:0]         f_valid_q, f_first_q, f_last_q;

@@ -97,7 +97,7 @@ module hwa_concat #(
         end
     endgenerate
 
-`ifdef FORMAL
+`ifdef HWA_FORMAL
     localparam integer F_W = A_W + A_SHIFT + B_W + B_SHIFT + OUT_W;
 
     generate

@@ -60,7 +60,7 @@ module hwa_loop #(
         end
     endgenerate
 
-`ifdef FORMAL
+`ifdef HWA_FORMAL
     // Steps since reset, modulo COUNT.
     reg [INDEX_W-1:0] f_steps_q;
     // It came round.

@@ -212,7 +212,7 @@ module hwa_mac #(
         .out_data  (out_data)
     );
 
-`ifdef FORMAL
+`ifdef HWA_FORMAL
     // What comes out is proved by parts: here the products, what they are multiplied with, and when
     // they are added up; the adders in their own modules. The ROM may hold anything.
     localparam integer F_W = XS_W + W_W + 2;
@@ -279,7 +279,7 @@ module hwa_mac #(
         c_value: cover (f_valid_q[SUM_DELAY] && valid_q[SUM_DELAY-1] && sums != 0);
     end
 `endif
-`ifdef FORMAL_SLICES
+`ifdef HWA_FORMAL_SLICES
     // Which input meets which weight shows for inputs of 0 and 1, too.
     generate
         for (s = 0; s < SIMD; s = s + 1) begin : g_slice

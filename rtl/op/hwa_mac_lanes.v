@@ -147,7 +147,7 @@ module hwa_mac_lanes #(
         .out_data  (out_data)
     );
 
-`ifdef FORMAL
+`ifdef HWA_FORMAL
     // What comes out is proved by parts: here the products, what they are multiplied with, and when
     // they are added up; the adders in their own modules. The ROM may hold anything.
     localparam integer F_W = XS_W + W_W + 2;

@@ -65,7 +65,7 @@ module hwa_maxpool #(
         end
     endgenerate
 
-`ifdef FORMAL
+`ifdef HWA_FORMAL
     // A reduction is open: it began since the last reset.
     reg                    f_open_q;
     reg  [LANES*W-1:0] f_run_q;

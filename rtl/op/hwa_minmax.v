@@ -95,7 +95,7 @@ module hwa_minmax #(
         end
     endgenerate
 
-`ifdef FORMAL
+`ifdef HWA_FORMAL
     // Integers wide enough for both.
     localparam integer F_W = A_W + A_SHIFT + B_W + B_SHIFT + OUT_W;
 

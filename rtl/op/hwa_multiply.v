@@ -112,7 +112,7 @@ module hwa_multiply #(
         end
     endgenerate
 
-`ifdef FORMAL
+`ifdef HWA_FORMAL
     // The operands as they stand a cycle later.
     reg [LANES*A_W-1:0] f_a_q;
     reg [LANES*B_W-1:0] f_b_q;

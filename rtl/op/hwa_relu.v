@@ -62,7 +62,7 @@ module hwa_relu #(
         end
     endgenerate
 
-`ifdef FORMAL
+`ifdef HWA_FORMAL
     generate
         for (l = 0; l < LANES; l = l + 1) begin : g_spec
             wire signed [IN_W+OUT_W-1:0] x = $signed(in_data[l*IN_W +: IN_W]);

@@ -68,7 +68,7 @@ module hwa_sumpool #(
         end
     endgenerate
 
-`ifdef FORMAL
+`ifdef HWA_FORMAL
     // A reduction is open: it began since the last reset.
     reg                    f_open_q;
     reg  [LANES*OUT_W-1:0] f_run_q;

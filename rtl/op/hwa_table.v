@@ -80,7 +80,7 @@ module hwa_table #(
         end
     endgenerate
 
-`ifdef FORMAL
+`ifdef HWA_FORMAL
     // Each lane asks its table for word in - LO, a cycle later, and puts out what the table says.
     localparam integer F_W = IN_W + 65;
 

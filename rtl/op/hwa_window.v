@@ -276,7 +276,7 @@ module hwa_window #(
     assign out_last  = out_last_q;
     assign out_data  = out_data_q;
 
-`ifdef FORMAL
+`ifdef HWA_FORMAL
     hwa_pipe_check #(.LATENCY(2), .DATA_W(2)) f_check (
         .clk(clk), .rst(rst), .in_valid(fire), .in_data({first, last}),
         .out_valid(out_valid), .out_data({out_first, out_last})

@@ -94,7 +94,7 @@ module hwa_fifo #(
         end
     end
 
-`ifdef FORMAL
+`ifdef HWA_FORMAL
     localparam integer F_W = $clog2(DEPTH + 2);
 
     wire [F_W-1:0]    f_held, f_place;

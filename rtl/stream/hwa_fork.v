@@ -56,7 +56,7 @@ module hwa_fork #(
         if (rst) done_q <= {OUTPUTS{1'b0}};
     end
 
-`ifdef FORMAL
+`ifdef HWA_FORMAL
     hwa_stream_check #(.DATA_W(DATA_W), .ASSUME(1)) f_check_s (
         .clk    (clk),
         .rst    (rst),

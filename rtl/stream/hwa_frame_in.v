@@ -68,7 +68,7 @@ module hwa_frame_in #(
         end
     end
 
-`ifdef FORMAL
+`ifdef HWA_FORMAL
     hwa_stream_check #(.DATA_W(DATA_W + 1), .ASSUME(1)) f_check_s (
         .clk    (clk),
         .rst    (rst),

@@ -58,7 +58,7 @@ module hwa_frame_out #(
         if (rst) count_q <= {COUNT_W{1'b0}};
     end
 
-`ifdef FORMAL
+`ifdef HWA_FORMAL
     hwa_stream_check #(.DATA_W(DATA_W), .ASSUME(1)) f_check_s (
         .clk    (clk),
         .rst    (rst),

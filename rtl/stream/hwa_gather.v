@@ -84,7 +84,7 @@ module hwa_gather #(
 
     wire unused = &{1'b0, turns};
 
-`ifdef FORMAL
+`ifdef HWA_FORMAL
     localparam integer F_W = $clog2(BEATS * INPUTS + 1);
 
     // Beats since the first input had its turn: another way to count.

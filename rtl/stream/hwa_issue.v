@@ -44,7 +44,7 @@ module hwa_issue #(
     // No state: the clock is there so that all modules of a segment connect alike.
     wire unused = &{1'b0, clk, rst};
 
-`ifdef FORMAL
+`ifdef HWA_FORMAL
     hwa_stream_check #(.DATA_W(DATA_W), .ASSUME(1)) f_check_s (
         .clk    (clk),
         .rst    (rst),

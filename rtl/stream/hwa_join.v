@@ -60,7 +60,7 @@ module hwa_join #(
     // No state: the clock is there so that all modules of a segment connect alike.
     wire unused = &{1'b0, clk, rst};
 
-`ifdef FORMAL
+`ifdef HWA_FORMAL
     hwa_stream_check #(.DATA_W(A_W), .ASSUME(1)) f_check_a (
         .clk    (clk),
         .rst    (rst),

@@ -82,7 +82,7 @@ module hwa_link_rx #(
         end
     end
 
-`ifdef FORMAL
+`ifdef HWA_FORMAL
     localparam integer F_W = $clog2(CREDITS + 2);
 
     wire [F_W-1:0]    f_held, f_place;

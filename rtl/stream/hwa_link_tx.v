@@ -72,7 +72,7 @@ module hwa_link_tx #(
         end
     end
 
-`ifdef FORMAL
+`ifdef HWA_FORMAL
     wire [1:0]        f_held, f_place;
     wire              f_tracked;
     wire [DATA_W-1:0] f_kth;

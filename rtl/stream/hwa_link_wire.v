@@ -69,7 +69,7 @@ module hwa_link_wire #(
     wire unused = &{1'b0, data_d[(LATENCY+1)*DATA_W-1:LATENCY*DATA_W], valid_d[LATENCY],
                     credit_d[LATENCY]};
 
-`ifdef FORMAL
+`ifdef HWA_FORMAL
     localparam integer F_W = $clog2(LATENCY + 2);
 
     wire [F_W-1:0]    f_held, f_place;

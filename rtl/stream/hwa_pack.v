@@ -74,7 +74,7 @@ module hwa_pack #(
     // The part that falls out at the bottom belongs to a word that has left.
     wire unused = &{1'b0, moved[DATA_W-1:0]};
 
-`ifdef FORMAL
+`ifdef HWA_FORMAL
     localparam integer F_W = $clog2(RATIO + 2);
 
     wire [F_W-1:0]    f_held, f_place;

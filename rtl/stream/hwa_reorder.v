@@ -90,7 +90,7 @@ module hwa_reorder #(
     // A bank is never written and read in one cycle. The bank is the low address bit: nothing is
     // lost between the banks when LENGTH is no power of 2.
     wire [DATA_W-1:0] data;
-`ifdef FORMAL
+`ifdef HWA_FORMAL
     wire [INDEX_W:0]  f_place;
     wire [DATA_W-1:0] f_stored;
 `endif
@@ -105,7 +105,7 @@ module hwa_reorder #(
         .write_data (s_axis_tdata),
         .read_en    (read),
         .read_addr  ({order[INDEX_W-1:0], read_bank_q}),
-`ifdef FORMAL
+`ifdef HWA_FORMAL
         .f_addr     (f_place),
         .f_data     (f_stored),
 `endif
@@ -166,7 +166,7 @@ module hwa_reorder #(
         .data  (order)
     );
 
-`ifdef FORMAL
+`ifdef HWA_FORMAL
     hwa_stream_check #(.DATA_W(DATA_W), .ASSUME(1)) f_check_s (
         .clk    (clk),
         .rst    (rst),

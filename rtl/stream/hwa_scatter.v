@@ -76,7 +76,7 @@ module hwa_scatter #(
 
     wire unused = &{1'b0, turns};
 
-`ifdef FORMAL
+`ifdef HWA_FORMAL
     localparam integer F_W = $clog2(BEATS * OUTPUTS + 1);
 
     hwa_stream_check #(.DATA_W(DATA_W), .ASSUME(1)) f_check_s (

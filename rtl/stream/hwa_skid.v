@@ -63,7 +63,7 @@ module hwa_skid #(
         end
     end
 
-`ifdef FORMAL
+`ifdef HWA_FORMAL
     wire [1:0]        f_held, f_place;
     wire              f_tracked;
     wire [DATA_W-1:0] f_kth;

@@ -70,7 +70,7 @@ module hwa_unpack #(
         end
     end
 
-`ifdef FORMAL
+`ifdef HWA_FORMAL
     localparam integer F_W = $clog2(2 * RATIO + 1);
 
     wire [F_W-1:0]    f_held, f_place;

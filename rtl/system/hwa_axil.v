@@ -134,7 +134,7 @@ module hwa_axil #(
         end
     end
 
-`ifdef FORMAL
+`ifdef HWA_FORMAL
     hwa_stream_check #(.DATA_W(ADDR_W), .ASSUME(1)) f_check_aw (
         .clk(clk), .rst(rst),
         .tvalid(s_axi_awvalid), .tready(s_axi_awready), .tdata(s_axi_awaddr)

@@ -129,7 +129,7 @@ module hwa_gate #(
         end
     endgenerate
 
-`ifdef FORMAL
+`ifdef HWA_FORMAL
     hwa_stream_check #(.DATA_W(1), .ASSUME(1)) f_check_s (
         .clk    (clk),
         .rst    (rst),

@@ -57,7 +57,7 @@ module hwa_meet #(
         end
     endgenerate
 
-`ifdef FORMAL
+`ifdef HWA_FORMAL
     // The events of each stream and of all since the reset, modulo 2^LEAD_W.
     reg  [COUNT*LEAD_W-1:0] f_each_q;
     reg  [LEAD_W-1:0]       f_all_q;

@@ -85,7 +85,7 @@ module hwa_seal #(
         end
     end
 
-`ifdef FORMAL
+`ifdef HWA_FORMAL
     wire              f_held, f_tracked;
     wire [DATA_W-1:0] f_kth;
 

@@ -203,6 +203,19 @@ def test_yosys_is_silent_and_finds_no_latch(name: str, written: Path) -> None:
     assert done.output == ""
 
 
+@needs("yosys")
+@pytest.mark.rtl
+@each_design
+def test_a_proof_around_a_design_needs_nothing_that_is_not_there(name: str, written: Path) -> None:
+    """Tools of proofs define FORMAL; the properties of our modules are a matter of our own."""
+    yosys = tools.require("yosys")
+    tools.warm(yosys)
+    sources = " ".join(sorted(path.name for path in written.glob("*.v")))
+    script = f"read_verilog -formal -DFORMAL {sources}; hierarchy -check -top {name}"
+    done = tools.run([*yosys.argv, "-q", "-p", script], cwd=written, env=yosys.environ())
+    assert done.output == ""
+
+
 # --- meaning -------------------------------------------------------------------------------------
 
 

@@ -1,4 +1,4 @@
-"""Runs the FORMAL block of one Verilog module: Yosys writes SMT2, yosys-smtbmc asks z3.
+"""Runs the HWA_FORMAL block of one Verilog module: Yosys writes SMT2, yosys-smtbmc asks z3.
 
 Also the way in which the tests of the RTL library start a tool: `run` and `missing`.
 """
@@ -83,7 +83,7 @@ class Mutant:
 
     def apply(self, source: str) -> str:
         """Break the circuit; what is there for proofs only stays as it is."""
-        parts = re.split(r"(`ifdef FORMAL.*?`(?:else|endif))", source, flags=re.DOTALL)
+        parts = re.split(r"(`ifdef HWA_FORMAL.*?`(?:else|endif))", source, flags=re.DOTALL)
         found = sum(part.count(self.old) for part in parts[::2])
         assert found == 1, f"{self}: {self.old!r} occurs {found} times in the circuit, must be 1"
         parts[::2] = [part.replace(self.old, self.new) for part in parts[::2]]
@@ -140,7 +140,7 @@ def _compile(
     for name, text in sources.items():
         (folder / name).write_text(text)
     smt2 = folder / f"{top}.smt2"
-    defines = " ".join(f"-D{name}" for name in case.defines)
+    defines = " ".join(f"-D{name}" for name in ("HWA_FORMAL", *case.defines))
     formal = " ".join([*(path.name for path in proved), *sources])
     script = [
         *[f"read_verilog -defer {path.name}" for path in parts],

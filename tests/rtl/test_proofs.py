@@ -137,7 +137,7 @@ def test_every_property_of_a_pipe_is_broken(module, compiled):
 
 def test_every_module_with_a_proof_has_a_case_and_a_mutant():
     files = [path for path in RTL.glob("*/*.v") if path.parent.name != "formal"]
-    proved = {path.stem for path in files if "`ifdef FORMAL" in path.read_text()}
+    proved = {path.stem for path in files if "`ifdef HWA_FORMAL" in path.read_text()}
     assert proved == {case.module for case in CASES} == {mutant.module for mutant in MUTANTS}
     assert {path.stem for path in RTL.glob("stream/*.v")} <= proved
     assert {path.stem for path in RTL.glob("arith/*.v")} <= proved

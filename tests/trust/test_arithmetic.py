@@ -35,7 +35,7 @@ def test_modules_inside_of_others_are_found_with_their_parameters():
 def test_a_shared_multiplier_is_proved_alone_and_wired():
     values = {"PE": 5, "SIMD": 3, "PACK": 2, "X_W": 4, "W_W": 4, "ACC_W": 9, "WORDS": 7}
     whole, *alone = arithmetic.cases("hwa_mac", values)
-    assert whole.defines == ("FORMAL_SLICES",)
+    assert whole.defines == ("HWA_FORMAL_SLICES",)
     assert whole.parameters["PE"] == 5
     assert [(case.parameters["PE"], case.parameters["SIMD"]) for case in alone] == [(1, 1), (2, 1)]
 
