@@ -5,8 +5,8 @@ python -m benchmarks.trust.arithmetic [--quick] [--every N] [--verbose]
 The sets are collected from the designs themselves: every op and example at every parallelism, the
 networks of the tests, the models of the examples and the trained demo (`--quick` leaves out what
 needs torch). Yosys elaborates an instance of each, which gives the sets of the modules inside, too.
-For each set the block HWA_FORMAL of the module is proved by induction: what comes out, and when, equals
-a specification in integers that are wide enough, for every content of its ROMs.
+For each set the block HWA_FORMAL of the module is proved by induction: what comes out, and when,
+equals a specification in integers that are wide enough, for every content of its ROMs.
 
 A multiply-accumulate is proved by parts: its products here, its adders and its accumulator as the
 modules that they are. Where several lanes share a multiplier, the product is proved for one

@@ -11,8 +11,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from scipy.optimize import Bounds, LinearConstraint, milp
-from scipy.sparse import csr_array
 
 from hwaccel.circuit.circuit import Circuit
 from hwaccel.circuit.cost import adds_three, empty_bits, luts
@@ -149,6 +147,10 @@ def _terms(node: Node) -> list[_Term]:
 
 def _chosen(nodes: Sequence[Node], gains: dict[int, float]) -> set[int]:
     """Return the nodes that go: of a sum and its two operands at most one."""
+    # A second of every start of the command line, for what few designs need.
+    from scipy.optimize import Bounds, LinearConstraint, milp
+    from scipy.sparse import csr_array
+
     places = {number: place for place, number in enumerate(gains)}
     rows = [
         [places[i] for i in dict.fromkeys((number, *node.operands)) if i in places]
