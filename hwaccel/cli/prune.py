@@ -126,10 +126,11 @@ def _print(record: PruneRecord) -> None:
     out.print(table)
     say(f"before: {record.before}; {record.cost_before}")
     say(f"after: {record.after}; {record.cost_after}")
+    lost = record.before.accuracy - record.after.accuracy
     left = "" if record.reached else "; the bound ended it before the sparsity asked for"
     say(
         f"total: {percent(record.sparsity, 2)} of the weights gone, "
-        f"{record.before.accuracy - record.after.accuracy:+.2f} points lost on the test samples, "
+        f"{abs(lost):.2f} points {'lost' if lost >= 0 else 'won'} on the test samples, "
         f"area {record.cost_before.area} to {record.cost_after.area}, cycles per frame "
         f"{record.cost_before.interval} to {record.cost_after.interval}{left}"
     )

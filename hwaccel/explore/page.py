@@ -19,7 +19,9 @@ COLUMNS = (
         "DSP",
         "RAM",
     ),
-    *("Power index", "Accuracy", "Built: LUT", "DSP", "RAM", "Fmax, MHz"),
+    "Power index",
+    "Accuracy",
+    *("Built LUT", "Built DSP", "Built RAM", "Built Fmax, MHz"),
 )
 
 

@@ -9,7 +9,7 @@ from hwaccel.report.page import policy
 from hwaccel.report.scatter import Axis, Point, Scatter, draw_scatter
 from hwaccel.report.svg import Picture
 from hwaccel.report.tables import Cell, Head, Table
-from hwaccel.report.text import clean
+from hwaccel.report.text import NONE, clean
 
 # Of what a point says of itself where the mouse is on it.
 _LONGEST = 2000
@@ -64,16 +64,20 @@ def front_page(front: Front) -> str:
 
 
 def front_table(front: Front) -> Table:
-    """Return the points, cheapest first."""
+    """Return the points, cheapest first, with the columns in which any point has a figure.
+
+    A y axis that is spread counts something that has a column of its own.
+    """
+    kept = [k for k in range(len(front.columns)) if any(p.cells[k] != NONE for p in front.points)]
     rows = tuple(
         (
             Cell(clean(p.name, 200), _note(p), key=_key(number)),
-            Cell(front.said(p.value, 2), css="number"),
-            *(Cell(text, css="number") for text in p.cells),
+            *(() if front.spread else (Cell(front.said(p.value, 2), css="number"),)),
+            *(Cell(p.cells[k], css="number") for k in kept),
         )
         for number, p in sorted(enumerate(front.points), key=lambda item: item[1].price)
     )
-    columns = (front.rising, *front.columns)
+    columns = (() if front.spread else (front.rising,)) + tuple(front.columns[k] for k in kept)
     heads = (Head("Point"), *(Head(c, "number") for c in columns))
     return Table(front.caption, heads, (rows,))
 

@@ -96,7 +96,7 @@ int main() {
     at = sent.size() - 1;
     dense_start(base);
     while (at < sent.size()) tick();
-    dense_reset(base, 0);
+    if (dense_reset(base, 0) != 0) return 1;
     at = sent.size() - IN_BEATS;
     dense_start(base);
     while (dense_frames_out(base) < 1) {}
@@ -140,3 +140,22 @@ def test_the_driver_runs_the_design(tmp_path: Path) -> None:
     assert said[2] == f"{FRAMES} {FRAMES} {latency} {interval} 1"
     assert said[3].split() == [f"{beat:x}" for beat in expected]
     assert said[4] == f"0 {expected[-1]:x}"
+
+
+@pytest.mark.skipif(missing("g++") != "", reason="a tool is missing")
+def test_the_driver_does_not_wait_for_ever(tmp_path: Path) -> None:
+    design = made("dense")
+    for path, text in design.system.files(design.banner).items():
+        (tmp_path / Path(path).name).write_text(text)
+    (tmp_path / "main.c").write_text(
+        "#include <stdint.h>\n"
+        "static long reads = 0;\n"
+        "#define HWACCEL_READ32(address) (reads++, 0xffffffffu)\n"
+        "#define HWACCEL_WRITE32(address, value) ((void)(address))\n"
+        "#define DENSE_RESET_POLLS 70\n"
+        '#include "dense_driver.h"\n'
+        "int main(void) { return dense_reset(0, 1) == -1 && reads == 70 ? 0 : 1; }\n"
+    )
+    words = ["-x", "c", "-std=c99", "-Wall", "-Wno-unused", "-Werror", "main.c", "-o", "run"]
+    tools.run([*tools.require("g++").argv, *words], cwd=tmp_path)
+    tools.run([str(tmp_path / "run")], cwd=tmp_path)

@@ -54,12 +54,18 @@ static inline int dense_failed(uintptr_t base) {
 }
 
 // Stop, and forget all frames inside. `resync` for sources that run on: what they are in the
-// middle of is dropped. 0 for sources that begin anew.
-static inline void dense_reset(uintptr_t base, int resync) {
+// middle of is dropped. 0 for sources that begin anew. Returns 0, or -1 where the core does not
+// answer within DENSE_RESET_POLLS reads, as without a clock; a program may define that number.
+#ifndef DENSE_RESET_POLLS
+#define DENSE_RESET_POLLS 1000000L
+#endif
+static inline int dense_reset(uintptr_t base, int resync) {
     dense_write(base, DENSE_REG_CONTROL,
         resync ? DENSE_CONTROL_RESET | DENSE_CONTROL_RESYNC : DENSE_CONTROL_RESET);
-    while (dense_read(base, DENSE_REG_CONTROL) & DENSE_CONTROL_RESET) {
+    for (long polls = 0; polls < DENSE_RESET_POLLS; polls++) {
+        if (!(dense_read(base, DENSE_REG_CONTROL) & DENSE_CONTROL_RESET)) return 0;
     }
+    return -1;
 }
 
 // Choose the events that raise the interrupt: DENSE_IRQ_ENABLE_*.
