@@ -171,8 +171,11 @@ def sim(
     """Simulate the Verilog and compare every bit with the golden model."""
     from hwaccel import stages
     from hwaccel.devices.folder import is_system, load_system
+    from hwaccel.verify.run import check_choices
 
     names = ("fast", "verilator", "icarus") if simulator == "all" else (simulator,)
+    for one in names:
+        check_choices(one, idle, backpressure, waves)
     if trace and simulator == "fast":
         raise ConfigError("the fast path writes no waves to trace; use verilator or icarus")
     with steps("reading the project") as step:

@@ -33,16 +33,8 @@ def simulate(
     command: str = "",
 ) -> SimResult:
     """Simulate and compare with ``expected``; see ``Design.simulate``."""
-    if simulator not in SIMULATORS:
-        raise ConfigError(f"simulator {simulator!r} is not one of {', '.join(SIMULATORS)}")
-    for label, name in (("idle", idle), ("backpressure", backpressure)):
-        if name not in PATTERNS:
-            raise ConfigError(f"{label} {name!r} is not one of {', '.join(PATTERNS)}")
-    if simulator == "icarus" and waves is not None and waves.suffix.lower() == ".vcd":
-        raise ConfigError(f"{waves}: icarus writes FST; call the file {waves.stem}.fst")
+    check_choices(simulator, idle, backpressure, waves)
     if simulator == "fast":
-        if waves is not None:
-            raise ConfigError("the fast path writes no waves; use verilator or icarus")
         result = _fast(files, netlist, xs, idle, backpressure, seed, workdir)
     else:
         result = simulate_cocotb(
@@ -72,6 +64,23 @@ def simulate(
     if result.frame_error:
         raise MismatchError(f"{netlist.name}: frame_error is high after correct frames")
     return result
+
+
+def check_choices(simulator: str, idle: str, backpressure: str, waves: Path | None = None) -> None:
+    """Do nothing when a run can be made so.
+
+    Raises:
+        ConfigError: something has no such name, or the simulator writes no such waves.
+    """
+    if simulator not in SIMULATORS:
+        raise ConfigError(f"simulator {simulator!r} is not one of {', '.join(SIMULATORS)}")
+    for label, name in (("idle", idle), ("backpressure", backpressure)):
+        if name not in PATTERNS:
+            raise ConfigError(f"{label} {name!r} is not one of {', '.join(PATTERNS)}")
+    if simulator == "icarus" and waves is not None and waves.suffix.lower() == ".vcd":
+        raise ConfigError(f"{waves}: icarus writes FST; call the file {waves.stem}.fst")
+    if simulator == "fast" and waves is not None:
+        raise ConfigError("the fast path writes no waves; use verilator or icarus")
 
 
 def _fast(
