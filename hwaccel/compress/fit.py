@@ -190,10 +190,16 @@ class _Search:
         each = (costs[1].luts - costs[0].luts) / (more.units - few.units)
         room = _ROOM * luts - costs[0].luts
         units = min(few.units + int(room / max(each, 1e-9)), _MOST_UNITS)
-        point = Point(units=units // classes * classes)
-        cost = self._cost(point) if point.units >= classes else None
-        if cost is not None and self.budget.fits(cost):
-            self._train(point)
+        while units >= classes:
+            point = Point(units=units // classes * classes)
+            cost = self._cost(point)
+            if cost is not None and self.budget.fits(cost):
+                self._train(point)
+                return
+            if cost is None or cost.luts <= luts:
+                return
+            # They grow a little faster than that.
+            units = min(int(point.units * _ROOM * luts / cost.luts), point.units - classes)
 
     def _at(self, fits: Callable[[Cost], bool], count: int) -> None:
         """Train the ``count`` most promising points that just fit."""

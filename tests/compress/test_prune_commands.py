@@ -51,7 +51,7 @@ def test_zeros_and_back(trained: Path, tmp_path: Path) -> None:
     assert [layer["path"] for layer in record["layers"]] == ["conv1", "conv2", "fc1", "fc2"]
     zeros = sum(layer.zeros for layer in sparsity(made.model))
     assert f"total: {100 * zeros / 3636:.2f} % of the weights gone" in said
-    assert re.search(r"│ fc2 +│ +240 │ +240 │ +0.0% │", said)
+    assert re.search(r"│ fc2 +│ +240 │ +240 │ +0.0 % │", said)
     # And on from there: zeros stay, as a part of those of the next command.
     on = ("prune", NET, "--weights", folder, "-o", tmp_path / "more", "--epochs", 0)
     done(*on, "--pattern", "channels", "--sparsity", 0.25, "--rounds", 1)
