@@ -160,8 +160,10 @@ def luts(
 def _table(node: Table, inputs: int, lut_inputs: int) -> int:
     """Return the LUTs of a table: one for each function of as many bits as a LUT has.
 
-    Bits that are constant or one and the same, inverted or not, take none of their own.
+    Bits that are constant or one and the same, inverted or not, take none of their own. Of a wide
+    operand only the bits count that tell its few values apart.
     """
+    inputs = min(inputs, len(node.values).bit_length() + 1)
     values = np.full(1 << inputs, node.values[-1], dtype=np.int64)
     values[np.arange(node.first, node.first + len(node.values)) & (values.size - 1)] = node.values
     bits = (values[:, None] >> np.arange(node.width)) & 1

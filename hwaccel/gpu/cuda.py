@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from hwaccel import tools
 from hwaccel.emit.cuda import storage
 from hwaccel.emit.kernels import one_file, source_folder
-from hwaccel.errors import ToolError, VerifyError
+from hwaccel.errors import ToolError
 from hwaccel.ir import Graph, Interpreter
 
 Ints = NDArray[np.int64]
@@ -126,9 +126,6 @@ def _call(library: Path, name: str, graph: Graph, xs: Sequence[Ints]) -> tuple[I
     """Call ``NAME_run`` of a shared library on host memory."""
     Interpreter(graph).environment(xs)
     types, count = graph.types(), len(xs[0])
-    if any(len(x) != count for x in xs):
-        counts = ", ".join(str(len(x)) for x in xs)
-        raise VerifyError(f"{graph.name}: inputs hold {counts} frames, expected equal numbers")
     tensors = [
         np.ascontiguousarray(x, dtype=storage(value.type.fixed))
         for value, x in zip(graph.inputs, xs, strict=True)

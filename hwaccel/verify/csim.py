@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from hwaccel import tools
 from hwaccel.emit.kernels import one_file, source_folder
-from hwaccel.errors import ToolError, VerifyError
+from hwaccel.errors import ToolError
 from hwaccel.ir import Graph, Interpreter
 from hwaccel.tools.cache import digest, locked, user_cache, writable
 
@@ -50,9 +50,6 @@ def csim(
         VerifyError: the batches do not fit the inputs of the graph.
     """
     Interpreter(graph).environment(xs)
-    if len({len(x) for x in xs}) > 1:
-        counts = ", ".join(str(len(x)) for x in xs)
-        raise VerifyError(f"{graph.name}: inputs hold {counts} frames, expected equal numbers")
     with tempfile.TemporaryDirectory(prefix="hwaccel-csim-") as name:
         scratch = Path(name)
         program = compile_csim(source_folder(files, scratch), scratch, timeout_s=timeout_s)

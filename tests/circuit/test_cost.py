@@ -9,6 +9,7 @@ from hwaccel.circuit.cost import breakdown, estimate, luts
 from hwaccel.circuit.delay import model_for
 from hwaccel.circuit.lay_out import pruned
 from hwaccel.circuit.moved import with_moved_tables
+from hwaccel.circuit.node import Input, Node, Table
 from hwaccel.circuit.pipeline import pipeline
 from hwaccel.errors import ScheduleError
 from tests.circuit.test_pipeline import random_circuit
@@ -140,6 +141,15 @@ def delayed(latency: int) -> Pipelined:
     x = build.input(0, 0, 255)
     circuit: Circuit = pruned(build, [(0, 255)], [x])
     return Pipelined(circuit, (0,), latency)
+
+
+def test_a_table_of_few_values_of_a_wide_operand_is_small() -> None:
+    far = 1 << 40
+    nodes: list[Node] = [
+        Input(lo=far, hi=far + 3, index=0),
+        Table(a=0, first=far, values=(0, 5, 2, 7), lo=0, hi=7),
+    ]
+    assert 1 <= luts(nodes[1], nodes, "ecp5") <= 3
 
 
 def test_long_chains_of_registers_are_luts_where_the_family_has_them() -> None:
