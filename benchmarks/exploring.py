@@ -79,7 +79,7 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=20, help="points of the search")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--workers", type=int, default=2)
-    parser.add_argument("--points", type=int, default=100, help="points of a throughput run")
+    parser.add_argument("--points", type=int, default=200, help="points of a throughput run")
     parser.add_argument("--only", choices=("front", "throughput", "together"))
     parser.add_argument("--folder", type=Path, help="where results are kept (default: nowhere)")
     asked = parser.parse_args()
