@@ -24,6 +24,7 @@ import torch
 from benchmarks.estimates.designs import design
 from hwaccel.api import Design
 from hwaccel.ir.text import print_graph
+from hwaccel.schedule.choices import choices_of
 from hwaccel.schedule.estimate import plan_area
 
 DATA = Path(__file__).with_name("data")
@@ -51,9 +52,9 @@ class Measured(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 def content_of(made: Design) -> str:
-    """Return a short digest of the graph, the foldings and the circuits of a design."""
-    folds = " ".join(f"{name}={fold}" for name, fold in sorted(made.plan.folds.items()))
-    return hashlib.sha256(f"{print_graph(made.graph)}\n{folds}".encode()).hexdigest()[:16]
+    """Return a short digest of the graph of a design, its foldings and its buffers."""
+    chosen = msgspec.json.encode(choices_of(made.plan), order="deterministic")
+    return hashlib.sha256(print_graph(made.graph).encode() + b"\n" + chosen).hexdigest()[:16]
 
 
 def read(name: str, target: str) -> list[Measured]:
