@@ -134,6 +134,8 @@ class Engine {
   static Item item(const Interval& node, int shift, bool negative, int depth, int ref);
   double join(const Item& x, const Item& y, bool last, Item* joined, Merge* step) const;
   static size_t narrowest(const std::vector<Item>& items);
+  size_t cheapest(const std::vector<Item>& items, size_t x, u64 load, u64 room, int low,
+                  int high) const;
   size_t partner(const std::vector<Item>& items, u64 load, u64 room, size_t* place) const;
   double sum_of_pairs(std::vector<Item>& items, u64 room, std::vector<Merge>* merges,
                       Item* total) const;

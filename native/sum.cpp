@@ -1,4 +1,6 @@
 // The order in which the terms of one row are added.
+#include <limits>
+
 #include "engine.h"
 
 namespace cmvm {
@@ -68,11 +70,11 @@ size_t Engine::narrowest(const std::vector<Item>& items) {
   return x;
 }
 
-// The place of the item with which `items[x]` is added at least cost. With `room`, only pairs that
-// leave the sum its depth (Kraft's inequality) are considered; `x` becomes one of the two shallowest
-// where it is in none.
-size_t Engine::partner(const std::vector<Item>& items, u64 load, u64 room, size_t* place) const {
-  size_t& x = *place;
+// The place of the item that makes the shortest chain with `items[x]`, which begins at the shift of
+// that item, but not below `low` nor above `high`. With `room`, only pairs that leave the sum its
+// depth (Kraft's inequality) are considered; `x` where there is none.
+size_t Engine::cheapest(const std::vector<Item>& items, size_t x, u64 load, u64 room, int low,
+                        int high) const {
   size_t y = x;
   int best = 0;
   const Item& p = items[x];
@@ -85,12 +87,21 @@ size_t Engine::partner(const std::vector<Item>& items, u64 load, u64 room, size_
       if (load + 2 * std::max(unit, other) - unit - other > room) continue;
     }
     const int top = width({p.range.lo + q.range.lo, p.range.hi + q.range.hi});
-    const int key = (top - std::max(p.shift, q.shift)) * 1024 + top + noise();
+    const int key = (top - std::clamp(q.shift, low, high)) * 1024 + top + noise();
     if (y == x || key < best) {
       best = key;
       y = j;
     }
   }
+  return y;
+}
+
+// The place of the item with which `items[x]` is added at least cost. With `room`, only pairs that
+// leave the sum its depth (Kraft's inequality) are considered; `x` becomes one of the two shallowest
+// where it is in none.
+size_t Engine::partner(const std::vector<Item>& items, u64 load, u64 room, size_t* place) const {
+  size_t& x = *place;
+  size_t y = cheapest(items, x, load, room, items[x].shift, std::numeric_limits<int>::max());
   if (y != x) return y;
   y = x == 0 ? 1 : 0;  // the two shallowest always fit
   for (size_t k = 0; k < items.size(); ++k) {

@@ -33,26 +33,7 @@ double Engine::triple(const Item& x, const Item& y, const Item& z, const Item& s
 size_t Engine::third(const std::vector<Item>& items, size_t x, const Merge& made, u64 load,
                      u64 room) const {
   const int a = tree_[made.a].shift, b = tree_[made.b].shift;
-  const int low = std::min(a, b), high = std::max(a, b);
-  size_t y = x;
-  int best = 0;
-  const Item& p = items[x];
-  const u64 unit = room ? load_unit(p.depth) : 0;
-  for (size_t j = 0; j < items.size(); ++j) {
-    if (j == x) continue;
-    const Item& q = items[j];
-    if (room) {
-      const u64 other = load_unit(q.depth);
-      if (load + 2 * std::max(unit, other) - unit - other > room) continue;
-    }
-    const int top = width({p.range.lo + q.range.lo, p.range.hi + q.range.hi});
-    const int key = (top - std::clamp(q.shift, low, high)) * 1024 + top + noise();
-    if (y == x || key < best) {
-      best = key;
-      y = j;
-    }
-  }
-  return y;
+  return cheapest(items, x, load, room, std::min(a, b), std::max(a, b));
 }
 
 // What the steps of a sum cost where each may take in one of its operands that is a step as well.
