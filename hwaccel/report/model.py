@@ -32,7 +32,7 @@ from hwaccel.report.text import clean, shape_of
 from hwaccel.schedule.estimate import plan_area
 from hwaccel.schedule.fits import FMAX_ERRORS
 from hwaccel.schedule.plan import Plan
-from hwaccel.schedule.speed import Speed, plan_speed
+from hwaccel.schedule.speed import Speed, block_speeds, plan_speed
 from hwaccel.schedule.timing import Timing
 
 FORMAT = "hwaccel-report"
@@ -145,11 +145,12 @@ def build_report(
     """
     mine = results.measured_on(design_hash)
     measured = measured_by(mine)
-    timing, predicted, stages = _scheduled(plan)
+    speeds = block_speeds(plan)
+    timing, predicted, stages = _scheduled(plan, speeds)
     pipeline, losses = pipeline_of(plan, timing), losses_of(mine)
     diagram = diagram_of(plan, stages)
     dropped = tuple(clean(name) for name in results.records if name not in mine.records)
-    estimated = _estimated(plan)
+    estimated = _estimated(plan, speeds)
     return Report(
         FORMAT,
         VERSION,
@@ -163,7 +164,7 @@ def build_report(
         predicted,
         estimated,
         stages,
-        profile_of(plan),
+        profile_of(plan, speeds),
         logic_of(plan, config.family),
         buffers_of(plan),
         diagram,
@@ -186,15 +187,17 @@ def build_report(
     )
 
 
-def _estimated(plan: Plan) -> Estimated:
-    speed, error = plan_speed(plan), FMAX_ERRORS.get(plan.family, 0.0)
+def _estimated(plan: Plan, speeds: Mapping[str, Speed]) -> Estimated:
+    speed, error = plan_speed(plan, speeds), FMAX_ERRORS.get(plan.family, 0.0)
     named = speed and replace(speed, block=clean(speed.block))
     return Estimated(plan_area(plan), adapter_area(plan), named, error)
 
 
-def _scheduled(plan: Plan) -> tuple[Timing, Predicted, tuple[Stage, ...]]:
+def _scheduled(
+    plan: Plan, speeds: Mapping[str, Speed]
+) -> tuple[Timing, Predicted, tuple[Stage, ...]]:
     timing, activity = run_schedule(plan)
-    stages = stages_of(plan, timing.interval)
+    stages = stages_of(plan, timing.interval, speeds)
     slowest = max((stage.cycles for stage in stages), default=0)
     predicted = Predicted(timing.latency, timing.interval, FRAMES, slowest, activity)
     return timing, predicted, stages

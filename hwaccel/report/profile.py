@@ -115,8 +115,8 @@ class Profile:
         )
 
 
-def profile_of(plan: Plan) -> Profile:
-    """Return the profile of a scheduled design.
+def profile_of(plan: Plan, speeds: Mapping[str, Speed] | None = None) -> Profile:
+    """Return the profile of a scheduled design; ``speeds`` are those of its blocks, if known.
 
     What is computed in one segment counts for the first module in it.
     """
@@ -132,7 +132,7 @@ def profile_of(plan: Plan) -> Profile:
         adapter_area(plan),
         timing.interval,
         timing.latency,
-        plan_speed(plan),
+        plan_speed(plan, speeds),
         FMAX_ERRORS.get(plan.family, 0.0),
     )
 

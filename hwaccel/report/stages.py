@@ -16,7 +16,7 @@ from hwaccel.report.text import clean, shape_of
 from hwaccel.schedule.blocks import Block, Reorder, Segment
 from hwaccel.schedule.estimate import block_area
 from hwaccel.schedule.plan import Plan
-from hwaccel.schedule.speed import Speed, block_speeds
+from hwaccel.schedule.speed import Speed
 
 
 class Kind(Enum):
@@ -97,12 +97,14 @@ class Logic:
     ffs: int
 
 
-def stages_of(plan: Plan, interval: int) -> tuple[Stage, ...]:
-    """Return the stages in the order of the graph; every node is in exactly one."""
+def stages_of(plan: Plan, interval: int, speeds: Mapping[str, Speed]) -> tuple[Stage, ...]:
+    """Return the stages in the order of the graph; every node is in exactly one.
+
+    ``speeds`` are estimates by the name of a block.
+    """
     types = plan.graph.types()
     blocks = {name: block for block in plan.blocks for name in nodes_in(block)}
     slowest = max((_cycles(block) for block in blocks.values()), default=0)
-    speeds = block_speeds(plan)
     stages: list[Stage] = []
     for node in plan.graph.nodes:
         block = blocks.get(node.name)

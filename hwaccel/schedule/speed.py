@@ -21,7 +21,7 @@ from hwaccel.circuit.moved import with_moved_tables
 from hwaccel.circuit.timing import Timing
 from hwaccel.ir.hardware import Pipe, Rom, Window, ram_blocks, rom_blocks
 from hwaccel.ir.lines import Lines
-from hwaccel.ops.family import clog2, in_dsp
+from hwaccel.ops.family import clog2, factor_bits, in_dsp
 from hwaccel.schedule.blocks import Block, Fork, Pack, Reorder, Segment, Unpack
 from hwaccel.schedule.estimate import plan_area
 from hwaccel.schedule.fits import DELAYS
@@ -113,10 +113,12 @@ def paths(block: Block, plan: Plan) -> Iterator[Path]:
 def plan_paths(plan: Plan) -> list[tuple[str, Path]]:
     """Return the paths of a design, each with the name of its block."""
     found = [(block.name, one) for block in plan.blocks for one in paths(block, plan)]
+    return _spread([*found, *_port_paths(plan)], _size(plan))
+
+
+def _port_paths(plan: Plan) -> Iterator[tuple[str, Path]]:
     for name in (*plan.inputs, *plan.outputs):
-        count = clog2(plan.streams[name].beats)
-        found.append((name, path("frame", 1 + levels_of(count))))
-    return _spread(found, _size(plan))
+        yield name, path("frame", 1 + levels_of(clog2(plan.streams[name].beats)))
 
 
 def block_speeds(plan: Plan) -> dict[str, Speed]:
@@ -129,9 +131,11 @@ def block_speeds(plan: Plan) -> dict[str, Speed]:
     return {name: speed for name, speed in found.items() if speed is not None}
 
 
-def plan_speed(plan: Plan) -> Speed | None:
-    """Estimate a whole design; None for a family that was never fitted."""
-    return _slowest(plan, plan_paths(plan))
+def plan_speed(plan: Plan, blocks: Mapping[str, Speed] | None = None) -> Speed | None:
+    """Estimate a design whose ``blocks`` may be known; None for a family that was never fitted."""
+    found = list((block_speeds(plan) if blocks is None else blocks).values())
+    ports = _slowest(plan, _spread(_port_paths(plan), _size(plan)))
+    return min([*found, ports], key=lambda speed: speed.fmax_mhz) if ports else None
 
 
 def _size(plan: Plan) -> float:
@@ -139,7 +143,7 @@ def _size(plan: Plan) -> float:
     return log2(max(1.0, plan_area(plan).luts / SMALL))
 
 
-def _spread(found: list[tuple[str, Path]], size: float) -> list[tuple[str, Path]]:
+def _spread(found: Iterable[tuple[str, Path]], size: float) -> list[tuple[str, Path]]:
     """Let every net know how large the design is."""
     return [(n, Path(p.what, {**p.amounts, "distance": p.nets * size})) for n, p in found]
 
@@ -275,8 +279,7 @@ def _pipe(pipe: Pipe, start: _Start | None, family: str) -> Iterator[Path]:
     if pipe.unit is not None:
         yield from _circuit(pipe, start, family)
         return
-    describe = _MODULES.get(pipe.module, _simple)
-    yield from describe(pipe, dict(pipe.params), start)
+    yield from _MODULES.get(pipe.module, _simple)(pipe, dict(pipe.params), start)
 
 
 def _circuit(pipe: Pipe, start: _Start | None, family: str) -> Iterator[Path]:
@@ -307,8 +310,7 @@ def _product(x_w: int, w_w: int, copies: float) -> Path:
 
 def _mac(pipe: Pipe, given: Mapping[str, int], start: _Start | None) -> Iterator[Path]:
     pe, simd = given.get("PE", given.get("LANES", 1)), given.get("SIMD", 1)
-    x_w = given["X_W"] + (not given["X_SIGNED"])
-    yield _product(x_w, given["W_W"], pe * simd)
+    yield _product(factor_bits(given["X_W"], given["X_SIGNED"] == 1), given["W_W"], pe * simd)
     tree = given["X_W"] + given["W_W"] + clog2(simd)
     if simd > 1:
         yield path("sum tree", chains=[tree], copies=pe)
@@ -349,7 +351,7 @@ def _table(pipe: Pipe, given: Mapping[str, int], start: _Start | None) -> Iterat
 
 
 def _scale(pipe: Pipe, given: Mapping[str, int], start: _Start | None) -> Iterator[Path]:
-    yield _product(given["IN_W"] + (not given["IN_SIGNED"]), given["MULT_W"], pipe.lanes)
+    yield _product(factor_bits(given["IN_W"], given["IN_SIGNED"] == 1), given["MULT_W"], pipe.lanes)
     yield path("scale", chains=[given["OUT_W"]], copies=pipe.lanes)
     yield from _rom(pipe.roms[0])
 
