@@ -44,7 +44,7 @@ from hwaccel.synth.constraints import Clock
 from hwaccel.synth.parts import parts_of
 from hwaccel.synth.target import target as find_target
 from hwaccel.tools.cache import user_cache
-from hwaccel.traces import Setting, mismatch_record, trace_record
+from hwaccel.traces import Setting, mismatch_record, sim_command, trace_record
 from hwaccel.verify import run, stimulus
 from hwaccel.verify.compare import TensorMismatch
 from hwaccel.verify.result import SimResult
@@ -135,10 +135,7 @@ def simulate(
         ConfigError: a trace of several devices at once is asked for.
         MismatchError: results or cycles are wrong, or with ``trace`` anything inside the design.
     """
-    command = (
-        f"hwaccel sim {project} --simulator {simulator} --frames {len(xs[0])} "
-        f"--idle {idle} --backpressure {backpressure} --seed {seed}"
-    )
+    command = sim_command(project, simulator, len(xs[0]), idle, backpressure, seed)
     if trace and not isinstance(design, Design):
         raise ConfigError(
             f"{project}: is a system, which is not traced as a whole; trace a project that is in it"

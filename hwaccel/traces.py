@@ -43,6 +43,16 @@ _DIGITS = 12
 _INSIDE = 8
 
 
+def sim_command(
+    project: Path | str, simulator: str, frames: int, idle: str, backpressure: str, seed: int
+) -> str:
+    """Return the command that makes a simulation once more."""
+    return (
+        f"hwaccel sim {project} --simulator {simulator} --frames {frames} "
+        f"--idle {idle} --backpressure {backpressure} --seed {seed}"
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class Setting:
     """A simulation: how the design ``project`` was run, and the command that does it again."""

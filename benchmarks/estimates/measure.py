@@ -77,11 +77,9 @@ def measure(made: Design, seed: int, target: str, pnr: bool) -> Measured:
     started = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="hwaccel-") as folder:
         done = made.synthesize(target, pnr=pnr, workdir=Path(folder) / "work")
-    used = done.synth.utilization
-    luts = used.luts if used.lut4_equivalents is None else used.lut4_equivalents
     path = done.pnr.critical_path if done.pnr else None
     return Measured(
-        seed, content_of(made), luts, used.ffs, used.dsps, used.block_rams,
+        seed, content_of(made), *done.synth.utilization.amounts,
         done.fmax_mhz and round(done.fmax_mhz, 2), round(time.monotonic() - started, 1),
         *((path.start, path.end, path.nets) if path else ()),
     )  # fmt: skip

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from hwaccel import resources
 from hwaccel.circuit import Unit
 from hwaccel.ir import TensorType
+from hwaccel.schedule.blocks import Block
+from hwaccel.schedule.plan import Plan
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +148,11 @@ class Netlist:
         used |= {module for unit in self.units for module in unit.modules}
         # No module that is made here has a name like those of the library.
         return library_closure(module for module in used if module.startswith("hwa_"))
+
+
+def sections_of(netlist: Netlist, plan: Plan) -> Iterator[tuple[Block, Section]]:
+    """Yield every block of the plan that ``netlist`` was made of, with its section."""
+    yield from zip(plan.blocks, netlist.sections[len(plan.inputs) :], strict=False)
 
 
 def library_closure(modules: Iterable[str]) -> tuple[str, ...]:

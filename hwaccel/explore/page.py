@@ -9,27 +9,27 @@ from hwaccel.report.front import Front, Tried, front_page
 from hwaccel.report.text import NONE, count, plural
 
 COLUMNS = (
-    *(
-        "Cycles, first frame",
-        "Cycles between frames",
-        "Clock, MHz",
-        "≈ Fmax, MHz",
-        "LUT",
-        "FF",
-        "DSP",
-        "RAM",
-    ),
+    "Cycles, first frame",
+    "Cycles between frames",
+    "Clock, MHz",
+    "≈ Fmax, MHz",
+    "LUT",
+    "FF",
+    "DSP",
+    "RAM",
     "Power index",
     "Accuracy",
-    *("Built LUT", "Built DSP", "Built RAM", "Built Fmax, MHz"),
+    "Built LUT",
+    "Built DSP",
+    "Built RAM",
+    "Built Fmax, MHz",
 )
 
 
 def page(title: str, explored: Explored) -> str:
     """Return one self-contained HTML page of a search in which some point has facts.
 
-    Nothing is loaded from anywhere. The plot shows the second
-    objective over the first.
+    Nothing is loaded from anywhere. The plot shows the second objective over the first.
     """
     goal, front = explored.goal, explored.front
     names = {t.name for t in front}

@@ -264,14 +264,14 @@ def _build(design: Design, request: Build) -> Answer:
         made = design.synthesize(
             design.config.target, pnr=request.pnr, seed=request.seed, workdir=Path(folder)
         )
-    used = made.synth.utilization
+    luts, ffs, dsps, rams = made.synth.utilization.amounts
     return Answer(
         status="built",
         built=Built(
-            luts=used.lut4_equivalents or used.luts,
-            ffs=used.ffs,
-            dsps=used.dsps,
-            rams=used.block_rams,
+            luts=luts,
+            ffs=ffs,
+            dsps=dsps,
+            rams=rams,
             fmax_mhz=made.fmax_mhz,
             bounded=made.routed and bool(made.untimed),
             tools=dict(made.tool_versions),

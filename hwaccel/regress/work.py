@@ -6,7 +6,7 @@ import hashlib
 import shutil
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import cache, lru_cache
 from pathlib import Path
 from typing import Literal
@@ -20,9 +20,8 @@ from hwaccel.config import Config
 from hwaccel.emit.project import read_project, write_project
 from hwaccel.errors import HwaccelError, MismatchError, StreamError
 from hwaccel.farm.trade import Reply, Trade
-from hwaccel.golden import Ints
 from hwaccel.tools.cache import user_cache
-from hwaccel.traces import Setting, mismatch_record
+from hwaccel.traces import Setting, mismatch_record, sim_command
 from hwaccel.verify.compare import TensorMismatch
 
 # Designs that a worker keeps at hand; runs of one design tend to come together.
@@ -139,11 +138,8 @@ def _try(request: Try) -> Answer:
     folder = Path(request.folder or tempfile.mkdtemp(prefix="hwaccel-regress-"))
     folder.mkdir(parents=True, exist_ok=True)
     waves = folder / f"waves.{'fst' if request.simulator == 'icarus' else 'vcd'}"
-    stall = f"--idle {request.idle} --backpressure {request.backpressure}"
-    command = (
-        f"hwaccel sim {request.named} --simulator {request.simulator} "
-        f"--frames {request.frames} {stall} --seed {request.seed}"
-    )
+    stalls = request.idle, request.backpressure
+    command = sim_command(request.named, request.simulator, request.frames, *stalls, request.seed)
     try:
         result = design.simulate_raw(
             xs,
@@ -158,14 +154,15 @@ def _try(request: Try) -> Answer:
         if request.backpressure == "none":
             stages.require_cycles(stages.predicted_for(design, result), result, command)
     except (MismatchError, StreamError) as error:
-        kept = request.waves and waves.is_file()
+        kept, origin = request.waves and waves.is_file(), ""
+        if kept and isinstance(error, TensorMismatch):
+            setting = Setting(folder, request.simulator, *stalls, request.seed, command)
+            origin = stages.origin_line(mismatch_record(design, setting, xs, error, waves))
         return Answer(
             status="failed",
             message=str(error),
             waves=waves.name if kept else "",
-            origin=_origin(design, request, command, xs, error, waves)
-            if kept and isinstance(error, TensorMismatch)
-            else "",
+            origin=origin,
             tool=_version(request.simulator),
         )
     finally:
@@ -179,21 +176,6 @@ def _try(request: Try) -> Answer:
         cycles=result.cycles,
         tool=_version(request.simulator),
     )
-
-
-def _origin(
-    design: Design,
-    request: Try,
-    command: str,
-    xs: Sequence[Ints],
-    error: TensorMismatch,
-    waves: Path,
-) -> str:
-    """Say where the wrong numbers begin."""
-    setting = Setting(
-        waves.parent, request.simulator, request.idle, request.backpressure, request.seed, command
-    )
-    return stages.origin_line(mismatch_record(design, setting, xs, error, waves))
 
 
 @lru_cache(maxsize=_AT_HAND)

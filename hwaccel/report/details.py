@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from hwaccel.emit.netlist import Netlist
+from hwaccel.emit.netlist import Netlist, sections_of
 from hwaccel.fxp import IntArray
 from hwaccel.ir import Node, TensorType
 from hwaccel.ir.codec import attributes
@@ -179,7 +179,6 @@ def _instances(plan: Plan, netlist: Netlist | None, name: str) -> tuple[tuple[st
     """Return names and files of the modules that a block consists of."""
     if netlist is None:
         return ()
-    sections = netlist.sections[len(plan.inputs) :]
-    section = next(s for b, s in zip(plan.blocks, sections, strict=False) if b.name == name)
+    section = next(s for b, s in sections_of(netlist, plan) if b.name == name)
     made = ((i.name, f"rtl/{i.module}.v") for i in section.instances)
     return tuple(made)[:_MOST_INSTANCES]

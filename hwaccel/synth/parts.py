@@ -14,7 +14,7 @@ from collections.abc import Mapping
 
 import msgspec
 
-from hwaccel.emit.netlist import Netlist
+from hwaccel.emit.netlist import Netlist, sections_of
 from hwaccel.errors import ToolError
 from hwaccel.schedule.plan import Plan
 from hwaccel.synth.utilization import Utilization, count_cells
@@ -57,8 +57,7 @@ def parts_of(made: SynthResult, netlist: Netlist, plan: Plan) -> dict[str, Utili
 def owners_of(netlist: Netlist, plan: Plan) -> dict[str, str]:
     """Return the block of every instance and every wire of the top."""
     owners: dict[str, str] = {}
-    sections = netlist.sections[len(plan.inputs) :]
-    for block, section in zip(plan.blocks, sections, strict=False):
+    for block, section in sections_of(netlist, plan):
         names = [i.name for i in section.instances] + [w.name for w in section.wires]
         owners |= dict.fromkeys(names, block.name)
     return owners

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from hwaccel.emit.netlist import Edge, Netlist, Section
+from hwaccel.emit.netlist import Edge, Netlist, Section, sections_of
 from hwaccel.ir.lines import Lines
 from hwaccel.schedule.blocks import Segment
 from hwaccel.schedule.pauses import Span
@@ -87,8 +87,7 @@ def check_times(waves: Waves, netlist: Netlist, plan: Plan, watched: Watch) -> T
         _same(found, name, "tvalid", _spans(traffic, found.cycles), valid)
         _same(found, name, "a transfer", _at(traffic.moved, found.cycles), moves)
         found.streams += 1
-    sections = netlist.sections[len(plan.inputs) :]
-    for block, section in zip(plan.blocks, sections, strict=False):
+    for block, section in sections_of(netlist, plan):
         if isinstance(block, Segment):
             _check_issuer(
                 waves, found, block, section, netlist.nets[block.outputs[0]], watched.segments

@@ -190,17 +190,23 @@ def test_verilator_is_silent(name: str, written: Path) -> None:
     assert all(line.startswith("- ") for line in done.stdout.splitlines()), done.stdout
 
 
+def yosys_says(folder: Path, options: str, commands: str) -> str:
+    """Return what Yosys says when it reads all Verilog in a folder and does as it is told."""
+    yosys = tools.require("yosys")
+    tools.warm(yosys)
+    sources = " ".join(sorted(path.name for path in folder.glob("*.v")))
+    script = f"read_verilog {options} {sources}; {commands}"
+    return tools.run([*yosys.argv, "-q", "-p", script], cwd=folder, env=yosys.environ()).output
+
+
+NO_LATCH = "proc; check -assert; select -assert-none t:$dlatch"
+
+
 @needs("yosys")
 @pytest.mark.rtl
 @each_design
 def test_yosys_is_silent_and_finds_no_latch(name: str, written: Path) -> None:
-    yosys = tools.require("yosys")
-    tools.warm(yosys)
-    sources = " ".join(sorted(path.name for path in written.glob("*.v")))
-    script = f"read_verilog {sources}; hierarchy -check -top {name}; proc; check -assert"
-    script += "; select -assert-none t:$dlatch"
-    done = tools.run([*yosys.argv, "-q", "-p", script], cwd=written, env=yosys.environ())
-    assert done.output == ""
+    assert yosys_says(written, "", f"hierarchy -check -top {name}; {NO_LATCH}") == ""
 
 
 @needs("yosys")
@@ -208,12 +214,7 @@ def test_yosys_is_silent_and_finds_no_latch(name: str, written: Path) -> None:
 @each_design
 def test_a_proof_around_a_design_needs_nothing_that_is_not_there(name: str, written: Path) -> None:
     """Tools of proofs define FORMAL; the properties of our modules are a matter of our own."""
-    yosys = tools.require("yosys")
-    tools.warm(yosys)
-    sources = " ".join(sorted(path.name for path in written.glob("*.v")))
-    script = f"read_verilog -formal -DFORMAL {sources}; hierarchy -check -top {name}"
-    done = tools.run([*yosys.argv, "-q", "-p", script], cwd=written, env=yosys.environ())
-    assert done.output == ""
+    assert yosys_says(written, "-formal -DFORMAL", f"hierarchy -check -top {name}") == ""
 
 
 # --- meaning -------------------------------------------------------------------------------------

@@ -20,12 +20,12 @@ int on_all_devices(long long count, const WORK &work) {
     if (devices < 2) return work(0, count);
 
     std::vector<int> codes(devices, 0);
+    const auto begin = [&](int device) {
+        return count / devices * device + count % devices * device / devices;
+    };
     const auto share = [&](int device) {
-        const long long first = count / devices * device + count % devices * device / devices;
-        const long long last =
-            count / devices * (device + 1) + count % devices * (device + 1) / devices;
         codes[device] = use_device(device);
-        if (codes[device] == 0) codes[device] = work(first, last);
+        if (codes[device] == 0) codes[device] = work(begin(device), begin(device + 1));
     };
     std::vector<std::thread> threads;
     for (int device = 0; device < devices; device++) {
