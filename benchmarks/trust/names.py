@@ -188,6 +188,10 @@ def different(plain: hwaccel.Design, hostile: hwaccel.Design) -> Iterator[str]:
 # --- tools ---------------------------------------------------------------------------------------
 
 
+# Attributes that a browser follows; in others an address is text.
+_FOLLOWED = frozenset("href xlink:href src srcset srcdoc action formaction data poster ping".split())
+
+
 class _Page(HTMLParser):
     """What a browser would do with a page."""
 
@@ -198,7 +202,8 @@ class _Page(HTMLParser):
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.tags[tag] += 1
         for name, value in attrs:
-            if name.startswith("on") or "javascript:" in (value or ""):
+            scripted = name in _FOLLOWED and "javascript:" in (value or "")
+            if name.startswith("on") or scripted:
                 self.tags[f"{tag} {name}"] += 1
 
 

@@ -98,14 +98,16 @@ class Fabric:
     """How Yosys 0.70 weighs what memories of a family are made of.
 
     A LUT holds ``lut_words`` bits of a ROM, and ``free_words`` of them need no more LUTs to choose
-    between them; ``rom_bits`` bits of a ROM weigh as a block RAM. A distributed RAM has so many
-    words and bits at a time (``pieces``), takes ``piece_luts`` LUTs and weighs ``piece_cost`` of
-    the ``block_cost`` of a block RAM.
+    between them; ``rom_bits`` bits of a ROM weigh as a block RAM, and ``rom_once`` more as what every
+    ROM in block RAM weighs besides. A distributed RAM has so many words and bits at a time
+    (``pieces``), takes ``piece_luts`` LUTs and weighs ``piece_cost`` of the ``block_cost`` of a
+    block RAM.
     """
 
     lut_words: int = 16
     free_words: int = 64
     rom_bits: int = 2048
+    rom_once: int = 32
     pieces: tuple[tuple[int, int], ...] = ((16, 4),)
     piece_luts: int = 6
     piece_cost: float = 4
@@ -119,14 +121,14 @@ class Fabric:
 ECP5 = Fabric()
 FABRICS: Mapping[str, Fabric] = {
     "ecp5": ECP5,
-    "xcup": Fabric(32, 32, 8256, ((32, 14), (64, 7)), 8, 16, 129),
+    "xcup": Fabric(32, 32, 8256, 188, ((32, 14), (64, 7)), 8, 16, 129),
 }
 
 
 def rom_blocks(words: int, bits: int, fabric: Fabric = ECP5) -> int:
     """Return the block RAMs (18 kbit, 36 bits wide) of a ROM; 0 where it is made of LUTs."""
     blocks = _blocks(words, bits)
-    return blocks if words * bits > fabric.rom_bits * blocks else 0
+    return blocks if words * bits > fabric.rom_bits * blocks + fabric.rom_once else 0
 
 
 def ram_blocks(words: int, bits: int, fabric: Fabric = ECP5) -> int:
@@ -139,6 +141,17 @@ def ram_blocks(words: int, bits: int, fabric: Fabric = ECP5) -> int:
     banks = -(-words // deep)
     spread = fabric.piece_cost * banks * -(-bits // wide) + 0.58 * (banks - 1) * bits
     return blocks if spread >= fabric.block_cost * blocks else 0
+
+
+def is_registers(words: int, bits: int, fabric: Fabric = ECP5) -> bool:
+    """Tell whether a memory that is written is too small for distributed RAM.
+
+    A bit weighs a quarter of ``piece_cost``; 9 bits more are what Yosys adds for the read port,
+    found with FIFOs of 2 to 16 places.
+    """
+    deep, wide = fabric.piece(words)
+    pieces = -(-words // deep) * -(-bits // wide)
+    return words * bits <= 4 * pieces + 9
 
 
 def _blocks(words: int, bits: int) -> int:

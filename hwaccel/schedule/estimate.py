@@ -24,6 +24,7 @@ from hwaccel.ir.hardware import (
     Pipe,
     Rom,
     Window,
+    is_registers,
     ram_blocks,
     rom_blocks,
 )
@@ -101,8 +102,8 @@ def _living(segment: Segment, bits: int) -> int:
 def _fifo(bits: int, depth: int, fabric: Fabric) -> Iterator[Term]:
     yield Term("fifo", 1, 1)
     yield Term("fifo count", clog2(depth + 1), clog2(depth + 1))
-    if depth <= 2:
-        yield Term("fifo registers", bits, bits * depth)
+    if depth == 1 or is_registers(depth, bits, fabric):
+        yield Term("fifo registers", bits * (depth - 1), bits * depth)
     else:
         yield _memory("fifo ram", depth, bits, fabric)
 
