@@ -14,6 +14,7 @@ import sys
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 import numpy as np
 import torch
@@ -23,7 +24,7 @@ from scipy.optimize import least_squares, nnls
 from benchmarks.estimates.designs import design
 from benchmarks.estimates.measure import Measured, content_of, read
 from benchmarks.trust.line import print_line
-from hwaccel.schedule.estimate import plan_area, terms
+from hwaccel.schedule.estimate import edge_terms, plan_area, terms
 from hwaccel.schedule.fits import FITS, Cost
 from hwaccel.schedule.plan import Plan
 from hwaccel.schedule.speed import Path, plan_paths, plan_speed
@@ -56,7 +57,8 @@ class Row:
     def amounts(self, what: str) -> Counter[str]:
         """Return the amount of each term that takes LUTs, or registers."""
         amounts: Counter[str] = Counter()
-        for term in (term for block in self.plan.blocks for term in terms(block, self.plan)):
+        blocks = (term for block in self.plan.blocks for term in terms(block, self.plan))
+        for term in chain(blocks, edge_terms(self.plan)):
             amounts[term.name] += getattr(term, what)
         return +amounts
 

@@ -189,7 +189,9 @@ def different(plain: hwaccel.Design, hostile: hwaccel.Design) -> Iterator[str]:
 
 
 # Attributes that a browser follows; in others an address is text.
-_FOLLOWED = frozenset("href xlink:href src srcset srcdoc action formaction data poster ping".split())
+_FOLLOWED = frozenset(
+    "href xlink:href src srcset srcdoc action formaction data poster ping".split()
+)
 
 
 class _Page(HTMLParser):

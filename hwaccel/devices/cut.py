@@ -46,14 +46,16 @@ class Carried:
 class Problem:
     """Pieces in order, the values between them, the links, and the cycles these may take.
 
-    ``known`` holds what runs that were laid out turned out to take.
+    ``outputs`` are those of the network. ``ends`` is what counts the beats of a value where it
+    enters or leaves a device; ``known`` holds what runs that were laid out turned out to take.
     """
 
     pieces: tuple[Piece, ...]
     values: Mapping[str, Carried]
     link: LinkSpec
     cycles: int
-    outputs: frozenset[str] = frozenset()
+    outputs: tuple[str, ...] = ()
+    ends: Mapping[str, Area] = field(default_factory=dict)
     known: dict[Run, Area] = field(default_factory=dict)
 
     @cached_property
@@ -92,7 +94,15 @@ class Problem:
             total += self.link.receiver_area(self.values[name].bits)
         for name in self.outgoing(run):
             total += self.link.sender_area(self.values[name].bits)
-        return total
+        return sum((self.ends.get(name, Area()) for name in self._edges(run)), total)
+
+    def _edges(self, run: Run) -> list[str]:
+        """Return the values that enter or leave a part, on links and at the network's own ports."""
+        here = self.pieces[run[0] : run[1]]
+        made = frozenset().union(*(piece.makes for piece in here))
+        entering = dict.fromkeys(name for piece in here for name in piece.reads if name not in made)
+        leaving = [n for n in self.outputs if run[0] <= self.made_at.get(n, -1) < run[1]]
+        return [*entering, *self.outgoing(run), *leaving]
 
     def traffic(self, run: Run) -> int:
         """Return the bits per frame that a run reads from other parts."""

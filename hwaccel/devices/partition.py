@@ -26,6 +26,7 @@ from hwaccel.ir import Graph
 from hwaccel.report.text import plural
 from hwaccel.schedule.buffers import size_buffers
 from hwaccel.schedule.choices import Choices, choices_of, laid_out, sized
+from hwaccel.schedule.estimate import end_area
 from hwaccel.schedule.spatial import Found
 
 # Without limits, how much fuller than need be the fullest device may be, for less traffic.
@@ -90,7 +91,9 @@ def problem_of(design: Design, wish: Wish) -> Problem:
     cycles = plan.timing().interval if wish.interval is None else wish.interval
     if cycles < 1:
         raise ConfigError(f"--interval is {cycles}, expected 1 cycle or more")
-    return Problem(pieces_of(plan), carried(plan), wish.link, cycles)
+    values, outputs = carried(plan), plan.graph.outputs
+    ends = {name: end_area(value.beats, plan.family) for name, value in values.items()}
+    return Problem(pieces_of(plan), values, wish.link, cycles, outputs, ends)
 
 
 def _check_count(problem: Problem, count: int) -> None:

@@ -98,16 +98,15 @@ class Fabric:
     """How Yosys 0.70 weighs what memories of a family are made of.
 
     A LUT holds ``lut_words`` bits of a ROM, and ``free_words`` of them need no more LUTs to choose
-    between them; ``rom_bits`` bits of a ROM weigh as a block RAM, and ``rom_once`` more as what every
-    ROM in block RAM weighs besides. A distributed RAM has so many words and bits at a time
-    (``pieces``), takes ``piece_luts`` LUTs and weighs ``piece_cost`` of the ``block_cost`` of a
-    block RAM.
+    between them; ``rom_bits`` bits of a ROM weigh as a block RAM, and ``rom_once`` more as what is
+    the same for every ROM. A distributed RAM has so many words and bits at a time (``pieces``),
+    takes ``piece_luts`` LUTs and weighs ``piece_cost`` of the ``block_cost`` of a block RAM.
     """
 
     lut_words: int = 16
     free_words: int = 64
     rom_bits: int = 2048
-    rom_once: int = 32
+    rom_once: int = 47
     pieces: tuple[tuple[int, int], ...] = ((16, 4),)
     piece_luts: int = 6
     piece_cost: float = 4

@@ -14,7 +14,7 @@ from hwaccel.ir.hardware import Area, Fold, Style
 from hwaccel.ir.lines import Lines
 from hwaccel.report.text import clean, shape_of
 from hwaccel.schedule.blocks import Block, Reorder, Segment
-from hwaccel.schedule.estimate import block_area
+from hwaccel.schedule.estimate import block_area, edge_area
 from hwaccel.schedule.plan import Plan
 from hwaccel.schedule.speed import Speed
 
@@ -202,9 +202,9 @@ def logic_of(plan: Plan, family: str) -> tuple[Logic, ...]:
 
 
 def adapter_area(plan: Plan) -> Area:
-    """Estimate what stands between the stages: buffers, forks, width converters, reorders."""
+    """Estimate what stands between the stages and at the edges: buffers, forks, converters."""
     between = (b for b in plan.blocks if not (isinstance(b, Segment) and b.nodes))
-    return sum((block_area(block, plan) for block in between), Area())
+    return sum((block_area(block, plan) for block in between), edge_area(plan))
 
 
 def buffers_of(plan: Plan) -> tuple[Buffer, ...]:

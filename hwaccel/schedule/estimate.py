@@ -8,7 +8,7 @@ A circuit comes with an estimate of its own (``hwaccel.circuit.cost``). Nothing 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -72,23 +72,49 @@ def terms(block: Block, plan: Plan) -> Iterator[Term]:
         yield Term(f"{kind} bits", max(*ins, *outs), max(*ins, *outs))
 
 
+def edge_terms(plan: Plan) -> Iterator[Term]:
+    """Yield the terms of what counts beats at the edge of a design, and its ``tlast``."""
+    for name in (*plan.inputs, *plan.outputs):
+        yield from _end(plan.streams[name].beats)
+
+
+def _end(beats: int) -> Iterator[Term]:
+    yield Term("frame", 1, 1)
+    yield Term("frame count", clog2(beats), clog2(beats))
+
+
 def block_area(block: Block, plan: Plan) -> Area:
     """Estimate one block."""
-    costs = {**FITS["ecp5"], **FITS.get(plan.family, {})}
+    return _area(terms(block, plan), plan.family)
+
+
+def end_area(beats: int, family: str) -> Area:
+    """Estimate what counts the beats of one input or output."""
+    return _area(_end(beats), family)
+
+
+def edge_area(plan: Plan) -> Area:
+    """Estimate what belongs to no block: the counters at the inputs and the outputs."""
+    edges = (plan.streams[name] for name in (*plan.inputs, *plan.outputs))
+    return sum((end_area(edge.beats, plan.family) for edge in edges), Area())
+
+
+def plan_area(plan: Plan) -> Area:
+    """Estimate a whole design."""
+    return sum((block_area(block, plan) for block in plan.blocks), edge_area(plan))
+
+
+def _area(some: Iterable[Term], family: str) -> Area:
+    costs = {**FITS["ecp5"], **FITS.get(family, {})}
     luts = ffs = 0.0
     dsps = rams = 0
-    for term in terms(block, plan):
+    for term in some:
         cost = costs.get(term.name, _WHOLE)
         luts += cost.luts * term.luts
         ffs += cost.ffs * term.ffs
         dsps += term.dsps
         rams += term.rams
     return Area(round(luts), round(ffs), dsps, rams)
-
-
-def plan_area(plan: Plan) -> Area:
-    """Estimate a whole design."""
-    return sum((block_area(block, plan) for block in plan.blocks), Area())
 
 
 def _living(segment: Segment, bits: int) -> int:
@@ -101,7 +127,7 @@ def _living(segment: Segment, bits: int) -> int:
 
 def _fifo(bits: int, depth: int, fabric: Fabric) -> Iterator[Term]:
     yield Term("fifo", 1, 1)
-    yield Term("fifo count", clog2(depth + 1), clog2(depth + 1))
+    yield Term("fifo count", clog2(depth), clog2(depth))
     if depth == 1 or is_registers(depth, bits, fabric):
         yield Term("fifo registers", bits * (depth - 1), bits * depth)
     else:

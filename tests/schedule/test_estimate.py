@@ -10,10 +10,10 @@ import pytest
 from benchmarks.estimates import fit
 from hwaccel.config import Config
 from hwaccel.fxp import IntArray
-from hwaccel.ir.hardware import FABRICS, Area, Rom, ram_blocks, rom_blocks
+from hwaccel.ir.hardware import FABRICS, Area, Rom, is_registers, ram_blocks, rom_blocks
 from hwaccel.schedule import estimate
 from hwaccel.schedule.choices import schedule
-from hwaccel.schedule.estimate import block_area, plan_area, terms
+from hwaccel.schedule.estimate import block_area, edge_area, edge_terms, plan_area, terms
 from hwaccel.schedule.fits import FITS, Cost
 from hwaccel.schedule.plan import Plan
 from tests.verify.networks import two_ins_two_outs
@@ -26,9 +26,43 @@ def plan() -> Plan:
     return schedule(two_ins_two_outs(), Config(target=TARGET))
 
 
-def test_a_design_is_the_sum_of_its_blocks(plan: Plan) -> None:
+def test_a_design_is_the_sum_of_its_blocks_and_edges(plan: Plan) -> None:
     assert plan.family == "ecp5"
-    assert plan_area(plan) == sum((block_area(block, plan) for block in plan.blocks), Area())
+    blocks = [block_area(block, plan) for block in plan.blocks]
+    assert plan_area(plan) == sum(blocks, edge_area(plan))
+
+
+def test_each_edge_has_a_counter_of_its_beats(plan: Plan) -> None:
+    found = [(term.name, term.luts, term.ffs) for term in edge_terms(plan)]
+    beats = [plan.streams[name].beats for name in (*plan.inputs, *plan.outputs)]
+    assert len(beats) == 4
+    assert found[::2] == [("frame", 1, 1)] * 4
+    widths = [max(0, (n - 1).bit_length()) for n in beats]
+    assert found[1::2] == [("frame count", width, width) for width in widths]
+
+
+@pytest.mark.parametrize(
+    ("words", "bits", "registers"),
+    [
+        *[(2, 10, True), (2, 12, False), (3, 5, True), (3, 6, False), (4, 3, True), (4, 4, False)],
+        *[(5, 2, True), (5, 3, False), (8, 1, True), (8, 2, False), (16, 1, False)],
+    ],
+)
+def test_a_small_memory_is_made_of_registers(words: int, bits: int, registers: bool) -> None:
+    # What Yosys 0.70 makes of hwa_fifo on ECP5.
+    assert is_registers(words, bits) is registers
+
+
+@pytest.mark.parametrize(
+    ("words", "bits", "blocks"),
+    [
+        *[(260, 8, 0), (262, 8, 1), (523, 4, 0), (524, 4, 1), (58, 36, 0), (59, 36, 1)],
+        *[(103, 40, 0), (104, 40, 2), (68, 90, 0), (69, 90, 3)],
+    ],
+)
+def test_a_rom_is_block_ram_where_yosys_takes_one(words: int, bits: int, blocks: int) -> None:
+    # Found by synthesizing hwa_rom of random words on ECP5.
+    assert rom_blocks(words, bits) == blocks
 
 
 def test_a_family_that_was_not_fitted_counts_as_ecp5(plan: Plan) -> None:
