@@ -48,10 +48,13 @@ def with_ternary(
     return _without(piped, gone) if gone else piped
 
 
-def fused(circuit: Circuit, family: str) -> Circuit:
-    """Return a circuit that has no registers yet with sums of three numbers."""
+def fused(circuit: Circuit, family: str, *, timely: bool = False) -> Circuit:
+    """Return a circuit that has no registers yet with sums of three numbers.
+
+    ``timely`` makes those only with which its longest path gets no longer.
+    """
     piped = Pipelined(circuit, (0,) * len(circuit.nodes), 0)
-    return with_ternary(piped, family, free=True).circuit
+    return with_ternary(piped, family, free=not timely).circuit
 
 
 def _in_time_and_best(

@@ -67,12 +67,14 @@ class Product(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
 class Cut(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Where the registers of a circuit are: the stage of every node.
 
-    ``ternary`` where sums of three numbers were made before.
+    ``ternary`` where sums of three numbers were made before: all that save, or with ``timely``
+    those that lengthen no path.
     """
 
     latency: int
     stages: list[int]
     ternary: bool = False
+    timely: bool = False
 
 
 class Found(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -270,35 +272,66 @@ class Maker:
         return graph
 
     def _piped(self, region: Region, circuit: Circuit) -> Pipelined:
-        family, known = self.config.family, self.known.cuts.get(region.name)
-        if known is None:
-            piped, ternary = self._cut(circuit)
+        cut = self.known.cuts.get(region.name)
+        if cut is None:
+            cut, piped = self._cut(circuit)
         else:
-            ternary = known.ternary
-            before = fused(circuit, family) if ternary else circuit
-            piped = Pipelined(before, tuple(known.stages), known.latency)
+            before = (
+                fused(circuit, self.config.family, timely=cut.timely) if cut.ternary else circuit
+            )
+            piped = Pipelined(before, tuple(cut.stages), cut.latency)
             check(piped)
+            piped = self._finished(piped, cut)
+        self.cuts[region.name] = cut
+        return piped
+
+    def _cut(self, circuit: Circuit) -> tuple[Cut, Pipelined]:
+        """Place the registers, behind sums of three where that is better.
+
+        With a clock these may take no cycle more. With a latency the product of LUTs and the
+        longest stage decides: most of them cost little time and save much area.
+        """
+        family, clock = self.config.family, self._clock_ns
+        if not adds_three(family) or self.config.latency == 0:
+            return self._placed(circuit)
+        model = model_for(family)
+        ways = [(fused(circuit, family, timely=timely), timely) for timely in (False, True)]
+        if clock is None:
+            made = [self._placed(before, ternary=True, timely=timely) for before, timely in ways]
+            return min(made, key=lambda one: _area_delay(one[1], family))
+        least = least_latency(circuit, model, clock)
+        for before, timely in ways:
+            if least_latency(before, model, clock) <= least:
+                return self._placed(before, ternary=True, timely=timely)
+        return self._placed(circuit)
+
+    def _placed(
+        self, circuit: Circuit, *, ternary: bool = False, timely: bool = False
+    ) -> tuple[Cut, Pipelined]:
+        model, clock, latency = model_for(self.config.family), self._clock_ns, self.config.latency
+        piped = pipeline(circuit, model, clock_ns=clock, latency=latency)
         stages = list(piped.stages)
-        self.cuts[region.name] = Cut(latency=piped.latency, stages=stages, ternary=ternary)
+        cut = Cut(latency=piped.latency, stages=stages, ternary=ternary, timely=timely)
+        return cut, self._finished(piped, cut)
+
+    def _finished(self, piped: Pipelined, cut: Cut) -> Pipelined:
+        """Make the sums of three that fit between the registers."""
+        if cut.ternary and not cut.timely:
+            return piped  # all that save are there
         # Without registers and without a limit of depth, time does not matter.
         free = not piped.latency and self.config.extra_depth is None
-        return piped if ternary else with_ternary(piped, family, self._clock_ns, free=free)
-
-    def _cut(self, circuit: Circuit) -> tuple[Pipelined, bool]:
-        """Place the registers; after sums of three are made if that takes no cycle more."""
-        model, clock, ternary = model_for(self.config.family), self._clock_ns, False
-        if clock is not None:
-            merged = fused(circuit, self.config.family)
-            ternary = bool(merged.counts()["sum3"]) and (
-                least_latency(merged, model, clock) <= least_latency(circuit, model, clock)
-            )
-            circuit = merged if ternary else circuit
-        return pipeline(circuit, model, clock_ns=clock, latency=self.config.latency), ternary
+        return with_ternary(piped, self.config.family, self._clock_ns, free=free)
 
     @property
     def _clock_ns(self) -> float | None:
         """The period asked for; none where a latency is given."""
         return None if self.config.latency is not None else 1000.0 / self.config.clock_mhz
+
+
+def _area_delay(piped: Pipelined, family: str) -> float:
+    """Return LUTs times nanoseconds of the longest stage."""
+    longest = check(piped, model_for(family)) or 0.0
+    return estimate(piped, family).luts * longest
 
 
 def _lane(build: Builder, intervals: list[tuple[int, int]], lo: int, hi: int) -> int:

@@ -13,7 +13,8 @@ from hwaccel.circuit.delay import model_for
 from hwaccel.circuit.lay_out import pruned
 from hwaccel.circuit.node import Sum
 from hwaccel.circuit.pipeline import check, pipeline
-from hwaccel.circuit.ternary import with_ternary
+from hwaccel.circuit.ternary import fused, with_ternary
+from hwaccel.circuit.timing import Timing
 from tests.circuit.test_pipeline import random_circuit
 from tests.emit.circuits import batch
 from tests.emit.circuits import random_circuit as every_kind
@@ -59,6 +60,21 @@ def test_no_stage_gets_longer() -> None:
         within += after.circuit.counts()["sum3"]
         relaxed += slow.circuit.counts()["sum3"]
     assert 0 < within < relaxed
+
+
+def test_fused_in_time_lengthens_no_path() -> None:
+    model = model_for("xcup")
+    timely, every = 0, 0
+    for seed in range(8):
+        circuit = adders(60, seed)
+        before = Timing(circuit, model).longest((0,) * len(circuit.nodes))[1]
+        made = fused(circuit, "xcup", timely=True)
+        assert Timing(made, model).longest((0,) * len(made.nodes))[1] <= before + 1e-9
+        x = batch(circuit, 50, seed)
+        np.testing.assert_array_equal(made.evaluate(x), circuit.evaluate(x))
+        timely += made.counts()["sum3"]
+        every += fused(circuit, "xcup").counts()["sum3"]
+    assert 0 < timely < every
 
 
 @pytest.mark.parametrize("family", ["ecp5", "ice40"])

@@ -10,11 +10,16 @@ import pytest
 
 import hwaccel
 from hwaccel import Config, FixedType
+from hwaccel.circuit import Pipelined
+from hwaccel.circuit.cost import estimate
+from hwaccel.circuit.delay import model_for
+from hwaccel.circuit.pipeline import check
 from hwaccel.config import LayerConfig
 from hwaccel.errors import ScheduleError
 from hwaccel.fxp import IntArray
 from hwaccel.ir import Graph, GraphBuilder, TensorType
 from hwaccel.ops import Add, Conv2d, Dense, MaxPool2d, Relu, Requant, Reshape
+from hwaccel.schedule import spatial
 from hwaccel.schedule.spatial import MOST_WEIGHTS
 from hwaccel.verify.rtl import simulate
 from tests.emit.networks import branches
@@ -204,6 +209,27 @@ def test_sums_of_three_are_made_and_kept(case: str) -> None:
     design = hwaccel.design_from(graph, config)
     assert sum(unit.piped.circuit.counts()["sum3"] for unit in design.netlist.units) > 5
     assert "hwa_add3.v" in design.verilog()
+
+
+def test_with_a_latency_sums_of_three_are_made_where_area_times_delay_is_least(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    graph, config = CASES["mlp-ternary-latency-4"]
+    design = hwaccel.design_from(graph, config)
+    (unit,) = design.netlist.units
+    assert unit.piped.latency == 4
+    # What is kept says how, so that a saved project is the same hardware.
+    loaded = hwaccel.load(design.write(tmp_path / "kept"))
+    assert loaded.verilog() == design.verilog()
+    # Only after the registers: fewer of them fit.
+    monkeypatch.setattr(spatial, "fused", lambda circuit, *_, **__: circuit)
+    (after,) = hwaccel.design_from(graph, config).netlist.units
+
+    def area_delay(piped: Pipelined) -> float:
+        return estimate(piped, "xcup").luts * check(piped, model_for("xcup"))
+
+    assert after.piped.latency == 4
+    assert area_delay(unit.piped) < area_delay(after.piped)
 
 
 @pytest.mark.synth
