@@ -37,6 +37,11 @@ RTL, KERNELS = "tests/ops/test_contract_rtl.py", "tests/ops/test_kernels.py"
 SPATIAL = ["tests/e2e/test_spatial.py", "-k", "every_bit and icarus and (mixed or around)"]
 MATRICES = "tests/trust/test_matrices.py"
 EMITTED = ["tests/emit/test_circuit.py", "-k", "not verilator and not icarus"]
+SCHEDULE = ["tests/schedule", "-k", "not estimate and not speed"]
+ESTIMATED = [
+    ["tests/schedule/test_speed.py", "tests/schedule/test_estimate_terms.py"],
+    ["tests/schedule/test_estimate.py", "tests/schedule/test_estimate_data.py"],
+]
 # No contract fixes what these constants are: they estimate area and delay.
 ESTIMATES = ("circuit/cost.py", "circuit/delay.py")
 # Stages in order, each the arguments of one run of pytest; the longest name that fits is taken.
@@ -73,10 +78,13 @@ STAGES: dict[str, list[list[str]]] = {
     ],
     "emit/registers.py": [["tests/emit/test_system.py"]],
     "emit/system.py": [["tests/emit/test_system.py"]],
-    "schedule": [["tests/schedule"], [RTL, "-k", "icarus and concat"]],
-    "schedule/buffers.py": [["tests/schedule"], ["tests/verify/test_buffer_sizes.py"]],
-    "schedule/spatial.py": [["tests/schedule"], SPATIAL],
-    "schedule/regions.py": [["tests/schedule"], SPATIAL],
+    "schedule": [SCHEDULE, [RTL, "-k", "icarus and concat"]],
+    "schedule/buffers.py": [SCHEDULE, ["tests/verify/test_buffer_sizes.py"]],
+    "schedule/spatial.py": [SCHEDULE, SPATIAL],
+    "schedule/regions.py": [SCHEDULE, SPATIAL],
+    "schedule/estimate.py": ESTIMATED,
+    "schedule/fits.py": ESTIMATED,
+    "schedule/speed.py": ESTIMATED,
 }
 
 
