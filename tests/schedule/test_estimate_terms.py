@@ -60,10 +60,10 @@ def curves() -> Plan:
     rng = np.random.default_rng(5)
     b = GraphBuilder("curves")
     x = b.input("x", TensorType.full((4, 7, 9), FixedType.parse("u5.0")))
-    weight = rng.integers(-8, 8, (4, 4, 3, 3))
+    weight = rng.integers(-8, 8, (4, 4, 5, 1))
     weight[:, 1:3] = 0
     conv = Conv2d(
-        IntArray(weight), IntArray([0, 1, 2, 0]), IntArray([7, 0, -9, 30]), padding=(1,) * 4
+        IntArray(weight), IntArray([0, 1, 2, 0]), IntArray([7, 0, -9, 30]), padding=(2, 0, 2, 0)
     )
     x = b.add("few", Requant(4, -16, 15), b.add("conv", conv, x))
     x = b.add("curve", Tabulate(IntArray(rng.integers(-99, 99, 32)), -16, 3), x)
