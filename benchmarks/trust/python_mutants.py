@@ -33,6 +33,12 @@ COPIED = ("hwaccel", "tests", "templates", "rtl", "sim", "native", "examples", "
 PACKAGES = ("fxp", "golden.py", "ops", "cmvm", "circuit", "emit", "schedule")
 
 CONTRACT, UNROLL = "tests/ops/test_contract.py", "tests/circuit/test_unroll.py"
+ASKED, ALGEBRA = "tests/ops/test_methods.py", "tests/passes/test_algebra.py"
+PACKING = [
+    "tests/schedule/test_packing.py",
+    "tests/schedule/test_skip.py",
+    "tests/schedule/test_fold.py",
+]
 RTL, KERNELS = "tests/ops/test_contract_rtl.py", "tests/ops/test_kernels.py"
 SPATIAL = ["tests/e2e/test_spatial.py", "-k", "every_bit and icarus and (mixed or around)"]
 MATRICES = "tests/trust/test_matrices.py"
@@ -48,14 +54,20 @@ ESTIMATES = ("circuit/cost.py", "circuit/delay.py")
 STAGES: dict[str, list[list[str]]] = {
     "fxp": [["tests/fxp"], ["tests/trust/test_exhaustive.py"], [CONTRACT]],
     "golden.py": [["tests/test_golden.py"]],
-    "ops": [[CONTRACT, "-k", "{name}"], [UNROLL, "-k", "{name}"], [RTL, "-k", "icarus and {name}"]],
+    "ops": [
+        [CONTRACT, "-k", "{name}"],
+        [ASKED, "-k", "{name}"],
+        [ALGEBRA, "-k", "{name}"],
+        [UNROLL, "-k", "{name}"],
+        [RTL, "-k", "icarus and {name}"],
+    ],
     "ops/family.py": [
-        ["tests/ops/test_family.py"],
-        [CONTRACT],
-        ["tests/schedule"],
+        ["tests/ops/test_family.py", CONTRACT],
+        [ASKED, ALGEBRA],
+        PACKING,
         [RTL, "-k", "icarus and dense"],
     ],
-    "ops/mac.py": [[CONTRACT], [RTL, "-k", "icarus and dense"], ["tests/schedule"]],
+    "ops/mac.py": [[ASKED, CONTRACT], PACKING, [RTL, "-k", "icarus and dense"]],
     "cmvm": [["tests/cmvm"], ["tests/circuit"], [MATRICES]],
     "circuit": [["tests/circuit"], [MATRICES], EMITTED],
     "emit": [["tests/emit/test_verilog.py", "tests/verify/test_structure.py"], SPATIAL],
@@ -89,7 +101,12 @@ STAGES: dict[str, list[list[str]]] = {
 
 
 # Methods of an op at which other tests look than at the rest.
-METHODS = {"kernel": [KERNELS, "-k", "{name}"], "unroll": [UNROLL, "-k", "{name}"]}
+METHODS: dict[str, list[list[str]]] = {
+    "golden": [[CONTRACT, "-k", "{name}"], [KERNELS, "-k", "torch and {name}"]],
+    "kernel": [[KERNELS, "-k", "{name}"]],
+    "unroll": [[UNROLL, "-k", "{name}"]],
+    "verify": [[CONTRACT]],
+}
 
 
 def stages(mutant: Mutant) -> list[list[str]]:
@@ -97,7 +114,7 @@ def stages(mutant: Mutant) -> list[list[str]]:
     fitting = max((name for name in STAGES if mutant.module.startswith(name)), key=len)
     found = STAGES[fitting]
     if fitting == "ops" and mutant.function in METHODS:
-        found = [METHODS[mutant.function]]
+        found = METHODS[mutant.function]
     if fitting == "ops" and mutant.function == "hardware":
         found = found[::-1]
     name = Path(mutant.module).stem
