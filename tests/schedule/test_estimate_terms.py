@@ -17,7 +17,7 @@ import pytest
 from hwaccel.fxp import FixedType, IntArray
 from hwaccel.ir import Graph, GraphBuilder, TensorType
 from hwaccel.ir.hardware import Fold, Style
-from hwaccel.ops import OP_BY_NAME, Conv2d, Requant, Tabulate
+from hwaccel.ops import OP_BY_NAME, Concat, Conv2d, MinMax, Multiply, Requant, Tabulate
 from hwaccel.schedule.buffers import size_buffers
 from hwaccel.schedule.estimate import plan_area, terms
 from hwaccel.schedule.plan import Plan, build_plan
@@ -81,6 +81,16 @@ def wide_lines() -> Plan:
     return plan_of(b.build(b.add("conv", conv, x)), {"conv": Fold(style=Style.PIXEL)})
 
 
+def joins() -> Plan:
+    """Joins of two streams, each behind a FIFO: the smaller, the product, both together."""
+    b = GraphBuilder("joins")
+    types = (TensorType.full((2, 2, 3), FixedType.parse(text)) for text in ("s6.0", "u5.2"))
+    x, y = (b.add("less", Requant(1, -16, 15), b.input("x", type)) for type in types)
+    least = b.add("least", MinMax.of(b.type(x), b.type(y), False), x, y)
+    both = b.add("both", Multiply(), least, y)
+    return plan_of(b.build(b.add("all", Concat.of(b.type(both), b.type(x)), both, x)), {})
+
+
 PLANS: dict[str, Callable[[], Plan]] = {
     "small_cnn": streams,
     "branches, in part laid out": lambda: plan_of(branches(), branch_folds("streams-between")),
@@ -90,6 +100,7 @@ PLANS: dict[str, Callable[[], Plan]] = {
     "skips": lambda: plan_of(skips(), {}),
     "curves": curves,
     "wide_lines": wide_lines,
+    "joins": joins,
 }
 
 
