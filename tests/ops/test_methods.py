@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import product
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from hwaccel.fxp import FixedType
 from hwaccel.ir import TensorType
+from hwaccel.ir.hardware import Multiplier
 from hwaccel.ir.lines import Lines
 from hwaccel.ir.op import Example
 from hwaccel.ops import OPS, Conv2d, Dense, Gather, MaxPool2d, Scale, SumPool2d
 from hwaccel.ops.gather import stream_order
+from hwaccel.ops.mac import borrowed
 from tests.ops.test_contract import random_frames
 
 EXAMPLES = [
@@ -137,6 +141,31 @@ def test_zeros_are_skipped_where_an_eighth_of_the_words_is_zero(example: Example
             every = op.hardware(example.ins, whole).pipes[0].roms[0].fields.a
             assert words.any(axis=1).sum() == every.any(axis=1).sum()
             assert every.any(axis=1).mean() <= 7 / 8
+
+
+def bits(array: NDArray[np.int64]) -> int:
+    return FixedType.of_range(min(int(array.min()), -1), int(array.max()), 0).width
+
+
+@pytest.mark.parametrize("wide", [18, 25, 27, 48])
+@pytest.mark.parametrize("example", WEIGHTED)
+def test_as_many_outputs_share_a_multiplier_as_fit(example: Example, wide: int) -> None:
+    """Side by side, a product apart, what each lane borrows from the next counted in."""
+    op, (x,) = example.op, example.ins
+    multiplier = Multiplier(wide, 18)
+    x_w, signed = x.fixed.width, x.fixed.signed
+    for fold in op.folds(x):
+        found = op.packing(example.ins, fold, multiplier)
+        words = op.hardware(example.ins, replace(fold, skip=False)).pipes[0].roms[0].fields.a
+        w_w = bits(op.weight.a)  # type: ignore[attr-defined]
+        factor = x_w + (not signed)
+        fitting = {1}
+        if factor <= 18 and factor + w_w > 8 and min(factor, w_w) >= 2 and not op.channelwise:
+            for pack in range(2, fold.pe + 1):
+                held = bits(borrowed(words, fold.pe, pack))
+                if (pack - 1) * (x_w + held) + held <= wide:
+                    fitting.add(pack)
+        assert found == max(fitting)
 
 
 # --- pixel by pixel -------------------------------------------------------------------------------
