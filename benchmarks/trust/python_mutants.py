@@ -44,8 +44,9 @@ SPATIAL = ["tests/e2e/test_spatial.py", "-k", "every_bit and icarus and (mixed o
 MATRICES = "tests/trust/test_matrices.py"
 EMITTED = ["tests/emit/test_circuit.py", "-k", "not verilator and not icarus"]
 SCHEDULE = ["tests/schedule", "-k", "not estimate and not speed"]
+COUNTED = ["tests/schedule/test_estimate_terms.py"]
 ESTIMATED = [
-    ["tests/schedule/test_speed.py", "tests/schedule/test_estimate_terms.py"],
+    ["tests/schedule/test_speed.py", *COUNTED],
     ["tests/schedule/test_estimate.py", "tests/schedule/test_estimate_data.py"],
 ]
 # No contract fixes what these constants are: they estimate area and delay.
@@ -69,9 +70,14 @@ STAGES: dict[str, list[list[str]]] = {
     ],
     "ops/mac.py": [[ASKED, CONTRACT], PACKING, [RTL, "-k", "icarus and dense"]],
     "cmvm": [["tests/cmvm"], ["tests/circuit"], [MATRICES]],
-    "circuit": [["tests/circuit"], [MATRICES], EMITTED],
+    "circuit": [["tests/circuit"], COUNTED, [MATRICES], EMITTED],
     "emit": [["tests/emit/test_verilog.py", "tests/verify/test_structure.py"], SPATIAL],
-    "emit/circuit": [["tests/verify/test_circuit.py"], [MATRICES], EMITTED],
+    "emit/circuit": [
+        ["tests/emit/test_circuit_text.py"],
+        ["tests/verify/test_circuit.py"],
+        [MATRICES],
+        EMITTED,
+    ],
     "emit/circuit_c.py": [["tests/emit/test_circuit_c.py"]],
     "emit/cuda.py": [["tests/emit/test_cuda.py"], ["tests/emit/test_cuda_packed.py"]],
     "emit/cuda_nodes.py": [["tests/emit/test_cuda_packed.py"], ["tests/emit/test_cuda.py"]],
