@@ -84,6 +84,7 @@ STAGES: dict[str, list[list[str]]] = {
     "emit/hls": [["tests/emit/test_hls.py"]],
     "emit/kernels.py": [["tests/emit/test_hls.py"], ["tests/emit/test_cuda.py"]],
     "emit/windows.py": [
+        ["tests/emit/test_windows.py"],
         [KERNELS, "-k", "hls and (maxpool2d or conv2d)"],
         [RTL, "-k", "icarus and conv2d"],
     ],
