@@ -429,6 +429,22 @@ def test_what_just_fits_is_taken(name: str) -> None:
     op.verify(x)
 
 
+def test_what_is_left_out_does_nothing() -> None:
+    weight, zero = IntArray([[1]]), IntArray([0])
+    kernel = IntArray([[[[1]]]])
+    none = (0, 0, 0, 0)
+    assert Dense(weight, zero, zero) == Dense(weight, zero, zero, 0)
+    assert Conv2d(kernel, zero, zero) == Conv2d(kernel, zero, zero, 0, (1, 1), none, (1, 1), 1)
+    assert MaxPool2d((1, 1), (1, 1)) == MaxPool2d((1, 1), (1, 1), none, (1, 1))
+    assert SumPool2d((1, 1), (1, 1)) == SumPool2d((1, 1), (1, 1), none, 0)
+    assert Add() == Add(0, 0, False)
+    assert Concat() == Concat(0, 0)
+    assert Scale(zero, zero) == Scale(zero, zero, 0)
+    assert Gather(zero, (1,)) == Gather(zero, (1,), 0)
+    assert Reshape((1,)) == Reshape((1,), False)
+    assert Requant(1, 0, 1) == Requant(1, 0, 1, Rounding.HALF_EVEN, Overflow.SATURATE)
+
+
 @pytest.mark.parametrize("name", BROKEN)
 def test_broken_op_is_refused_with_a_reason(name: str) -> None:
     make, message = BROKEN[name]
