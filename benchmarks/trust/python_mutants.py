@@ -225,7 +225,7 @@ def main() -> None:
         for mutant in drawn[args.first : args.first + args.count]:
             if time.monotonic() - started > 60 * args.minutes:
                 break
-            if str(mutant) in known:
+            if str(mutant) in known or mutant.exactly in known:
                 counts["equivalent"] += 1
                 continue
             how, seconds = copied.kills(mutant)
