@@ -110,6 +110,11 @@ STAGES: dict[str, list[list[str]]] = {
 # Methods of an op at which other tests look than at the rest.
 METHODS: dict[str, list[list[str]]] = {
     "golden": [[CONTRACT, "-k", "{name}"], [KERNELS, "-k", "torch and {name}"]],
+    "hardware": [
+        [CONTRACT, ASKED, "-k", "{name}"],
+        COUNTED,
+        [RTL, "-k", "icarus and {name}"],
+    ],
     "kernel": [[KERNELS, "-k", "{name}"]],
     "unroll": [[UNROLL, "-k", "{name}"]],
     "verify": [[CONTRACT]],
@@ -122,8 +127,6 @@ def stages(mutant: Mutant) -> list[list[str]]:
     found = STAGES[fitting]
     if fitting == "ops" and mutant.function in METHODS:
         found = METHODS[mutant.function]
-    if fitting == "ops" and mutant.function == "hardware":
-        found = found[::-1]
     name = Path(mutant.module).stem
     return [[word.format(name=name) for word in words] for words in found]
 

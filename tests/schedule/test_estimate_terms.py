@@ -35,12 +35,15 @@ BANNER = (
 EXAMPLES = (
     ("dense", "s8-4x12", -1), ("dense", "zero-weights", -1), ("dense", "one-input", 0),
     ("conv2d", "one-pixel", 0), ("conv2d", "depthwise", -1), ("maxpool2d", "overlap", -1),
-    ("sumpool2d", "one", -1), ("chansum", "interval", -1), ("scale", "one-bit", -1),
-    ("scale", "interval", -1), ("table", "one-value", 0), ("table", "fine", 0),
-    ("table", "vector", 0), ("gather", "select-one", 0), ("gather", "one-bit", 0),
-    ("gather", "broadcast-one", 0), ("multiply", "image", -1), ("requant", "odd-clip", 0),
-    ("requant", "never-clips", 0), ("concat", "shifted", -1), ("concat", "align-right", -1),
-    ("minmax", "max-same", 0),
+    ("sumpool2d", "one", -1), ("sumpool2d", "3x3", -1), ("chansum", "interval", -1),
+    ("chansum", "groups", -2), ("scale", "one-bit", -1), ("scale", "interval", -1),
+    ("scale", "image", -1), ("table", "one-value", 0), ("table", "fine", 0), ("table", "vector", 0),
+    ("gather", "select-one", 0), ("gather", "one-bit", 0), ("gather", "broadcast-one", 0),
+    ("multiply", "image", -1), ("multiply", "mixed-sign", -1), ("requant", "odd-clip", 0),
+    ("requant", "never-clips", 0), ("requant", "half_even-saturate", 0),
+    ("requant", "half_up-wrap", 0), ("concat", "shifted", -1), ("concat", "align-right", -1),
+    ("add", "align-left", -1), ("add", "minus-left", -1), ("minmax", "max-same", 0),
+    ("minmax", "max-align", -1), ("minmax", "min-align", -1), ("relu", "s8-image", 0),
 )  # fmt: skip
 
 
