@@ -82,7 +82,11 @@ STAGES: dict[str, list[list[str]]] = {
     "emit/cuda.py": [["tests/emit/test_cuda.py"], ["tests/emit/test_cuda_packed.py"]],
     "emit/cuda_nodes.py": [["tests/emit/test_cuda_packed.py"], ["tests/emit/test_cuda.py"]],
     "emit/hls": [["tests/emit/test_hls.py"]],
-    "emit/kernels.py": [["tests/emit/test_hls.py"], ["tests/emit/test_cuda.py"]],
+    "emit/kernels.py": [
+        ["tests/emit/test_kernels.py"],
+        ["tests/emit/test_hls.py"],
+        ["tests/emit/test_cuda.py"],
+    ],
     "emit/windows.py": [
         ["tests/emit/test_windows.py"],
         [KERNELS, "-k", "hls and (maxpool2d or conv2d)"],
@@ -117,6 +121,7 @@ METHODS: dict[str, list[list[str]]] = {
     ],
     "kernel": [[KERNELS, "-k", "{name}"]],
     "unroll": [[UNROLL, "-k", "{name}"]],
+    "module": [[CONTRACT], [ASKED, UNROLL, "-k", "{name}"], [RTL, "-k", "icarus and {name}"]],
     "verify": [[CONTRACT]],
 }
 
