@@ -58,7 +58,7 @@ STAGES: dict[str, list[list[str]]] = {
     "ops": [
         [CONTRACT, "-k", "{name}"],
         [ASKED, "-k", "{name}"],
-        [ALGEBRA, "-k", "{name}"],
+        [ALGEBRA, "-k", "{name} or alone or meets"],
         [UNROLL, "-k", "{name}"],
         [RTL, "-k", "icarus and {name}"],
     ],
