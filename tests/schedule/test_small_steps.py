@@ -11,11 +11,12 @@ from hwaccel.fxp import FixedType
 from hwaccel.ir import Graph, GraphBuilder, TensorType
 from hwaccel.ir.hardware import Area, Fold, Pipe, Window
 from hwaccel.ops import Add, Relu
-from hwaccel.schedule.blocks import Segment
+from hwaccel.schedule.blocks import Fork, Segment
 from hwaccel.schedule.buffers import _least
 from hwaccel.schedule.fold import Choice, _cheapest, _cost
 from hwaccel.schedule.plan import _full_rate_depth, build_plan, lane_steps
 from hwaccel.schedule.timing import Timing
+from tests.emit.networks import BRANCHES, branch_folds, branches, laid_out
 
 
 def test_the_smallest_good_depth_is_found_from_any_start() -> None:
@@ -98,3 +99,32 @@ def test_credits_that_never_slow_an_issuer_down() -> None:
     assert _full_rate_depth(slid) == 2 + 1  # of 8 cycles a result every 4
     few = replace(plain, issuer=window.skipping(np.array([True, False, True, True])))
     assert _full_rate_depth(few) == 3 + 1  # a result every 3
+
+
+@pytest.mark.parametrize("case", BRANCHES)
+def test_every_stream_is_as_wide_as_what_makes_it(case: str) -> None:
+    """Results of a circuit that leave side by side are parts of one stream, the first lowest."""
+    graph, folds = branches(), branch_folds(case)
+    every = {node.name: folds.get(node.name, Fold()) for node in graph.nodes}
+    plan = build_plan(graph, every, laid_out(graph, every))
+    types = graph.types()
+    for stream in plan.streams.values():
+        if stream.value in types and not stream.name.endswith("_all"):
+            assert stream.bits == stream.lanes * types[stream.value].fixed.width
+            assert stream.beats * stream.lanes == types[stream.value].size
+    for segment in plan.segments:
+        out = plan.streams[segment.outputs[0]]
+        assert segment.beats == out.beats
+        if segment.pipes:
+            assert segment.pipes[-1].lanes * segment.pipes[-1].width == out.bits
+    made = {name: block for block in plan.blocks for name in block.outputs}
+    for block in plan.blocks:
+        assert all(name in made or name in plan.inputs for name in block.inputs)
+        if isinstance(block, Fork):
+            bits = [plan.streams[name].bits for name in block.outputs]
+            whole = plan.streams[block.inputs[0]].bits
+            if block.parts:
+                assert block.parts == tuple(sum(bits[:i]) for i in range(len(bits)))
+                assert sum(bits) == whole
+            else:
+                assert set(bits) == {whole}
