@@ -78,7 +78,10 @@ STAGES: dict[str, list[list[str]]] = {
         [MATRICES],
         EMITTED,
     ],
-    "emit/circuit_c.py": [["tests/emit/test_circuit_c.py"]],
+    "emit/circuit_c.py": [
+        ["tests/emit/test_circuit_c.py", "-k", "golden"],
+        ["tests/emit/test_circuit_c.py"],
+    ],
     "emit/cuda.py": [["tests/emit/test_cuda.py"], ["tests/emit/test_cuda_packed.py"]],
     "emit/cuda_nodes.py": [["tests/emit/test_cuda_packed.py"], ["tests/emit/test_cuda.py"]],
     "emit/hls": [["tests/emit/test_hls.py"]],
