@@ -43,7 +43,15 @@ RTL, KERNELS = "tests/ops/test_contract_rtl.py", "tests/ops/test_kernels.py"
 SPATIAL = ["tests/e2e/test_spatial.py", "-k", "every_bit and icarus and (mixed or around)"]
 MATRICES = "tests/trust/test_matrices.py"
 EMITTED = ["tests/emit/test_circuit.py", "-k", "not verilator and not icarus"]
-SCHEDULE = ["tests/schedule", "-k", "not estimate and not speed"]
+STEPS = [
+    f"tests/schedule/test_{name}.py" for name in ("small_steps", "blocks", "watch", "compiled")
+]
+SCHEDULE = [
+    "tests/schedule",
+    *(f"--ignore={file}" for file in STEPS),
+    "-k",
+    "not estimate and not speed",
+]
 COUNTED = ["tests/schedule/test_estimate_terms.py"]
 ESTIMATED = [
     ["tests/schedule/test_speed.py", *COUNTED],
@@ -104,10 +112,10 @@ STAGES: dict[str, list[list[str]]] = {
     ],
     "emit/registers.py": [["tests/emit/test_system.py"]],
     "emit/system.py": [["tests/emit/test_system.py"]],
-    "schedule": [SCHEDULE, [RTL, "-k", "icarus and concat"]],
-    "schedule/buffers.py": [SCHEDULE, ["tests/verify/test_buffer_sizes.py"]],
-    "schedule/spatial.py": [SCHEDULE, SPATIAL],
-    "schedule/regions.py": [SCHEDULE, SPATIAL],
+    "schedule": [STEPS, SCHEDULE, [RTL, "-k", "icarus and concat"]],
+    "schedule/buffers.py": [STEPS, SCHEDULE, ["tests/verify/test_buffer_sizes.py"]],
+    "schedule/spatial.py": [STEPS, SCHEDULE, SPATIAL],
+    "schedule/regions.py": [STEPS, SCHEDULE, SPATIAL],
     "schedule/estimate.py": ESTIMATED,
     "schedule/fits.py": ESTIMATED,
     "schedule/speed.py": ESTIMATED,
