@@ -41,7 +41,10 @@ _REMOVED = (ast.Expr, ast.Assign, ast.AugAssign, ast.Raise, ast.Continue, ast.Br
 
 @dataclass(frozen=True)
 class Mutant:
-    """One fault: ``variant`` of the faults of ``kind`` at the ``node``-th node of a module."""
+    """One fault: ``variant`` of the faults of ``kind`` at the ``node``-th node of a module.
+
+    ``around`` is the expression or statement that the node is a part of.
+    """
 
     module: str
     node: int
@@ -52,6 +55,12 @@ class Mutant:
     offset: int
     was: str
     now: str
+    around: str = ""
+
+    @property
+    def exactly(self) -> str:
+        """Return the fault with what is around it, where a line has several that read the same."""
+        return f"{self} in {self.around}"
 
     def __str__(self) -> str:
         where = f"{self.module}: {self.function}+{self.offset}"
@@ -63,6 +72,7 @@ def mutants(module: str, source: str) -> list[Mutant]:
     tree = ast.parse(source)
     skipped = _skipped(tree)
     within = _functions(tree)
+    parents = {id(child): node for node in ast.walk(tree) for child in ast.iter_child_nodes(node)}
     found = []
     for number, node in enumerate(ast.walk(tree)):
         if id(node) in skipped:
@@ -71,7 +81,8 @@ def mutants(module: str, source: str) -> list[Mutant]:
             if ast.dump(node) != ast.dump(now):
                 where, first = within.get(id(node), ("module", 0))
                 place = (module, number, kind, variant, node.lineno, where, node.lineno - first)
-                found.append(Mutant(*place, _short(node), _short(now)))
+                around = _short(parents[id(node)]) if id(node) in parents else ""
+                found.append(Mutant(*place, _short(node), _short(now), around))
     return found
 
 

@@ -33,34 +33,73 @@ COPIED = ("hwaccel", "tests", "templates", "rtl", "sim", "native", "examples", "
 PACKAGES = ("fxp", "golden.py", "ops", "cmvm", "circuit", "emit", "schedule")
 
 CONTRACT, UNROLL = "tests/ops/test_contract.py", "tests/circuit/test_unroll.py"
+ASKED, ALGEBRA = "tests/ops/test_methods.py", "tests/passes/test_algebra.py"
+PACKING = [
+    "tests/schedule/test_packing.py",
+    "tests/schedule/test_skip.py",
+    "tests/schedule/test_fold.py",
+]
 RTL, KERNELS = "tests/ops/test_contract_rtl.py", "tests/ops/test_kernels.py"
 SPATIAL = ["tests/e2e/test_spatial.py", "-k", "every_bit and icarus and (mixed or around)"]
 MATRICES = "tests/trust/test_matrices.py"
 EMITTED = ["tests/emit/test_circuit.py", "-k", "not verilator and not icarus"]
+STEPS = [
+    f"tests/schedule/test_{name}.py" for name in ("small_steps", "blocks", "watch", "compiled")
+]
+SCHEDULE = [
+    "tests/schedule",
+    *(f"--ignore={file}" for file in STEPS),
+    "-k",
+    "not estimate and not speed",
+]
+COUNTED = ["tests/schedule/test_estimate_terms.py"]
+ESTIMATED = [
+    ["tests/schedule/test_speed.py", *COUNTED],
+    ["tests/schedule/test_estimate.py", "tests/schedule/test_estimate_data.py"],
+]
 # No contract fixes what these constants are: they estimate area and delay.
 ESTIMATES = ("circuit/cost.py", "circuit/delay.py")
 # Stages in order, each the arguments of one run of pytest; the longest name that fits is taken.
 STAGES: dict[str, list[list[str]]] = {
     "fxp": [["tests/fxp"], ["tests/trust/test_exhaustive.py"], [CONTRACT]],
     "golden.py": [["tests/test_golden.py"]],
-    "ops": [[CONTRACT, "-k", "{name}"], [UNROLL, "-k", "{name}"], [RTL, "-k", "icarus and {name}"]],
+    "ops": [
+        [CONTRACT, "-k", "{name}"],
+        [ASKED, "-k", "{name}"],
+        [ALGEBRA, "-k", "{name} or alone or meets"],
+        [UNROLL, "-k", "{name}"],
+        [RTL, "-k", "icarus and {name}"],
+    ],
     "ops/family.py": [
-        ["tests/ops/test_family.py"],
-        [CONTRACT],
-        ["tests/schedule"],
+        ["tests/ops/test_family.py", CONTRACT],
+        [ASKED, ALGEBRA],
+        PACKING,
         [RTL, "-k", "icarus and dense"],
     ],
-    "ops/mac.py": [[CONTRACT], [RTL, "-k", "icarus and dense"], ["tests/schedule"]],
+    "ops/mac.py": [[ASKED, CONTRACT], PACKING, [RTL, "-k", "icarus and dense"]],
     "cmvm": [["tests/cmvm"], ["tests/circuit"], [MATRICES]],
-    "circuit": [["tests/circuit"], [MATRICES], EMITTED],
+    "circuit": [["tests/circuit"], COUNTED, [MATRICES], EMITTED],
     "emit": [["tests/emit/test_verilog.py", "tests/verify/test_structure.py"], SPATIAL],
-    "emit/circuit": [["tests/verify/test_circuit.py"], [MATRICES], EMITTED],
-    "emit/circuit_c.py": [["tests/emit/test_circuit_c.py"]],
+    "emit/circuit": [
+        ["tests/emit/test_circuit_text.py"],
+        ["tests/verify/test_circuit.py"],
+        [MATRICES],
+        EMITTED,
+    ],
+    "emit/circuit_c.py": [
+        ["tests/emit/test_circuit_c.py", "-k", "golden"],
+        ["tests/emit/test_circuit_c.py"],
+    ],
     "emit/cuda.py": [["tests/emit/test_cuda.py"], ["tests/emit/test_cuda_packed.py"]],
     "emit/cuda_nodes.py": [["tests/emit/test_cuda_packed.py"], ["tests/emit/test_cuda.py"]],
     "emit/hls": [["tests/emit/test_hls.py"]],
-    "emit/kernels.py": [["tests/emit/test_hls.py"], ["tests/emit/test_cuda.py"]],
+    "emit/kernels.py": [
+        ["tests/emit/test_kernels.py"],
+        ["tests/emit/test_hls.py"],
+        ["tests/emit/test_cuda.py"],
+    ],
     "emit/windows.py": [
+        ["tests/emit/test_windows.py"],
         [KERNELS, "-k", "hls and (maxpool2d or conv2d)"],
         [RTL, "-k", "icarus and conv2d"],
     ],
@@ -73,15 +112,29 @@ STAGES: dict[str, list[list[str]]] = {
     ],
     "emit/registers.py": [["tests/emit/test_system.py"]],
     "emit/system.py": [["tests/emit/test_system.py"]],
-    "schedule": [["tests/schedule"], [RTL, "-k", "icarus and concat"]],
-    "schedule/buffers.py": [["tests/schedule"], ["tests/verify/test_buffer_sizes.py"]],
-    "schedule/spatial.py": [["tests/schedule"], SPATIAL],
-    "schedule/regions.py": [["tests/schedule"], SPATIAL],
+    "schedule": [STEPS, SCHEDULE, [RTL, "-k", "icarus and concat"]],
+    "schedule/buffers.py": [STEPS, SCHEDULE, ["tests/verify/test_buffer_sizes.py"]],
+    "schedule/spatial.py": [STEPS, SCHEDULE, SPATIAL],
+    "schedule/regions.py": [STEPS, SCHEDULE, SPATIAL],
+    "schedule/estimate.py": ESTIMATED,
+    "schedule/fits.py": ESTIMATED,
+    "schedule/speed.py": ESTIMATED,
 }
 
 
 # Methods of an op at which other tests look than at the rest.
-METHODS = {"kernel": [KERNELS, "-k", "{name}"], "unroll": [UNROLL, "-k", "{name}"]}
+METHODS: dict[str, list[list[str]]] = {
+    "golden": [[CONTRACT, "-k", "{name}"], [KERNELS, "-k", "torch and {name}"]],
+    "hardware": [
+        [CONTRACT, ASKED, "-k", "{name}"],
+        COUNTED,
+        [RTL, "-k", "icarus and {name}"],
+    ],
+    "kernel": [[KERNELS, "-k", "{name}"]],
+    "unroll": [[UNROLL, "-k", "{name}"]],
+    "module": [[CONTRACT], [ASKED, UNROLL, "-k", "{name}"], [RTL, "-k", "icarus and {name}"]],
+    "verify": [[CONTRACT]],
+}
 
 
 def stages(mutant: Mutant) -> list[list[str]]:
@@ -89,9 +142,7 @@ def stages(mutant: Mutant) -> list[list[str]]:
     fitting = max((name for name in STAGES if mutant.module.startswith(name)), key=len)
     found = STAGES[fitting]
     if fitting == "ops" and mutant.function in METHODS:
-        found = [METHODS[mutant.function]]
-    if fitting == "ops" and mutant.function == "hardware":
-        found = found[::-1]
+        found = METHODS[mutant.function]
     name = Path(mutant.module).stem
     return [[word.format(name=name) for word in words] for words in found]
 
@@ -193,7 +244,7 @@ def main() -> None:
         for mutant in drawn[args.first : args.first + args.count]:
             if time.monotonic() - started > 60 * args.minutes:
                 break
-            if str(mutant) in known:
+            if str(mutant) in known or mutant.exactly in known:
                 counts["equivalent"] += 1
                 continue
             how, seconds = copied.kills(mutant)

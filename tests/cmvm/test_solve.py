@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -195,3 +197,26 @@ def test_model_is_part_of_the_key(cache: Path) -> None:
     solve(problem, Settings(), LUT4)
     solve(problem, Settings(), LUT6_THREE)
     assert len(list(cache.rglob("*.json"))) == 3
+
+
+@pytest.mark.parametrize(
+    ("settings", "depth", "said"),
+    [
+        (Settings(effort="fast"), None, "7409fd50875e"),
+        (Settings(effort="fast", seed=3), 1, "8fe265c70f11"),
+        (Settings(), None, "f9184896989b"),
+        (Settings(), 0, "fc983813e22e"),
+        (Settings(), 1, "c2731d8cb67e"),
+        (Settings(budget=500), None, "d6ccade73f47"),
+    ],
+)
+def test_answers_are_those_of_this_version_of_the_algorithm(
+    settings: Settings, depth: int | None, said: str
+) -> None:
+    """Caches hold answers by its number: whoever changes one raises ``ALGORITHM``."""
+    assert ENTRY.ALGORITHM == 5
+    problem = Problem.of(matrix(11, 9, 8, 5), -8, 7)
+    if depth is not None:
+        problem = replace(problem, depth_limit=minimum_depth(problem) + depth)
+    graph = ENTRY._run(problem, settings, LUT4)
+    assert hashlib.sha256(repr((graph.adds, graph.outputs)).encode()).hexdigest()[:12] == said

@@ -18,6 +18,8 @@ from hwaccel.emit.circuit_c import DIALECTS, emit_circuit_c
 from tests.emit.circuits import batch, random_circuit, sums, sums3, unit
 from tests.emit.test_circuit import EVIL, hostile, small
 
+GOLDEN = Path(__file__).parents[1] / "golden"
+BANNER = ("Golden file of tests/emit/test_circuit_c.py; rewrite it with pytest --update-golden.",)
 FLAGS = ("-std=c++14", "-O1", "-Wall", "-Wextra", "-Werror", "-Wno-unknown-pragmas")
 compiles = pytest.mark.skipif(
     tools.find("g++") is None or tools.find("ap_types") is None, reason="missing: g++ or ap_types"
@@ -111,7 +113,15 @@ def test_cuda_equals_evaluate(tmp_path):
     units = [unit(random_circuit(seed), f"u{seed}", 0, seed) for seed in range(30)]
     _assert_runs(
         "cuda",
-        [*units, unit(sums(), "sums"), unit(sums3(), "sums3"), small(), hostile(), edges()],
+        [
+            *units,
+            unit(sums(), "sums"),
+            unit(sums3(), "sums3"),
+            small(),
+            hostile(),
+            edges(),
+            widths(),
+        ],
         tmp_path,
     )
 
@@ -147,3 +157,31 @@ def test_cuda_takes_64_bits_only_where_needed(bits, kind):
     made = b.sum(b.input(0, *intervals[0]), b.input(1, *intervals[1]))
     found = emit_circuit_c(unit(pruned(b, intervals, [made]), "wide"), "cuda")
     assert f"const {kind} s_t0 = " in found
+
+
+def widths() -> Unit:
+    """Every kind of node at the edge of 32 bits: just within, and a bit more."""
+    b = Builder()
+    b.origin = "w"
+    intervals = [(0, (1 << bits) - 1) for bits in (28, 29, 30, 31)]
+    xs = [b.input(i, *ends) for i, ends in enumerate(intervals)]
+    made = [b.sum(xs[0], x) for x in xs[1:]]
+    made += [b.sum(x, xs[0], 1) for x in xs[:3]]
+    made += [
+        b.add(Sum3(a=xs[0], b=x, c=x, ups=(0, 1, 0), subtract=0, lo=0, hi=1 << 31)) for x in xs
+    ]
+    made += [b.clip(x, 5, (1 << 27) - 9) for x in xs]
+    made += [b.wrap(x, -(1 << 26), (1 << 26) - 1) for x in xs]
+    made += [b.clip(xs[0], 0, 1 << top) for top in (25, 26)]
+    made += [b.shift(xs[1], -3), b.shift(xs[0], 3), b.even(xs[2], 4), b.maximum(xs[2], xs[3])]
+    return unit(pruned(b, intervals, made), "widths")
+
+
+@pytest.mark.parametrize("target", DIALECTS)
+def test_golden(target, request):
+    """What changed; the programs above say whether it is right."""
+    units = [small(), edges(), widths(), unit(random_circuit(5, 40), "random", 0)]
+    found = "\n".join(emit_circuit_c(u, target, banner=BANNER) for u in units)
+    if request.config.getoption("--update-golden"):
+        (GOLDEN / f"circuit_{target}.h").write_text(found, encoding="ascii")
+    assert found == (GOLDEN / f"circuit_{target}.h").read_text(encoding="ascii")

@@ -295,6 +295,30 @@ BROKEN: dict[str, tuple[Callable[[], str], str]] = {
         lambda: _error(Conv2d(_W, _TWO, _TWO, groups=3), _t((9, 5, 5))),
         "2 output channels do not split into 3 groups",
     ),
+    "conv-rank": (
+        lambda: _error(Conv2d(_W, _TWO, _TWO), _t((3, 5))),
+        "expected shape (3, H, W), found (3, 5)",
+    ),
+    "conv-weight": (
+        lambda: _error(Conv2d(IntArray(np.ones((2, 3, 3))), _TWO, _TWO), _t((3, 5, 5))),
+        "weight has shape (2, 3, 3), expected (outputs, inputs / groups, KH, KW)",
+    ),
+    "conv-bias": (
+        lambda: _error(Conv2d(_W, _TWO, IntArray([0])), _t((3, 5, 5))),
+        "bias has shape (1,), expected (2,)",
+    ),
+    "conv-shift": (
+        lambda: _error(Conv2d(_W, IntArray([0, 32]), _TWO), _t((3, 5, 5))),
+        "shift runs from 0 to 32, expected 0 to 31",
+    ),
+    "conv-left": (
+        lambda: _error(Conv2d(_W, IntArray([-1, 0]), _TWO), _t((3, 5, 5))),
+        "shift runs from -1 to 0, expected 0 to 31",
+    ),
+    "conv-wide": (
+        lambda: _error(Conv2d(_W, IntArray([0, 31]), _TWO), _t((3, 5, 5), "s27.0")),
+        "the accumulator needs 63 bits, more than 62; use fewer bits for weights or activations",
+    ),
     "pool-padding": (
         lambda: _error(MaxPool2d((1, 1), (1, 1), (0, 0, 1, 0)), _t((1, 2, 2))),
         "padding (0, 0, 1, 0) leaves a window without a pixel; pad less than the kernel",
@@ -361,6 +385,10 @@ BROKEN: dict[str, tuple[Callable[[], str], str]] = {
         lambda: _error(Requant(63, 0, 1), _t((4,))),
         "shift 63 is not between -62 and 62",
     ),
+    "requant-left": (
+        lambda: _error(Requant(-63, 0, 1), _t((4,))),
+        "shift -63 is not between -62 and 62",
+    ),
     "requant-wrap": (
         lambda: _error(Requant(1, -3, 4, overflow=Overflow.WRAP), _t((4,))),
         "wrapping needs the whole range of a format, found [-3, 4]",
@@ -374,6 +402,47 @@ BROKEN: dict[str, tuple[Callable[[], str], str]] = {
         "cannot reshape (2, 3) (6 elements) to (5,) (5 elements)",
     ),
 }
+
+
+@each_example
+def test_another_number_of_operands_is_refused(op: type[Op], example: Example) -> None:
+    count = len(example.ins)
+    for ins in (example.ins[1:], (*example.ins, example.ins[0])):
+        with pytest.raises(VerifyError, match=f"takes {count} operands, found {len(ins)}"):
+            example.op.verify(*ins)
+
+
+EDGES: dict[str, tuple[Op, TensorType]] = {
+    "requant-down": (Requant(62, 0, 1), _t((4,))),
+    "requant-up": (Requant(-62, 0, 1), TensorType((4,), 0, 0, 0)),
+    "conv-shift": (Conv2d(_W, IntArray([0, 31]), _TWO), _t((3, 5, 5), "s26.0")),
+    "conv-padding": (Conv2d(_W, _TWO, _TWO, padding=(0, 2, 1, 0)), _t((3, 2, 1))),
+    "maxpool2d-below": (MaxPool2d((2, 1), (1, 1), (0, 0, 1, 0)), _t((1, 2, 2))),
+    "maxpool2d-right": (MaxPool2d((1, 2), (1, 1), (0, 0, 0, 1)), _t((1, 2, 2))),
+    "sumpool2d-all": (SumPool2d((2, 3), (1, 1)), _t((1, 2, 3))),
+}
+
+
+@pytest.mark.parametrize("name", EDGES)
+def test_what_just_fits_is_taken(name: str) -> None:
+    op, x = EDGES[name]
+    op.verify(x)
+
+
+def test_what_is_left_out_does_nothing() -> None:
+    weight, zero = IntArray([[1]]), IntArray([0])
+    kernel = IntArray([[[[1]]]])
+    none = (0, 0, 0, 0)
+    assert Dense(weight, zero, zero) == Dense(weight, zero, zero, 0)
+    assert Conv2d(kernel, zero, zero) == Conv2d(kernel, zero, zero, 0, (1, 1), none, (1, 1), 1)
+    assert MaxPool2d((1, 1), (1, 1)) == MaxPool2d((1, 1), (1, 1), none, (1, 1))
+    assert SumPool2d((1, 1), (1, 1)) == SumPool2d((1, 1), (1, 1), none, 0)
+    assert Add() == Add(0, 0, False)
+    assert Concat() == Concat(0, 0)
+    assert Scale(zero, zero) == Scale(zero, zero, 0)
+    assert Gather(zero, (1,)) == Gather(zero, (1,), 0)
+    assert Reshape((1,)) == Reshape((1,), False)
+    assert Requant(1, 0, 1) == Requant(1, 0, 1, Rounding.HALF_EVEN, Overflow.SATURATE)
 
 
 @pytest.mark.parametrize("name", BROKEN)

@@ -159,3 +159,37 @@ def test_canonical_order(example: Example, rng: Generator) -> None:
     values = dict(zip(names, (batch(rng, x) for x in example.ins), strict=True))
     expected = example.op.golden(*(values[name] for name in names))
     np.testing.assert_array_equal(op.golden(*(values[name] for name in order)), expected)
+
+
+def test_a_constant_is_shifted_like_the_weights_that_it_meets(rng: Generator) -> None:
+    """Where rows have scales of their own; with padding, a constant is none at the border."""
+    weight = rng.integers(-7, 8, (3, 4, 2, 2))
+    shift, bias = IntArray([0, 2, 5]), IntArray([1, -2, 3])
+    x = TensorType((4, 5, 5), 0, -8, 7)
+    constant, known = np.array([0, 5, -3, 2]), np.array([True, False, True, True])
+    conv = Conv2d(IntArray(weight), shift, bias)
+    dense = Dense(IntArray(weight[:, :, 0, 0]), shift, bias)
+    flat = TensorType((4,), 0, -8, 7)
+    assert conv.needs(x, constant, known).tolist() == [False, True, False, False]
+    assert dense.needs(flat, constant, known).tolist() == [False, True, False, False]
+    padded = replace(conv, padding=(1, 0, 0, 0))
+    assert padded.needs(x, constant, known).tolist() == [False, True, True, True]
+    less = np.where(known, constant, 0)
+    for op, values in ((conv, batch(rng, x)), (dense, batch(rng, flat))):
+        column = (4,) + (1,) * (values.ndim - 2)
+        values[:, known] = constant[known].reshape(-1, *column[1:])
+        found = op.absorb(less).golden(values - less.reshape(column))
+        np.testing.assert_array_equal(found, op.golden(values))
+
+
+def test_channels_of_several_groups_are_never_needed_alone(rng: Generator) -> None:
+    """They go, or stay, with the channel of the result that they are tied to."""
+    for groups in (2, 4):
+        conv = Conv2d(
+            IntArray(np.ones((4, 4 // groups, 1, 1))), IntArray([0] * 4), IntArray([0] * 4)
+        )
+        conv = replace(conv, groups=groups)
+        x = TensorType((4, 2, 2), 0, -8, 7)
+        found = conv.needs(x, np.zeros(4, dtype=np.int64), np.zeros(4, dtype=np.bool_))
+        assert found.tolist() == [False] * 4
+        assert conv.absorb(np.ones(4, dtype=np.int64)) is conv

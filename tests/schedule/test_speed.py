@@ -95,6 +95,20 @@ def test_a_path_that_starts_at_a_port_is_no_path() -> None:
     assert behind.amounts["readers"] == 3
 
 
+@pytest.mark.parametrize(
+    ("depth", "levels", "readers"),
+    [(1, 0, ()), (2, 1, (1,)), (3, 1, (1 / 4,)), (16, 1, (1 / 4,)), (17, 2, (2 / 4,))],
+)
+def test_what_leaves_a_fifo_has_passed_its_memory(
+    plan: Plan, depth: int, levels: int, readers: tuple[float, ...]
+) -> None:
+    """One place is a register; two are chosen between; more are LUTs of 4 bits and 16 places."""
+    fifo = plan.segments[0]
+    bits = plan.streams[fifo.outputs[0]].bits
+    found = speed._read(fifo.with_depth(depth), plan)
+    assert found == speed._Start(levels, tuple(bits * n for n in readers))
+
+
 def test_amounts_of_a_path() -> None:
     found = path("x", 2, chains=[8, 4], readers=[1, 4], mux=3, copies=8, dsp=1)
     assert dict(found.amounts) == {

@@ -63,8 +63,15 @@ def test_every_module_has_tests_that_are_there() -> None:
             assert all((Path(__file__).parents[2] / word).exists() for word in named)
 
 
+def test_faults_that_read_the_same_are_told_apart_by_what_is_around() -> None:
+    found = [m for m in mutants("m.py", "y = a[0] + b[0]\n") if m.now == "1"]
+    assert len({str(m) for m in found}) == 1
+    assert [m.exactly for m in found] == [f"{m} in {m.around}" for m in found]
+    assert {m.around for m in found} == {"a[0]", "b[0]"}
+
+
 def test_equivalent_faults_are_faults_of_the_source() -> None:
-    names = {str(mutant) for mutant in every_mutant()}
+    names = {name for mutant in every_mutant() for name in (str(mutant), mutant.exactly)}
     assert equivalent().keys() <= names
     assert all(equivalent().values()), f"{EQUIVALENT.name}: a reason is missing"
 

@@ -1,0 +1,124 @@
+"""What a reader sees of a circuit: comments that say what is computed, full lines, short names."""
+
+from __future__ import annotations
+
+import re
+from math import floor
+
+import numpy as np
+import pytest
+from numpy.random import Generator
+
+from hwaccel.circuit.node import Choose, Constant, Even, Input, Node, Table
+from hwaccel.emit import circuit as emitted
+from hwaccel.emit.circuit_bits import Literal, Net, literal
+from hwaccel.emit.circuit_names import _element, _formula, _place
+from tests.emit.circuits import random_circuit, sums3
+from tests.emit.test_circuit import small
+
+
+def meaning(formula: str, values: dict[str, int], node: Node) -> int:
+    """Return what a comment says, computed."""
+    if isinstance(node, Table):
+        assert re.fullmatch(r"table\[\w+\]", formula)
+        return node.values[values[formula[6:-1]] - node.first]
+    words = formula.replace(", even at a tie", "")
+    if match := re.fullmatch(r"(\w+) clipped to (-?\d+)\.\.(-?\d+)", words):
+        return min(max(values[match[1]], int(match[2])), int(match[3]))
+    if match := re.fullmatch(r"(\S+) where (\S+) < 0, else (\S+)", words):
+        one, tested, other = (eval(match[i], {}, dict(values)) for i in (1, 2, 3))
+        return int(one if tested < 0 else other)
+    words = words.replace("modulo", "%")
+    return int(eval(words, {"floor": floor, "max": max, "min": min}, dict(values)))
+
+
+def drawn(rng: Generator, nodes: list[Node], number: int) -> int:
+    x = nodes[number]
+    return int(rng.integers(x.lo, x.hi, endpoint=True))
+
+
+CIRCUITS = [*(lambda seed=seed: random_circuit(seed) for seed in range(30)), sums3]
+
+
+@pytest.mark.parametrize("at", range(len(CIRCUITS) + 1))
+def test_a_comment_says_what_is_computed(at: int) -> None:
+    circuit = CIRCUITS[at]() if at < len(CIRCUITS) else small().piped.circuit
+    rng, nodes = np.random.default_rng(at), list(circuit.nodes)
+    for node in nodes:
+        if isinstance(node, Input | Constant):
+            continue
+        names = [
+            str(nodes[i].lo) if isinstance(nodes[i], Constant) else f"v{i}" for i in node.operands
+        ]
+        formula = _formula(node, names)
+        for _ in range(8):
+            xs = [drawn(rng, nodes, i) for i in node.operands]
+            values = {f"v{i}": x for i, x in zip(node.operands, xs, strict=True)}
+            xs = [values[f"v{i}"] for i in node.operands]
+            found = int(node.evaluate(*(np.array([x]) for x in xs))[0])
+            said = meaning(formula, values, node)
+            if isinstance(node, Even):
+                tie = xs[0] % (1 << node.shift) == 0
+                said -= said % 2 if tie else 0
+            if node.kind == "wrap":
+                assert (said - found) % (1 << node.bits) == 0
+            elif isinstance(node, Choose) and not node.lo <= said <= node.hi:
+                continue  # such operands do not come together
+            else:
+                assert said == found, formula
+
+
+def test_elements_are_named_by_place() -> None:
+    assert _place(7, ()) == _place(7, (12,)) == "7"
+    assert _place(7, (2, 2, 3)) == "1_0_1"
+    assert _place(12, (2, 2, 3)) == "12"  # beyond the tensor
+    assert _element("x", 3) == "x3"
+    assert _element("in2", 3) == "in2_3"
+
+
+@pytest.mark.parametrize(
+    ("value", "width", "expected"),
+    [
+        (0, 1, "1'd0"), (1, 1, "1'd1"), (-1, 1, "1'd1"), (5, 3, "3'd5"), (-1, 3, "-3'd1"),
+        (-4, 3, "-3'd4"), (-6, 3, "3'd2"), (-8, 3, "3'd0"), (12, 3, "3'd4"), (-5, 4, "-4'd5"),
+    ],
+)  # fmt: skip
+def test_a_literal_is_negative_where_its_highest_bit_says_so(
+    value: int, width: int, expected: str
+) -> None:
+    assert literal(value, width) == Literal(value).bits(0, width) == expected
+    assert Literal(value << 2).bits(2, width) == expected
+
+
+def test_bits_that_nothing_reads_are_named_in_runs() -> None:
+    net = Net("n", 6, False)
+    assert net.bits(1, 1) == "n[1]"
+    assert net.bits(3, 1) == "n[3]"
+    assert net.unread() == ["n[0]", "n[2]", "n[5:4]"]
+    assert net.unread() == []
+    assert Net("m", 3, True).unread() == ["m"]
+    read = Net("r", 3, True)
+    assert read.bits(1, 6) == "{{4{r[2]}}, r[2:1]}"
+    assert read.unread() == ["r[0]"]
+
+
+def test_a_comment_stands_behind_where_it_fits_and_above_where_not() -> None:
+    def made(value: str, note: str) -> list[str]:
+        return list(emitted._statement("wire", "n", value, note))
+
+    bare = len(made("", "")[0])
+    room = emitted._WIDTH - bare - 5
+    (line,) = made("v" * (room - 9), "n" * 9 + "")[-1:]
+    assert line.endswith(f"  // {'n' * 9}")
+    assert len(line) <= emitted._WIDTH
+    above, below = made("v" * (room - 8), "n" * 9)
+    assert above == f"// {'n' * 9}"
+    assert below.endswith("v;")
+    (whole,) = made("v" * (emitted._WIDTH - bare), "")
+    assert len(whole) == emitted._WIDTH
+    first, second = made("v" * (emitted._WIDTH - bare + 1), "")
+    assert first.endswith(" n =")
+    assert second == "    " + "v" * (emitted._WIDTH - bare + 1) + ";"
+    first, *rest = made(" ".join(["vv"] * 70), "")
+    assert {len(line) for line in rest[:-1]} == {emitted._WIDTH}  # full, and not one word longer
+    assert " ".join(line.strip() for line in rest) == " ".join(["vv"] * 70) + ";"
