@@ -46,6 +46,9 @@ def load_model(source: str | Path, weights: Path | None = None) -> torch.nn.Modu
     name, colon, attribute = text.partition(":")
     if not colon or not name or not attribute:
         raise FrontendError(f"{text!r} is no model; {_KINDS}")
+    if name.endswith(".py"):
+        module = ".".join(Path(name).with_suffix("").parts)
+        raise FrontendError(f"{text}: names a file, expected a module: {module}:{attribute}")
     model = _make(text, name, attribute)
     if weights is not None:
         load_state(model, weights)

@@ -73,6 +73,15 @@ def test_factories_that_fail(module):
     )
 
 
+def test_a_file_is_no_module(module):
+    assert refusal(f"{module}.py:make") == (
+        f"{module}.py:make: names a file, expected a module: {module}:make"
+    )
+    assert refusal("nets/small.py:Net") == (
+        "nets/small.py:Net: names a file, expected a module: nets.small:Net"
+    )
+
+
 def test_weights(module, tmp_path):
     model = load_model(f"{module}:make")
     with torch.no_grad():
