@@ -12,7 +12,8 @@ from hwaccel.circuit import Builder, Circuit, Pipelined
 from hwaccel.circuit.delay import DelayModel, model_for
 from hwaccel.circuit.lay_out import pruned
 from hwaccel.circuit.node import Constant
-from hwaccel.circuit.pipeline import check, earliest, pipeline
+from hwaccel.circuit.pipeline import _Program, check, earliest, pipeline
+from hwaccel.circuit.timing import Timing, far_pairs
 from hwaccel.errors import ScheduleError
 
 ECP5 = model_for("ecp5")
@@ -337,3 +338,15 @@ def test_wrong_stages_are_found() -> None:
 def test_unknown_family() -> None:
     with pytest.raises(ScheduleError, match=r"^delay model: none for family 'z80'; choose one of"):
         model_for("z80")
+
+
+def test_the_size_of_a_program_counts_the_rules_that_are_always_there() -> None:
+    """Pairs that are too far apart are added only where a solution breaks them."""
+    circuit = random_circuit(3)
+    timing = Timing(circuit, ECP5)
+    period = timing.shortest(4)
+    early, late = timing.early(period), timing.late(period, 6)
+    assert early is not None
+    pairs = far_pairs(timing, early, late, period)
+    with_pairs, without = (_Program(circuit, early, late, 6, some) for some in (pairs, []))
+    assert 0 < with_pairs.size == without.size

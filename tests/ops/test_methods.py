@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from hwaccel.fxp import FixedType
+from hwaccel.fxp import FixedType, IntArray
 from hwaccel.ir import TensorType
 from hwaccel.ir.hardware import Multiplier
 from hwaccel.ir.lines import Lines
@@ -24,6 +24,11 @@ EXAMPLES = [
     for op in OPS
     for example in op.examples()
 ]
+# Operands that are never zero, and a partial sum that just needs a bit more.
+_OFFSET = Conv2d(IntArray([[[[-3]], [[1]]]]), IntArray([0]), IntArray([0]))
+EXAMPLES.append(
+    pytest.param(Example("offset", _OFFSET, (TensorType((2, 2, 2), 0, 5, 11),)), id="conv2d-offset")
+)
 WEIGHTED = [one for one in EXAMPLES if isinstance(one.values[0].op, Dense | Conv2d)]  # type: ignore[union-attr]
 IMAGES = [one for one in EXAMPLES if len(one.values[0].ins[0].shape) == 3]  # type: ignore[union-attr]
 
