@@ -156,6 +156,7 @@ def open_zip(path: Path, limit: int, *, packed: bool = False) -> Iterator[zipfil
             file.most = None
             if not packed:
                 _check_stored(archive)
+            _check_places(archive, size)
             _check_sizes(archive, max(_FREE_BYTES, _MAX_RATIO * size) if packed else size)
             yield archive
     except _DAMAGE as error:
@@ -169,6 +170,12 @@ def _check_stored(archive: zipfile.ZipFile) -> None:
         if member.compress_type != zipfile.ZIP_STORED:
             name = member.filename.partition("/")[2] or member.filename
             raise Damaged(f"member {name[:80]!r} is compressed")
+
+
+def _check_places(archive: zipfile.ZipFile, size: int) -> None:
+    for member in archive.infolist():
+        if not 0 <= member.header_offset < size:
+            raise Damaged(f"member {member.filename[:80]!r} is said to lie outside of the file")
 
 
 def _check_sizes(archive: zipfile.ZipFile, most: int) -> None:
