@@ -43,7 +43,7 @@ _REMOVED = (ast.Expr, ast.Assign, ast.AugAssign, ast.Raise, ast.Continue, ast.Br
 class Mutant:
     """One fault: ``variant`` of the faults of ``kind`` at the ``node``-th node of a module.
 
-    ``around`` is the expression or statement that the node is a part of.
+    ``around`` is the expression or statement that a constant is a part of.
     """
 
     module: str
@@ -81,7 +81,7 @@ def mutants(module: str, source: str) -> list[Mutant]:
             if ast.dump(node) != ast.dump(now):
                 where, first = within.get(id(node), ("module", 0))
                 place = (module, number, kind, variant, node.lineno, where, node.lineno - first)
-                around = _short(parents[id(node)]) if id(node) in parents else ""
+                around = _short(parents[id(node)]) if kind == "constant" else ""
                 found.append(Mutant(*place, _short(node), _short(now), around))
     return found
 

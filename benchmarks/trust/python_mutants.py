@@ -33,6 +33,7 @@ COPIED = ("hwaccel", "tests", "templates", "rtl", "sim", "native", "examples", "
 PACKAGES = ("fxp", "golden.py", "ops", "cmvm", "circuit", "emit", "schedule")
 
 CONTRACT, UNROLL = "tests/ops/test_contract.py", "tests/circuit/test_unroll.py"
+REFUSED = "tests/ops/test_refusals.py"
 ASKED, ALGEBRA = "tests/ops/test_methods.py", "tests/passes/test_algebra.py"
 PACKING = [
     "tests/schedule/test_packing.py",
@@ -71,7 +72,7 @@ STAGES: dict[str, list[list[str]]] = {
         [RTL, "-k", "icarus and {name}"],
     ],
     "ops/family.py": [
-        ["tests/ops/test_family.py", CONTRACT],
+        ["tests/ops/test_family.py", REFUSED, CONTRACT],
         [ASKED, ALGEBRA],
         PACKING,
         [RTL, "-k", "icarus and dense"],
@@ -103,7 +104,7 @@ STAGES: dict[str, list[list[str]]] = {
         [KERNELS, "-k", "hls and (maxpool2d or conv2d)"],
         [RTL, "-k", "icarus and conv2d"],
     ],
-    "emit/project.py": [["tests/emit/test_project.py"]],
+    "emit/project.py": [["tests/emit/test_project_read.py"], ["tests/emit/test_project.py"]],
     "emit/names.py": [["tests/emit/test_names.py"], ["tests/emit/test_verilog.py"]],
     "emit/literals.py": [
         ["tests/emit/test_literals.py"],
@@ -132,8 +133,12 @@ METHODS: dict[str, list[list[str]]] = {
     ],
     "kernel": [[KERNELS, "-k", "{name}"]],
     "unroll": [[UNROLL, "-k", "{name}"]],
-    "module": [[CONTRACT], [ASKED, UNROLL, "-k", "{name}"], [RTL, "-k", "icarus and {name}"]],
-    "verify": [[CONTRACT]],
+    "module": [
+        [CONTRACT, REFUSED],
+        [ASKED, UNROLL, "-k", "{name}"],
+        [RTL, "-k", "icarus and {name}"],
+    ],
+    "verify": [[REFUSED], [CONTRACT]],
 }
 
 

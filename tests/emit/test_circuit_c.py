@@ -170,6 +170,8 @@ def widths() -> Unit:
     made += [
         b.add(Sum3(a=xs[0], b=x, c=x, ups=(0, 1, 0), subtract=0, lo=0, hi=1 << 31)) for x in xs
     ]
+    most = (1 << 31) - 1  # as much as fits; what two of the three add up to is far below
+    made.append(b.add(Sum3(a=xs[0], b=xs[0], c=xs[0], ups=(0, 0, 0), subtract=0, lo=0, hi=most)))
     made += [b.clip(x, 5, (1 << 27) - 9) for x in xs]
     made += [b.wrap(x, -(1 << 26), (1 << 26) - 1) for x in xs]
     made += [b.clip(xs[0], 0, 1 << top) for top in (25, 26)]

@@ -115,7 +115,7 @@ HWA_DEVICE void widths(
     const uint32_t x[2],
     const uint32_t in2[2],
     uint32_t y[5],
-    int64_t rest[19]) {
+    int64_t rest[20]) {
     // inputs
     const int32_t x0 = x[0];
     const int32_t x1 = x[1];
@@ -133,26 +133,27 @@ HWA_DEVICE void widths(
     const int64_t w_t7 = int64_t(x0) + int64_t(x1) * 2 + int64_t(x1);  // x0 + 2*x1 + x1
     const int64_t w_t8 = int64_t(x0) + int64_t(in2_0) * 2 + int64_t(in2_0);  // x0 + 2*in2_0 + in2_0
     const int64_t w_t9 = int64_t(x0) + int64_t(in2_1) * 2 + int64_t(in2_1);  // x0 + 2*in2_1 + in2_1
+    const int32_t w_t10 = x0 + x0 + x0;  // x0 + x0 + x0
     // x0 clipped to 5..134217719
-    const int32_t w_t10 = x0 < 5 ? 5 : x0 > 134217719 ? 134217719 : x0;
+    const int32_t w_t11 = x0 < 5 ? 5 : x0 > 134217719 ? 134217719 : x0;
     // x1 clipped to 5..134217719
-    const int32_t w_t11 = x1 < 5 ? 5 : x1 > 134217719 ? 134217719 : x1;
+    const int32_t w_t12 = x1 < 5 ? 5 : x1 > 134217719 ? 134217719 : x1;
     // in2_0 clipped to 5..134217719
-    const int32_t w_t12 = in2_0 < 5 ? 5 : in2_0 > 134217719 ? 134217719 : in2_0;
+    const int32_t w_t13 = in2_0 < 5 ? 5 : in2_0 > 134217719 ? 134217719 : in2_0;
     // in2_1 clipped to 5..134217719
-    const int64_t w_t13 =
+    const int64_t w_t14 =
         in2_1 < 5 ? int64_t(5) : in2_1 > 134217719 ? int64_t(134217719) : int64_t(in2_1);
-    const int32_t w_t14 = ((x0 + 67108864) & 134217727) - 67108864;  // x0 modulo 134217728
-    const int32_t w_t15 = ((x1 + 67108864) & 134217727) - 67108864;  // x1 modulo 134217728
-    const int32_t w_t16 = ((in2_0 + 67108864) & 134217727) - 67108864;  // in2_0 modulo 134217728
-    const int64_t w_t17 = ((in2_1 + 67108864) & 134217727) - 67108864;  // in2_1 modulo 134217728
-    const int32_t w_t18 = x0 > 33554432 ? 33554432 : x0;  // x0 clipped to 0..33554432
-    const int32_t w_t19 = x0 > 67108864 ? 67108864 : x0;  // x0 clipped to 0..67108864
-    const int32_t w_t20 = (x1 >> 3);  // floor(x1 / 8)
-    const int32_t w_t21 = x0 * 8;  // 8*x0
+    const int32_t w_t15 = ((x0 + 67108864) & 134217727) - 67108864;  // x0 modulo 134217728
+    const int32_t w_t16 = ((x1 + 67108864) & 134217727) - 67108864;  // x1 modulo 134217728
+    const int32_t w_t17 = ((in2_0 + 67108864) & 134217727) - 67108864;  // in2_0 modulo 134217728
+    const int64_t w_t18 = ((in2_1 + 67108864) & 134217727) - 67108864;  // in2_1 modulo 134217728
+    const int32_t w_t19 = x0 > 33554432 ? 33554432 : x0;  // x0 clipped to 0..33554432
+    const int32_t w_t20 = x0 > 67108864 ? 67108864 : x0;  // x0 clipped to 0..67108864
+    const int32_t w_t21 = (x1 >> 3);  // floor(x1 / 8)
+    const int32_t w_t22 = x0 * 8;  // 8*x0
     // floor(in2_0 / 16), even at a tie
-    const int32_t w_t22 = (in2_0 >> 4) & ((in2_0 & 15) != 0 ? -1 : -2);
-    const int32_t w_t23 = in2_0 > in2_1 ? in2_0 : in2_1;  // max(in2_0, in2_1)
+    const int32_t w_t23 = (in2_0 >> 4) & ((in2_0 & 15) != 0 ? -1 : -2);
+    const int32_t w_t24 = in2_0 > in2_1 ? in2_0 : in2_1;  // max(in2_0, in2_1)
 
     // outputs
     y[0] = w_t0;
@@ -179,6 +180,7 @@ HWA_DEVICE void widths(
     rest[16] = w_t21;
     rest[17] = w_t22;
     rest[18] = w_t23;
+    rest[19] = w_t24;
 }
 
 }  // namespace circuits

@@ -129,7 +129,7 @@ HWA_CIRCUIT void widths(
     const ap_uint<29> x[2],
     const ap_uint<31> in2[2],
     ap_uint<32> y[5],
-    ap_int<33> rest[19]) {
+    ap_int<33> rest[20]) {
 #pragma HLS PIPELINE II=1
 #pragma HLS ARRAY_PARTITION variable=x complete
 #pragma HLS ARRAY_PARTITION variable=in2 complete
@@ -156,34 +156,35 @@ HWA_CIRCUIT void widths(
     const ap_uint<32> w_t8 = ap_uint<32>(x0) + (ap_uint<32>(in2_0) << 1) + ap_uint<32>(in2_0);
     // x0 + 2*in2_1 + in2_1
     const ap_uint<32> w_t9 = ap_uint<32>(x0) + (ap_uint<32>(in2_1) << 1) + ap_uint<32>(in2_1);
+    const ap_uint<31> w_t10 = ap_uint<31>(x0) + ap_uint<31>(x0) + ap_uint<31>(x0);  // x0 + x0 + x0
     // x0 clipped to 5..134217719
-    const ap_uint<27> w_t10 =
+    const ap_uint<27> w_t11 =
         x0 < 5 ? ap_uint<27>(5) : x0 > 134217719 ? ap_uint<27>(134217719) : ap_uint<27>(x0);
     // x1 clipped to 5..134217719
-    const ap_uint<27> w_t11 =
+    const ap_uint<27> w_t12 =
         x1 < 5 ? ap_uint<27>(5) : x1 > 134217719 ? ap_uint<27>(134217719) : ap_uint<27>(x1);
     // in2_0 clipped to 5..134217719
-    const ap_uint<27> w_t12 =
+    const ap_uint<27> w_t13 =
         in2_0 < 5 ? ap_uint<27>(5) : in2_0 > 134217719 ? ap_uint<27>(134217719) :
         ap_uint<27>(in2_0);
     // in2_1 clipped to 5..134217719
-    const ap_uint<27> w_t13 =
+    const ap_uint<27> w_t14 =
         in2_1 < 5 ? ap_uint<27>(5) : in2_1 > 134217719 ? ap_uint<27>(134217719) :
         ap_uint<27>(in2_1);
-    const ap_int<27> w_t14 = ap_int<27>(x0);  // x0 modulo 134217728
-    const ap_int<27> w_t15 = ap_int<27>(x1);  // x1 modulo 134217728
-    const ap_int<27> w_t16 = ap_int<27>(in2_0);  // in2_0 modulo 134217728
-    const ap_int<27> w_t17 = ap_int<27>(in2_1);  // in2_1 modulo 134217728
+    const ap_int<27> w_t15 = ap_int<27>(x0);  // x0 modulo 134217728
+    const ap_int<27> w_t16 = ap_int<27>(x1);  // x1 modulo 134217728
+    const ap_int<27> w_t17 = ap_int<27>(in2_0);  // in2_0 modulo 134217728
+    const ap_int<27> w_t18 = ap_int<27>(in2_1);  // in2_1 modulo 134217728
     // x0 clipped to 0..33554432
-    const ap_uint<26> w_t18 = x0 > 33554432 ? ap_uint<26>(33554432) : ap_uint<26>(x0);
+    const ap_uint<26> w_t19 = x0 > 33554432 ? ap_uint<26>(33554432) : ap_uint<26>(x0);
     // x0 clipped to 0..67108864
-    const ap_uint<27> w_t19 = x0 > 67108864 ? ap_uint<27>(67108864) : ap_uint<27>(x0);
-    const ap_uint<26> w_t20 = (x1 >> 3);  // floor(x1 / 8)
-    const ap_uint<31> w_t21 = (ap_uint<31>(x0) << 3);  // 8*x0
+    const ap_uint<27> w_t20 = x0 > 67108864 ? ap_uint<27>(67108864) : ap_uint<27>(x0);
+    const ap_uint<26> w_t21 = (x1 >> 3);  // floor(x1 / 8)
+    const ap_uint<31> w_t22 = (ap_uint<31>(x0) << 3);  // 8*x0
     // floor(in2_0 / 16), even at a tie
-    const ap_uint<26> w_t22 = ap_uint<26>(in2_0 >> 4) & ap_uint<26>((in2_0 & 15) != 0 ? -1 : -2);
+    const ap_uint<26> w_t23 = ap_uint<26>(in2_0 >> 4) & ap_uint<26>((in2_0 & 15) != 0 ? -1 : -2);
     // max(in2_0, in2_1)
-    const ap_uint<31> w_t23 = in2_0 > in2_1 ? ap_uint<31>(in2_0) : ap_uint<31>(in2_1);
+    const ap_uint<31> w_t24 = in2_0 > in2_1 ? ap_uint<31>(in2_0) : ap_uint<31>(in2_1);
 
     // outputs
     y[0] = w_t0;
@@ -210,6 +211,7 @@ HWA_CIRCUIT void widths(
     rest[16] = w_t21;
     rest[17] = w_t22;
     rest[18] = w_t23;
+    rest[19] = w_t24;
 }
 
 }  // namespace circuits

@@ -17,7 +17,7 @@ from hwaccel.schedule.choices import schedule
 from hwaccel.schedule.pauses import Span
 from hwaccel.schedule.plan import Plan, build_plan
 from hwaccel.schedule.watch import Ints, Issue, Watch, watch
-from tests.schedule.graphs import optimized
+from tests.schedule.graphs import cnn, optimized
 from tests.schedule.test_timing import arrivals
 from tests.verify.packing import one_op
 
@@ -106,3 +106,13 @@ def test_also_where_zeros_are_skipped(example, fold, seed: int) -> None:
     check(plan, seen)
     (segment,) = (s for s in plan.segments if s.window)
     assert covered(seen.segments[segment.name].starved, 3).tolist() == [1, 1, 1]
+
+
+def test_a_source_of_which_nothing_is_said_never_waits() -> None:
+    plan = schedule(cnn(), Config())
+    beats = {name: [0] * plan.streams[name].beats * FRAMES for name in plan.inputs}
+    one, other = watch(plan, FRAMES), watch(plan, FRAMES, beats)
+    for name, traffic in one.streams.items():
+        assert traffic.valid.size == traffic.moved.size == plan.streams[name].beats * FRAMES
+        assert np.array_equal(traffic.valid, other.streams[name].valid)
+        assert np.array_equal(traffic.moved, other.streams[name].moved)
