@@ -150,3 +150,11 @@ def test_folds_that_cannot_be() -> None:
         f"one_q (net.0): {other}x1 is not the folding {pe}x1 of the node in front, which it "
         "follows; convert again"
     )
+
+
+def test_a_depth_is_at_most_16_million() -> None:
+    document = b'{"folds":{},"rings":{},"fifos":{"a":%d},"buffers":{}}'
+    assert msgspec.json.decode(document % (1 << 24), type=Choices).fifos == {"a": 1 << 24}
+    for depth in (0, (1 << 24) + 1):
+        with pytest.raises(msgspec.ValidationError):
+            msgspec.json.decode(document % depth, type=Choices)

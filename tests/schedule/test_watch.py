@@ -53,6 +53,9 @@ def steps(segment: Segment) -> int:
 
 
 def check(plan: Plan, seen: Watch) -> None:
+    for traffic in seen.streams.values():
+        assert (traffic.valid <= traffic.moved).all()
+        assert (traffic.valid[1:] > traffic.moved[:-1]).all()  # one behind the other
     for segment in plan.segments:
         issue = seen.segments[segment.name]
         last = int(issue.taken[-1])
