@@ -15,6 +15,7 @@ import pytest
 from hwaccel import tools
 from hwaccel.api import Design, design_from
 from hwaccel.config import Config
+from hwaccel.emit.netlist import Wire
 from hwaccel.emit.verilog import emit_verilog
 from hwaccel.fxp import FixedType, IntArray
 from hwaccel.ir import Graph, GraphBuilder, TensorType
@@ -231,3 +232,10 @@ def test_golden_designs_are_right(name: str) -> None:
     xs = [rng.integers(t.lo, t.hi + 1, (4, *t.shape)) for t in types]
     result = design.simulate_raw(xs, simulator="icarus")
     assert result.finished == design.plan.timing(4).finished()
+
+
+@pytest.mark.parametrize(
+    ("width", "line"), [(1, "wire          w;"), (2, "wire [1:0]    w;"), (12, "wire [11:0]   w;")]
+)
+def test_a_wire_of_several_bits_has_a_range(width: int, line: str) -> None:
+    assert Wire("w", width).declaration == line
