@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Generator
+from collections.abc import Callable, Generator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -23,6 +24,20 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
     parser.addoption("--networks", type=int, help="how many random networks to draw")
     parser.addoption("--first-seed", type=int, default=0, help="the first random network")
+
+
+@pytest.fixture
+def same_as_file(request: pytest.FixtureRequest) -> Callable[[Path, str], None]:
+    """Compare a text with a golden file, or rewrite that file with --update-golden."""
+    update = request.config.getoption("--update-golden")
+
+    def check(path: Path, text: str) -> None:
+        if update:
+            path.parent.mkdir(exist_ok=True)
+            path.write_text(text, encoding="ascii")
+        assert text == path.read_text(encoding="ascii")
+
+    return check
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -68,6 +68,12 @@ class Problem:
         return at
 
     @cached_property
+    def inputs(self) -> tuple[str, ...]:
+        """Return what is read and no piece makes."""
+        made = frozenset().union(*(piece.makes for piece in self.pieces))
+        return tuple(name for name in self.made_at if name not in made)
+
+    @cached_property
     def last_read(self) -> dict[str, int]:
         """Return the last piece that reads a value."""
         return {name: i for i, piece in enumerate(self.pieces) for name in piece.reads}
@@ -90,19 +96,18 @@ class Problem:
         if run in self.known:
             return self.known[run]
         total = sum((piece.area for piece in self.pieces[run[0] : run[1]]), Area())
-        for name in self.incoming(run):
+        incoming, outgoing = self.incoming(run), self.outgoing(run)
+        for name in incoming:
             total += self.link.receiver_area(self.values[name].bits)
-        for name in self.outgoing(run):
+        for name in outgoing:
             total += self.link.sender_area(self.values[name].bits)
-        return sum((self.ends.get(name, Area()) for name in self._edges(run)), total)
+        edges = (*incoming, *outgoing, *self._ports(run))
+        return sum((self.ends.get(name, Area()) for name in edges), total)
 
-    def _edges(self, run: Run) -> list[str]:
-        """Return the values that enter or leave a part, on links and at the network's own ports."""
-        here = self.pieces[run[0] : run[1]]
-        made = frozenset().union(*(piece.makes for piece in here))
-        entering = dict.fromkeys(name for piece in here for name in piece.reads if name not in made)
-        leaving = [n for n in self.outputs if run[0] <= self.made_at.get(n, -1) < run[1]]
-        return [*entering, *self.outgoing(run), *leaving]
+    def _ports(self, run: Run) -> list[str]:
+        """Return the inputs and outputs of the network that a part has."""
+        ports = (*self.inputs, *self.outputs)
+        return [name for name in ports if run[0] <= self.made_at.get(name, -1) < run[1]]
 
     def traffic(self, run: Run) -> int:
         """Return the bits per frame that a run reads from other parts."""

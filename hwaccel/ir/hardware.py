@@ -143,14 +143,14 @@ def ram_blocks(words: int, bits: int, fabric: Fabric = ECP5) -> int:
 
 
 def is_registers(words: int, bits: int, fabric: Fabric = ECP5) -> bool:
-    """Tell whether a memory that is written is too small for distributed RAM.
+    """Tell whether a memory that is written is one word, or too small for distributed RAM.
 
     A bit weighs a quarter of ``piece_cost``; 9 bits more are what Yosys adds for the read port,
     found with FIFOs of 2 to 16 places.
     """
     deep, wide = fabric.piece(words)
     pieces = -(-words // deep) * -(-bits // wide)
-    return words * bits <= 4 * pieces + 9
+    return words == 1 or words * bits <= 4 * pieces + 9
 
 
 def _blocks(words: int, bits: int) -> int:

@@ -128,7 +128,7 @@ def _living(segment: Segment, bits: int) -> int:
 def _fifo(bits: int, depth: int, fabric: Fabric) -> Iterator[Term]:
     yield Term("fifo", 1, 1)
     yield Term("fifo count", clog2(depth), clog2(depth))
-    if depth == 1 or is_registers(depth, bits, fabric):
+    if is_registers(depth, bits, fabric):
         yield Term("fifo registers", bits * (depth - 1), bits * depth)
     else:
         yield _memory("fifo ram", depth, bits, fabric)

@@ -295,7 +295,7 @@ class Maker:
         if not adds_three(family) or self.config.latency == 0:
             return self._placed(circuit)
         model = model_for(family)
-        ways = [(fused(circuit, family, timely=timely), timely) for timely in (False, True)]
+        ways = ((fused(circuit, family, timely=timely), timely) for timely in (False, True))
         if clock is None:
             made = [self._placed(before, ternary=True, timely=timely) for before, timely in ways]
             return min(made, key=lambda one: _area_delay(one[1], family))

@@ -5,10 +5,8 @@ Whoever counts otherwise compares with synthesis again, and rewrites the golden 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-
-import pytest
 
 from hwaccel.circuit import Circuit
 from hwaccel.circuit.cost import breakdown, estimate, luts
@@ -70,8 +68,7 @@ def text() -> str:
     return "\n".join(made)
 
 
-def test_models_say_what_their_constants_were_fitted_to(request: pytest.FixtureRequest) -> None:
-    found = text()
-    if request.config.getoption("--update-golden"):
-        GOLDEN.write_text(found)
-    assert found == GOLDEN.read_text()
+def test_models_say_what_their_constants_were_fitted_to(
+    same_as_file: Callable[[Path, str], None],
+) -> None:
+    same_as_file(GOLDEN, text())

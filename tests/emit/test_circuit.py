@@ -147,11 +147,8 @@ def test_yosys_is_silent(source):
 # --- the text ----------------------------------------------------------------------------------
 
 
-def test_golden(request):
-    found = text(small())
-    if request.config.getoption("--update-golden"):
-        GOLDEN.write_text(found, encoding="ascii")
-    assert found == GOLDEN.read_text(encoding="ascii")
+def test_golden(same_as_file):
+    same_as_file(GOLDEN, text(small()))
 
 
 def _two(a: tuple[int, int], b: tuple[int, int], shift: int, subtract: bool = False) -> str:

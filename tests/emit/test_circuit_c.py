@@ -180,10 +180,8 @@ def widths() -> Unit:
 
 
 @pytest.mark.parametrize("target", DIALECTS)
-def test_golden(target, request):
+def test_golden(target, same_as_file):
     """What changed; the programs above say whether it is right."""
     units = [small(), edges(), widths(), unit(random_circuit(5, 40), "random", 0)]
     found = "\n".join(emit_circuit_c(u, target, banner=BANNER) for u in units)
-    if request.config.getoption("--update-golden"):
-        (GOLDEN / f"circuit_{target}.h").write_text(found, encoding="ascii")
-    assert found == (GOLDEN / f"circuit_{target}.h").read_text(encoding="ascii")
+    same_as_file(GOLDEN / f"circuit_{target}.h", found)

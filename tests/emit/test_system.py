@@ -9,6 +9,7 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -88,12 +89,8 @@ def needs(tool: str) -> pytest.MarkDecorator:
         "system/dense_litex.py",
     ],
 )
-def test_a_file_is_the_golden_one(file: str, request: pytest.FixtureRequest) -> None:
-    path, text = GOLDEN / "system" / Path(file).name, system("dense").files(BANNER)[file]
-    if request.config.getoption("--update-golden"):
-        path.parent.mkdir(exist_ok=True)
-        path.write_text(text, encoding="ascii")
-    assert text == path.read_text(encoding="ascii")
+def test_a_file_is_the_golden_one(file: str, same_as_file: Callable[[Path, str], None]) -> None:
+    same_as_file(GOLDEN / "system" / Path(file).name, system("dense").files(BANNER)[file])
 
 
 @each_design

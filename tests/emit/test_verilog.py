@@ -6,6 +6,7 @@ import hashlib
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
@@ -89,11 +90,8 @@ def written(name: str, tmp_path: Path) -> Path:
 
 
 @each_design
-def test_the_top_is_the_golden_file(name: str, request: pytest.FixtureRequest) -> None:
-    path, text = GOLDEN / f"{name}.v", verilog(name)[f"{name}.v"]
-    if request.config.getoption("--update-golden"):
-        path.write_text(text, encoding="ascii")
-    assert text == path.read_text(encoding="ascii")
+def test_the_top_is_the_golden_file(name: str, same_as_file: Callable[[Path, str], None]) -> None:
+    same_as_file(GOLDEN / f"{name}.v", verilog(name)[f"{name}.v"])
 
 
 def test_there_are_no_other_golden_files() -> None:

@@ -12,7 +12,6 @@ from math import log2
 from pathlib import Path as File
 
 import numpy as np
-import pytest
 
 from hwaccel.fxp import FixedType, IntArray
 from hwaccel.ir import Graph, GraphBuilder, TensorType
@@ -144,11 +143,10 @@ def text() -> str:
     return "\n".join(made)
 
 
-def test_what_is_counted_is_what_prices_were_fitted_to(request: pytest.FixtureRequest) -> None:
-    found = text()
-    if request.config.getoption("--update-golden"):
-        GOLDEN.write_text(found)
-    assert found == GOLDEN.read_text()
+def test_what_is_counted_is_what_prices_were_fitted_to(
+    same_as_file: Callable[[File, str], None],
+) -> None:
+    same_as_file(GOLDEN, text())
 
 
 def test_the_paths_of_a_design_know_how_large_it_is() -> None:

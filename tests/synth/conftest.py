@@ -45,15 +45,10 @@ def argv(folder: Path) -> list[str]:
 
 
 @pytest.fixture
-def golden(request: pytest.FixtureRequest) -> Callable[[str, str], None]:
-    """Compare a text with a file of ``golden/``, or rewrite that file with --update-golden."""
-    update = request.config.getoption("--update-golden")
+def golden(same_as_file: Callable[[Path, str], None]) -> Callable[[str, str], None]:
+    """Compare a text, of whatever version, with a file of ``golden/``."""
 
     def check(name: str, text: str) -> None:
-        path = GOLDEN / name
-        text = text.replace(f"hwaccel {__version__}", "hwaccel VERSION")
-        if update:
-            path.write_text(text)
-        assert text == path.read_text()
+        same_as_file(GOLDEN / name, text.replace(f"hwaccel {__version__}", "hwaccel VERSION"))
 
     return check
