@@ -25,6 +25,7 @@ import torch
 from benchmarks.estimates.designs import design
 from hwaccel.api import Design
 from hwaccel.schedule.estimate import plan_area
+from hwaccel.synth.parts import parts_of
 
 DATA = Path(__file__).with_name("data")
 # Larger designs are left out: the data should be measured in minutes. Placing takes much longer.
@@ -34,7 +35,8 @@ MOST_LUTS, MOST_PLACED = 6000, 1900
 class Measured(msgspec.Struct, frozen=True, omit_defaults=True):
     """One design and what the tools found; ``content`` says whether it is still the same design.
 
-    ``start`` and ``end`` are the cells of the critical path, ``nets`` the nets that it passes.
+    ``parts`` has LUTs and registers of each block by its name, and of the edges under "". ``start``
+    and ``end`` are the cells of the critical path, ``nets`` the nets that it passes.
     """
 
     seed: int
@@ -48,6 +50,7 @@ class Measured(msgspec.Struct, frozen=True, omit_defaults=True):
     start: str = ""
     end: str = ""
     nets: int = 0
+    parts: dict[str, tuple[int, int]] = {}
 
 
 def content_of(made: Design) -> str:
@@ -79,11 +82,13 @@ def measure(made: Design, seed: int, target: str, pnr: bool) -> Measured:
     started = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="hwaccel-") as folder:
         done = made.synthesize(target, pnr=pnr, workdir=Path(folder) / "work")
+        parts = parts_of(done.synth, made.netlist, made.plan)
     path = done.pnr.critical_path if done.pnr else None
     return Measured(
         seed, content_of(made), *done.synth.utilization.amounts,
         done.fmax_mhz and round(done.fmax_mhz, 2), round(time.monotonic() - started, 1),
-        *((path.start, path.end, path.nets) if path else ()),
+        *((path.start, path.end, path.nets) if path else ("", "", 0)),
+        {name: part.amounts[:2] for name, part in parts.items()},
     )  # fmt: skip
 
 

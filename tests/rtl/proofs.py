@@ -147,7 +147,10 @@ def _compile(
         f"read_verilog -defer -formal {defines} {formal}",
         f"prep -top {top} -flatten",
         *extra,
-        # Products of the circuit and of its specification become the same ones to the solver.
+        # Products of the circuit and of its specification become the same ones to the solver: once
+        # nothing is added to a factor, that is narrower, too.
+        "wreduce",
+        "opt -full",
         "wreduce",
         "memory_map",
         "opt -full",
