@@ -13,6 +13,7 @@ from hwaccel.api import Design, load
 from hwaccel.cli.console import Seed, Weights, err, hardware_of, out, printable, say, steps, wide
 from hwaccel.config import override
 from hwaccel.errors import ConfigError
+from hwaccel.ir import Node
 from hwaccel.report.text import every
 
 if TYPE_CHECKING:
@@ -128,18 +129,26 @@ def _print_design(design: Design, folder: Path) -> None:
         nodes = [n for n in design.graph.nodes if n.name in segment.nodes]
         if nodes:
             table.add_row(
-                printable(nodes[0].path or nodes[0].name),
+                _layer(nodes[0]),
                 " + ".join(n.op.name for n in nodes),
                 str(design.plan.folds[nodes[0].name]),
                 str(segment.cycles),
                 str(nodes[-1].output.type),
             )
     out.print(table)
-    slowest = f" (bottleneck: {design.plan.bottleneck.name})" if design.plan.segments else ""
+    slowest = ""
+    if design.plan.segments:
+        limiting = design.plan.bottleneck
+        inside = (_layer(n) for n in design.graph.nodes if n.name in limiting.nodes)
+        slowest = f" (bottleneck: segment {next(inside, limiting.name)})"
     say(
         f"latency {timing.latency:,} cycles, one frame {every(timing.interval)}{slowest}; "
         f"written to {folder}/"
     )
+
+
+def _layer(node: Node) -> str:
+    return printable(node.path or node.name)
 
 
 def sim(

@@ -86,7 +86,7 @@ def test_convert(tmp_path: Path) -> None:
     timing = design.plan.timing()
     assert lines[-1] == (
         f"latency {timing.latency} cycles, one frame every {timing.interval:,} cycles "
-        f"(bottleneck: {design.plan.bottleneck.name}); written to {tmp_path / 'p'}/"
+        f"(bottleneck: segment 0); written to {tmp_path / 'p'}/"
     )
 
 
