@@ -71,7 +71,8 @@ class Family:
     cell library and checks the hierarchy. ``soft_product_bits`` is the widest product for
     which the pass would not take a DSP block anyway. ``add3_map`` is the technology map of
     ``hwa_add3``, where its text is not what should be synthesized; ``last_map`` is one for the
-    finished netlist. ``pads`` is the pass that puts pads at the ports, where nextpnr does not.
+    finished netlist. ``rom_luts`` is how ABC is told of the LUTs of a ROM, ``lut_maps`` what makes cells of
+    them; without, ROMs are mapped with all else. ``pads`` is the pass that puts pads at the ports, where nextpnr does not.
     ``flow`` is None where no open tool places and routes the family.
     """
 
@@ -86,6 +87,8 @@ class Family:
     techmap_defines: str = ""
     add3_map: str = ""
     last_map: str = ""
+    rom_luts: str = ""
+    lut_maps: str = ""
     pads: str = ""
     flow: Flow | None = field(default=None, repr=False)
 
@@ -186,6 +189,8 @@ def _xilinx(name: str) -> Family:
         no_dsp="-nodsp",
         no_block_ram="-nobram",
         add3_map="add3_xilinx.v",
+        rom_luts="-luts 2:2,3,6:5,10,20",
+        lut_maps="-map +/xilinx/lut_map.v -map +/xilinx/cells_map.v -D LUT_WIDTH=6",
         cells=_XILINX_CELLS,
     )
 

@@ -36,6 +36,8 @@ _REMEDIES = (
 _TECHMAPS = ("adders.v", "soft_mul.v")
 # The adder of three numbers is read as a black box where the family has a map of its own for it.
 _ADD3 = "hwa_add3.v"
+# The module into which ROMs are put to be mapped.
+_ROMS = "hwa_roms"
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +88,9 @@ class SynthJob:
     techmap_defines: str
     soft_products: str
     last_map: str
+    roms: str
+    rom_luts: str
+    lut_maps: str
     pads: str
     stat_file: str
     json_file: str
@@ -209,6 +214,9 @@ def plan(sources: Sequence[str], top: str, target: Target, options: Options) -> 
         techmap_defines=family.techmap_defines,
         soft_products=small if options.dsp else "",
         last_map=family.last_map,
+        roms=_ROMS,
+        rom_luts=family.rom_luts,
+        lut_maps=family.lut_maps,
         pads=family.pads,
         stat_file=_STAT,
         json_file=f"{top}.json",
