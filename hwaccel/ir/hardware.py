@@ -120,12 +120,14 @@ class Fabric:
 ECP5 = Fabric()
 FABRICS: Mapping[str, Fabric] = {
     "ecp5": ECP5,
-    "xcup": Fabric(32, 32, 8256, 188, ((32, 14), (64, 7)), 8, 16, 129),
+    "xcup": Fabric(64, 256, 8256, 188, ((32, 14), (64, 7)), 8, 16, 129),
 }
+# Bits that a block RAM of 18 kbit has at a time, and words of so many.
+_SHAPES = ((36, 512), (18, 1024), (9, 2048), (4, 4096), (2, 8192), (1, 16384))
 
 
 def rom_blocks(words: int, bits: int, fabric: Fabric = ECP5) -> int:
-    """Return the block RAMs (18 kbit, 36 bits wide) of a ROM; 0 where it is made of LUTs."""
+    """Return the block RAMs (18 kbit, at most 36 bits wide) of a ROM; 0 where it is of LUTs."""
     blocks = _blocks(words, bits)
     return blocks if words * bits > fabric.rom_bits * blocks + fabric.rom_once else 0
 
@@ -154,7 +156,7 @@ def is_registers(words: int, bits: int, fabric: Fabric = ECP5) -> bool:
 
 
 def _blocks(words: int, bits: int) -> int:
-    return max(-(-bits // 36), -(-words * bits // 18432))
+    return min(-(-bits // wide) * -(-words // deep) for wide, deep in _SHAPES)
 
 
 def rom_memory(words: int, bits: int, fabric: Fabric = ECP5) -> Area:

@@ -71,8 +71,9 @@ class Family:
     cell library and checks the hierarchy. ``soft_product_bits`` is the widest product for
     which the pass would not take a DSP block anyway. ``add3_map`` is the technology map of
     ``hwa_add3``, where its text is not what should be synthesized; ``last_map`` is one for the
-    finished netlist. ``rom_luts`` is how ABC is told of the LUTs of a ROM, ``lut_maps`` what makes cells of
-    them; without, ROMs are mapped with all else. ``pads`` is the pass that puts pads at the ports, where nextpnr does not.
+    finished netlist. ``rom_luts`` is how ABC is told of the LUTs of a ROM, and ``lut_maps`` what
+    makes cells of them; without, ROMs are mapped with all else. ``pads`` is the pass that puts pads
+    at the ports, where nextpnr does not.
     ``flow`` is None where no open tool places and routes the family.
     """
 

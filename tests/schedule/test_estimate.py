@@ -57,7 +57,7 @@ def test_a_small_memory_is_made_of_registers(words: int, bits: int, registers: b
     ("words", "bits", "blocks"),
     [
         *[(260, 8, 0), (262, 8, 1), (523, 4, 0), (524, 4, 1), (58, 36, 0), (59, 36, 1)],
-        *[(103, 40, 0), (104, 40, 2), (68, 90, 0), (69, 90, 3)],
+        *[(103, 40, 0), (104, 40, 2), (68, 90, 0), (69, 90, 3), (576, 24, 2), (1024, 18, 1)],
     ],
 )
 def test_a_rom_is_block_ram_where_yosys_takes_one(words: int, bits: int, blocks: int) -> None:
@@ -121,6 +121,7 @@ def test_memories_of_another_family_are_other_memories() -> None:
     xcup = FABRICS["xcup"]
     assert (rom_blocks(512, 8), rom_blocks(512, 8, xcup)) == (1, 0)
     assert rom_blocks(1024, 9, xcup) == 1
+    assert rom_blocks(576, 24, xcup) == 0  # two blocks, as none has 576 words of more than 18 bits
     assert (ram_blocks(256, 16), ram_blocks(64, 14, xcup), ram_blocks(512, 36, xcup)) == (1, 0, 1)
     words = Rom("TABLE", IntArray(np.array([[i * 37 % 64] for i in range(64)])), (6,))
     ecp5, other = (

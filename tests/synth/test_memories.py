@@ -14,6 +14,8 @@ from hwaccel.fxp import IntArray
 from hwaccel.ir.hardware import Rom, Window, ram_blocks, rom_blocks
 from hwaccel.ops.family import rom_area
 from hwaccel.resources import rtl_file
+from hwaccel.synth.target import target
+from hwaccel.synth.yosys import synthesize
 
 pytestmark = [
     pytest.mark.synth,
@@ -111,3 +113,27 @@ def test_skipping_makes_rom_of_the_list(tmp_path: Path) -> None:
     listed = window.skipping((IntArray(range(1024)).a % 2) == 0)
     assert window.list_area.rams == 0
     assert listed.list_area.rams == rom_blocks(512, 16)
+
+
+@pytest.mark.parametrize("name", ["xcup", "xc7"])
+def test_a_rom_behind_a_counter_is_tables_and_multiplexers(tmp_path: Path, name: str) -> None:
+    # Mapped with the counter, this one took four times as many LUTs.
+    rng, words, bits = random.Random(1), 200, 16
+    (tmp_path / "rom.mem").write_text("".join(f"{rng.getrandbits(bits):x}\n" for _ in range(words)))
+    (tmp_path / "top.v").write_text(
+        "module top (input wire clk, input wire rst, input wire go, output wire [15:0] data);\n"
+        "    wire [7:0] at;\n"
+        "    hwa_loop #(.COUNT(200)) count (.clk(clk), .rst(rst), .step(go), .index(at), .last());\n"
+        '    hwa_rom #(.WIDTH(16), .DEPTH(200), .INIT("rom.mem")) rom (\n'
+        "        .clk(clk), .addr(at), .data(data));\n"
+        "endmodule\n"
+    )
+    sources = [tmp_path / "top.v", rtl_file("hwa_rom"), rtl_file("hwa_loop")]
+    data = [tmp_path / "rom.mem"]
+    made = synthesize(sources, "top", target(name), tmp_path / "work", data=data)
+    cells = dict(made.utilization.cells)
+    tables = bits * 4  # of 64 words each
+    assert tables <= made.utilization.luts <= tables + 16
+    assert cells["MUXF7"] == tables // 2
+    assert cells["MUXF8"] == tables // 4
+    assert made.utilization.block_rams == 0
