@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import operator
 import re
+from collections.abc import Callable
 from math import floor
 
 import numpy as np
@@ -11,7 +13,7 @@ from numpy.random import Generator
 
 from hwaccel.circuit.node import Choose, Constant, Even, Input, Node, Table
 from hwaccel.emit import circuit as emitted
-from hwaccel.emit.circuit_bits import Literal, Net, literal
+from hwaccel.emit.circuit_bits import Literal, Net, exceeds, falls_below, literal
 from hwaccel.emit.circuit_names import _element, _formula, _place
 from tests.emit.circuits import random_circuit, sums3
 from tests.emit.test_circuit import small
@@ -88,6 +90,43 @@ def test_a_literal_is_negative_where_its_highest_bit_says_so(
 ) -> None:
     assert literal(value, width) == Literal(value).bits(0, width) == expected
     assert Literal(value << 2).bits(2, width) == expected
+
+
+@pytest.mark.parametrize(("compare", "sign"), [(exceeds, ">"), (falls_below, "<")])
+def test_a_comparison_is_gates_up_to_nine_runs_of_equal_bits(
+    compare: Callable[[Net, int], str], sign: str
+) -> None:
+    """Beyond them a carry chain is smaller."""
+    nine, ten = 0b0101010110, 0b0101010101
+    net = Net("n", 10, False)
+    assert compare(net, ten) == f"n {sign} 10'd{ten}"
+    assert sign not in compare(net, nine)
+    signed = Net("n", 11, True)
+    assert compare(signed, -ten - 1) == f"n {sign} -11'sd{ten + 1}"
+    assert sign not in compare(signed, -nine - 1)
+
+
+@pytest.mark.parametrize("signed", [False, True])
+def test_a_comparison_in_gates_says_what_it_should(signed: bool) -> None:
+    """Of every integer of 4 bits; one that is never below a bound is not asked."""
+    net, every = Net("n", 4, signed), range(-8, 8) if signed else range(16)
+    for bound in range(-10, 18):
+        for compare, holds in ((exceeds, operator.gt), (falls_below, operator.lt)):
+            if compare is exceeds or bound >= every[0]:
+                text = compare(net, bound)
+                assert [gates(text, x & 15) for x in every] == [holds(x, bound) for x in every]
+
+
+def gates(text: str, bits: int) -> bool:
+    """Compute a condition over the bits of n."""
+
+    def part(found: re.Match[str]) -> str:
+        high, _, low = (found[3] or "3:0").partition(":")
+        ones = (2 << int(high) - int(low or high)) - 1
+        value = bits >> int(low or high) & ones
+        return str(int({"&": value == ones, "|": value > 0, "": value}[found[2]]) ^ (found[1] > ""))
+
+    return bool(eval(re.sub(r"(~?)([&|]?)n(?:\[([\d:]+)\])?", part, text.replace("1'b", ""))))
 
 
 def test_bits_that_nothing_reads_are_named_in_runs() -> None:

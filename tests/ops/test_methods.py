@@ -218,10 +218,11 @@ def test_pixel_by_pixel_it_is_the_same(example: Example) -> None:
     assert (lines is not None) == slides
 
 
-def test_only_an_element_that_is_padding_takes_in_the_constant() -> None:
+def test_a_gather_takes_in_its_constant_only_where_an_element_is_padding() -> None:
     x = TensorType((4,), 0, 3, 5)
     whole = Gather(IntArray([3, 0]), (2,), fill=-9)
     padded = Gather(IntArray([3, -1]), (2,), fill=-9)
     assert (whole.fills, padded.fills) == (False, True)
     assert whole.infer(x) == TensorType((2,), 0, 3, 5)
     assert padded.infer(x) == TensorType((2,), 0, -9, 5)
+    assert (whole.holds(x), padded.holds(x)) == (True, False)  # u3 has no place for -9
