@@ -106,6 +106,23 @@ def test_a_comparison_is_gates_up_to_nine_runs_of_equal_bits(
     assert sign not in compare(signed, -nine - 1)
 
 
+def test_a_comparison_in_gates_is_read_from_the_highest_bit_down() -> None:
+    plain, signed = Net("n", 4, False), Net("n", 5, True)
+    assert exceeds(plain, 5) == "n[3] | (n[2] & n[1])"
+    assert falls_below(plain, 5) == "~n[3] & (~n[2] | (~n[1] & ~n[0]))"
+    assert exceeds(signed, 4) == "~n[4] & (n[3] | (n[2] & (|n[1:0])))"
+    assert exceeds(signed, -4) == "~n[4] | ((&n[3:2]) & (|n[1:0]))"
+    assert falls_below(signed, 12) == "n[4] | (~&n[3:2])"
+    assert falls_below(signed, -6) == "n[4] & (~n[3] | (~n[2] & ~n[1]))"
+
+
+def test_a_comparison_in_gates_reads_no_bit_that_does_not_matter() -> None:
+    for compare, bound in ((exceeds, 0b0011), (falls_below, 0b0100)):
+        net = Net("n", 4, False)
+        compare(net, bound)
+        assert net.unread() == ["n[1:0]"]
+
+
 @pytest.mark.parametrize("signed", [False, True])
 def test_a_comparison_in_gates_says_what_it_should(signed: bool) -> None:
     """Of every integer of 4 bits; one that is never below a bound is not asked."""

@@ -29,5 +29,9 @@ def test_a_window_as_large_as_the_padded_image_fits() -> None:
     check_window((3, 4), (3, 6), (1, 1), (0, 1, 0, 1), (1, 1))
     with pytest.raises(VerifyError, match="kernel spans 4 in height, but the padded input has"):
         check_window((3, 4), (4, 6), (1, 1), (0, 1, 0, 1), (1, 1))
+    many = (1 << 22) // 2  # windows of two taps
+    check_window((1, many + 1), (1, 2), (1, 1), (0, 0, 0, 0), (1, 1))
+    with pytest.raises(VerifyError, match="4194306 window steps in width, expected at most"):
+        check_window((1, many + 2), (1, 2), (1, 1), (0, 0, 0, 0), (1, 1))
     with pytest.raises(VerifyError, match="no window touches the image in width"):
         check_window((1, 1), (1, 1), (1, 9), (0, 4, 0, 5), (1, 1))

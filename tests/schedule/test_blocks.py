@@ -134,7 +134,7 @@ def chain(rng: Generator, first: str) -> tuple[list[Block], int, str]:
     return blocks, came, stream
 
 
-@pytest.mark.parametrize("first", (*KINDS, *AROUND))
+@pytest.mark.parametrize("first", [*KINDS, *AROUND])
 @pytest.mark.parametrize("seed", range(25))
 def test_both_engines_move_every_beat_in_the_same_cycle(first: str, seed: int) -> None:
     rng = np.random.default_rng([seed, (*KINDS, *AROUND).index(first)])

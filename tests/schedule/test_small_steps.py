@@ -7,10 +7,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from hwaccel.errors import ScheduleError
 from hwaccel.fxp import FixedType
 from hwaccel.ir import Graph, GraphBuilder, TensorType
 from hwaccel.ir.hardware import Area, Fold, Pipe, Style, Window
 from hwaccel.ops import Add, Multiply, Relu, Requant
+from hwaccel.schedule import spatial
 from hwaccel.schedule.blocks import Fork, Segment
 from hwaccel.schedule.buffers import _least
 from hwaccel.schedule.fold import Choice, _cheapest, _cost
@@ -87,6 +89,33 @@ def test_pixels_share_the_multiplications_of_a_layer() -> None:
     taps = 2 * 2 * 3 * 3
     assert unrolled(conv, graph.types(), Style.PIXEL) == taps
     assert unrolled(conv, graph.types(), Style.SPATIAL) == taps * 6 * 6
+
+
+@pytest.mark.parametrize(
+    ("style", "count", "luts", "other"),
+    [(Style.PIXEL, "36", "518", "stream"), (Style.SPATIAL, "1,296", "18,662", "pixel or stream")],
+)
+def test_a_layer_too_large_to_unroll_is_told_what_style_to_take(
+    style: Style, count: str, luts: str, other: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folds = {"conv": Fold(style=style)}
+    if style is Style.PIXEL:
+        monkeypatch.setattr(spatial, "MOST_WEIGHTS", 36)
+        laid_out(residual(), folds)
+    monkeypatch.setattr(spatial, "MOST_WEIGHTS", 35)
+    with pytest.raises(ScheduleError) as caught:
+        laid_out(residual(), folds)
+    assert str(caught.value) == (
+        f"conv (body): {count} multiplications laid out in logic need about {luts} LUTs, too many "
+        f"to unroll (the limit is 35 multiplications); choose style {other} for it"
+    )
+
+
+def test_an_output_of_two_names_is_two_copies_in_order() -> None:
+    b = GraphBuilder("twice")
+    y = b.add("y", Requant(1, 0, 7), b.input("x", TensorType.full((4,), FixedType.parse("u4.0"))))
+    plan = build_plan(b.build(y, y), {"y": Fold(2, 1)})
+    assert plan.outputs == ("y_to_0", "y_to_1")
 
 
 def test_one_frame_has_no_interval() -> None:
