@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from hwaccel.circuit import Builder
 from hwaccel.circuit.node import Constant, Dot, Node, Shift
@@ -38,6 +39,22 @@ def test_a_product_reads_what_was_shifted_up_and_not_what_was_shifted_down() -> 
     half = build.shift(x, -1)
     build.linear(np.array([[3, 1]]), [half, x], np.array([0]))
     assert build.products[-1].xs == (half, x)
+
+
+@pytest.mark.parametrize(("low", "high"), [(0, 3), (-5, 3), (3, 3)])
+def test_of_two_that_do_not_overlap_the_smaller_is_known_at_once(low: int, high: int) -> None:
+    build = Builder()
+    x, y = build.input(0, low, high), build.input(1, high, 7)
+    assert build.minimum(x, y) == build.minimum(y, x) == x
+    assert build.maximum(x, y) == build.maximum(y, x) == y
+    assert len(build.nodes) == 2
+
+
+def test_it_does_not_matter_which_of_two_comes_first() -> None:
+    build = Builder()
+    x, y = build.input(0, -8, 7), build.input(1, -5, 9)
+    for made in (build.minimum, build.maximum, build.product):
+        assert made(x, y) == made(y, x)
 
 
 def test_a_sum_with_nothing_is_a_shift_of_the_other() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import operator
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from math import floor
 
 import numpy as np
@@ -144,6 +145,26 @@ def gates(text: str, bits: int) -> bool:
         return str(int({"&": value == ones, "|": value > 0, "": value}[found[2]]) ^ (found[1] > ""))
 
     return bool(eval(re.sub(r"(~?)([&|]?)n(?:\[([\d:]+)\])?", part, text.replace("1'b", ""))))
+
+
+def test_a_table_that_is_not_full_says_what_comes_of_other_indices() -> None:
+    """Without it, a synthesizer keeps the value before: a latch."""
+    node = Table(a=0, first=-1, values=(3, -1, 2), lo=-1, hi=3)
+    assert list(emitted._function("t", node, 2)) == [
+        "function [2:0] t;",
+        "    input [1:0] index;",
+        "    case (index)",
+        "        2'd3: t = 3'd3;",
+        "        2'd0: t = -3'd1;",
+        "        2'd1: t = 3'd2;",
+        "        default: t = 3'd2;",
+        "    endcase",
+        "endfunction",
+    ]
+    full = replace(node, first=-2, values=(0, 3, -1, 2))
+    assert not any("default" in line for line in emitted._function("t", full, 2))
+    nearly = replace(node, values=(3,) * 7)
+    assert any("default" in line for line in emitted._function("t", nearly, 3))
 
 
 def test_bits_that_nothing_reads_are_named_in_runs() -> None:

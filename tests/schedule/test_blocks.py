@@ -113,7 +113,8 @@ def chain(rng: Generator, first: str) -> tuple[list[Block], int, str]:
     """Return blocks one behind another, the beats of a frame that come in, and the last stream."""
     beats = came = int(rng.choice([1, 2, 6, 12, 16]))
     stream, blocks = "x", list[Block]()
-    for kind in (first, *rng.choice(KINDS, int(rng.integers(0, 3))), "unpack"):
+    again = [first] if first in AROUND else []
+    for kind in (first, *rng.choice(KINDS, int(rng.integers(0, 3))), *again, "unpack"):
         at = f"{stream}_"
         if kind == "join":  # both ways of a fork, one of them through a FIFO
             blocks.append(Fork(f"{at}fork", (stream,), (f"{at}a", f"{at}b"), beats))
