@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from hwaccel.circuit import Builder
+from hwaccel.circuit.lay_out import pruned
 from hwaccel.circuit.node import Constant, Dot, Node, Shift
 
 
@@ -48,6 +49,11 @@ def test_of_two_that_do_not_overlap_the_smaller_is_known_at_once(low: int, high:
     assert build.minimum(x, y) == build.minimum(y, x) == x
     assert build.maximum(x, y) == build.maximum(y, x) == y
     assert len(build.nodes) == 2
+
+
+def test_a_circuit_without_outputs_says_nothing_of_every_frame() -> None:
+    circuit = pruned(Builder(), [(0, 1)], [])
+    assert circuit.evaluate(np.zeros((5, 1), dtype=np.int64)).shape == (5, 0)
 
 
 def test_it_does_not_matter_which_of_two_comes_first() -> None:

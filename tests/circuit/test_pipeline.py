@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from itertools import product
 
 import numpy as np
@@ -244,6 +245,18 @@ def test_large_programs_are_solved_in_parts(monkeypatch: pytest.MonkeyPatch) -> 
     check(parts, ECP5, 9.0)
     assert_legal(parts)
     assert best.register_bits <= parts.register_bits
+
+
+def test_a_program_too_large_even_in_parts_leaves_all_early_or_all_late(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    circuit = random_circuit(2)
+    monkeypatch.setattr("hwaccel.circuit.pipeline._LARGEST", 0)
+    piped = pipeline(circuit, ECP5, latency=3)
+    assert_legal(piped)
+    check(piped, ECP5)
+    early = earliest(circuit, ECP5, Timing(circuit, ECP5).shortest(3))
+    assert piped.register_bits <= replace(early, latency=3).register_bits
 
 
 def test_many_pairs_are_added_as_needed(monkeypatch: pytest.MonkeyPatch) -> None:

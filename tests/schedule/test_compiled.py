@@ -19,7 +19,7 @@ from hwaccel.schedule.blocks import Fork, Segment
 from hwaccel.schedule.choices import schedule
 from hwaccel.schedule.compiled import CompiledRun
 from hwaccel.schedule.plan import Plan
-from hwaccel.schedule.timing import InterpretedRun, run_timing
+from hwaccel.schedule.timing import InterpretedRun, run, run_timing
 from tests.schedule.graphs import optimized
 from tests.schedule.test_timing import arrivals
 
@@ -56,12 +56,12 @@ def test_line_buffers_too(kernel: tuple[int, int], stride: tuple[int, int]) -> N
 
 
 def test_the_times_of_a_run_are_given_back_once() -> None:
-    run = CompiledRun([], {"x": np.zeros(4, np.int64)}, ["x"], 1)
+    done = CompiledRun([], {"x": np.zeros(4, np.int64)}, ["x"], 1)
     freed: list[int] = []
     library = SimpleNamespace(timing_free=freed.append)
-    lib, made = run._lib, run._run
-    run._lib = library  # type: ignore[assignment]
-    del run
+    lib, made = done._lib, done._run
+    done._lib = library  # type: ignore[assignment]
+    del done
     assert freed == [made]
     lib.timing_free(made)
 
@@ -75,6 +75,14 @@ def test_a_run_that_did_not_fit_has_nothing_to_give_back(monkeypatch: pytest.Mon
     with pytest.raises(MemoryError, match="does not fit into memory"):
         CompiledRun([], {"x": np.zeros(4, np.int64)}, ["x"], 1)
     CompiledRun.__new__(CompiledRun).__del__()  # nor one of which nothing was begun
+
+
+def test_the_compiled_engine_runs_where_there_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(native, "available", lambda: None)
+    assert isinstance(run([], {"x": 4}, ["x"], 1), InterpretedRun)
+    monkeypatch.undo()
+    assert native.available() is not None
+    assert isinstance(run([], {"x": 4}, ["x"], 1), CompiledRun)
 
 
 def deadlock() -> list[Fork | Segment]:
