@@ -22,7 +22,7 @@ from hwaccel.emit.verilog import emit_verilog
 from hwaccel.fxp import FixedType, IntArray
 from hwaccel.ir import Graph, GraphBuilder, TensorType
 from hwaccel.ir.hardware import Fold
-from hwaccel.ops import Add, Conv2d, Dense, MaxPool2d, Requant
+from hwaccel.ops import Add, Conv2d, Dense, Gather, MaxPool2d, Requant
 from hwaccel.schedule.buffers import size_buffers
 from hwaccel.schedule.plan import build_plan
 from tests.emit.networks import small_cnn
@@ -241,6 +241,15 @@ def test_every_block_has_a_section_with_the_wires_of_what_it_makes(name: str) ->
     for block, section in found:
         wires = {wire.name for wire in section.wires}
         assert wires >= {f"{netlist.nets[stream]}_tvalid" for stream in block.outputs}
+
+
+def test_what_changes_the_order_is_a_module_of_its_own() -> None:
+    b = GraphBuilder("back")
+    x = b.input("x", TensorType.full((1, 2, 2), FixedType.parse("s4.0")))
+    design = design_from(b.build(b.add("y", Gather(IntArray([3, 2, 1, 0]), (1, 2, 2)), x)))
+    modules = [i.module for section in design.netlist.sections for i in section.instances]
+    assert modules.count("hwa_reorder") == 1
+    assert "hwa_reorder" in design.netlist.modules()
 
 
 @pytest.mark.parametrize(
