@@ -12,12 +12,14 @@ import numpy as np
 import pytest
 from numpy.random import Generator
 
+from hwaccel.circuit import Builder
+from hwaccel.circuit.lay_out import pruned
 from hwaccel.circuit.node import Choose, Constant, Even, Input, Node, Table
 from hwaccel.emit import circuit as emitted
 from hwaccel.emit.circuit_bits import Literal, Net, exceeds, falls_below, literal
 from hwaccel.emit.circuit_names import _element, _formula, _place
-from tests.emit.circuits import random_circuit, sums3
-from tests.emit.test_circuit import small
+from tests.emit.circuits import random_circuit, sums3, unit
+from tests.emit.test_circuit import small, text
 
 
 def meaning(formula: str, values: dict[str, int], node: Node) -> int:
@@ -165,6 +167,19 @@ def test_a_table_that_is_not_full_says_what_comes_of_other_indices() -> None:
     assert not any("default" in line for line in emitted._function("t", full, 2))
     nearly = replace(node, values=(3,) * 7)
     assert any("default" in line for line in emitted._function("t", nearly, 3))
+
+
+@pytest.mark.parametrize(
+    ("reach", "ends"), [(0, "x[3]"), (1, "{x[3], ~x[3]}"), (3, "{x[3], {2{~x[3]}}}")]
+)
+def test_a_clip_to_all_of_some_bits_has_one_flag(reach: int, ends: str) -> None:
+    """Its ends are the sign, and behind it the other bit as often as it takes."""
+    build = Builder()
+    x = build.input(0, -8, 7)
+    circuit = pruned(build, [(-8, 7)] * 2, [build.clip(x, -reach - 1, reach)])
+    verilog = text(unit(circuit))
+    flagged = re.findall(r"\w+_over \? (.*) : ", verilog)
+    assert [re.sub(r"\w+\[", "x[", end) for end in flagged] == [ends]
 
 
 def test_bits_that_nothing_reads_are_named_in_runs() -> None:
