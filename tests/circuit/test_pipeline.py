@@ -312,6 +312,13 @@ def test_a_node_slower_than_the_clock_is_named() -> None:
         pipeline(adders(), ECP5, clock_ns=1.0)
 
 
+def test_a_clock_too_fast_for_wires_alone_names_the_first() -> None:
+    build = Builder()
+    circuit = pruned(build, [(0, 7)], [build.input(0, 0, 7)])
+    with pytest.raises(ScheduleError, match=r"^node 0: one 3-bit input takes \d\.\d\d ns on ecp5"):
+        pipeline(circuit, ECP5, clock_ns=0.1)
+
+
 @pytest.mark.parametrize(("bits", "placed"), [(9, 6.79), (18, 7.14)])
 def test_a_product_in_a_dsp_block_takes_what_was_placed(bits: int, placed: float) -> None:
     build = Builder()
