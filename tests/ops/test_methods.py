@@ -148,6 +148,15 @@ def test_zeros_are_skipped_where_an_eighth_of_the_words_is_zero(example: Example
             assert every.any(axis=1).mean() <= 7 / 8
 
 
+@pytest.mark.parametrize(("zeros", "skips"), [(0, False), (1, False), (2, True), (16, True)])
+def test_two_words_of_sixteen_are_an_eighth(zeros: int, skips: bool) -> None:
+    weight = np.ones((1, 16), dtype=np.int64)
+    weight[:, :zeros] = 0
+    op = Dense(IntArray(weight), IntArray([0]), IntArray([0]))
+    folds = op.folds(TensorType((16,), 0, 0, 7))
+    assert any(fold.skip and (fold.pe, fold.simd) == (1, 1) for fold in folds) == skips
+
+
 def bits(array: NDArray[np.int64]) -> int:
     return FixedType.of_range(min(int(array.min()), -1), int(array.max()), 0).width
 
