@@ -117,6 +117,7 @@ STAGES: dict[str, list[list[str]]] = {
     "schedule/buffers.py": [STEPS, SCHEDULE, ["tests/verify/test_buffer_sizes.py"]],
     "schedule/spatial.py": [STEPS, SCHEDULE, SPATIAL],
     "schedule/regions.py": [STEPS, SCHEDULE, SPATIAL],
+    "schedule/timing.py": [STEPS, SCHEDULE, ["tests/report/test_model.py"]],
     "schedule/estimate.py": ESTIMATED,
     "schedule/fits.py": ESTIMATED,
     "schedule/speed.py": ESTIMATED,

@@ -150,9 +150,7 @@ def minimum_depth(problem: Problem) -> int:
     reaches the bound (Kraft's inequality). A bias is one more leaf of depth 0.
     """
     folded = problem.folded()
-    weights = [1 << d if d < 64 else 0 for d in folded.depth]
-    if not all(weights):  # far apart: exact, but slow
-        weights = [1 << d for d in folded.depth]
+    weights = [1 << d for d in folded.depth]
     least = 0
     for row, bias in zip(folded.matrix.a.tolist(), folded.bias.a.tolist(), strict=True):
         load = sum(digit_weight(c) * w for c, w in zip(row, weights, strict=True) if c)

@@ -135,10 +135,10 @@ def falls_below(x: Net, bound: int) -> str:
     if x.signed and bound == 0:
         return x.sign
     width = x.width - x.signed
-    negative = bound <= 0
+    negative = bound < 0
     if len(_runs(bound, width)) > _RUNS:
         return _compared(x, "<", bound)
-    magnitude = _under(x, width, bound + (1 << width) if negative else bound)
+    magnitude = _under(x, width, bound)
     if not x.signed:
         return "1'b0" if negative else magnitude
     return _both(x.sign, magnitude) if negative else _either(x.sign, magnitude)
@@ -166,7 +166,7 @@ def _over(x: Net, width: int, bound: int) -> str:
 
 
 def _under(x: Net, width: int, bound: int) -> str:
-    """The low ``width`` bits of ``x``, unsigned, are less than ``bound``."""
+    """The low ``width`` bits of ``x`` are less than ``bound``, or than those of a negative one."""
     if bound > (1 << width) - 1:
         return "1'b1"
     text = "1'b0"

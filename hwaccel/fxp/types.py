@@ -58,9 +58,7 @@ class FixedType:
             ConfigError: more than 62 bits would be needed.
         """
         signed = lo < 0
-        width = (
-            max(1, (max(hi, -lo - 1)).bit_length() + signed) if signed else max(1, hi.bit_length())
-        )
+        width = max(hi, -lo - 1).bit_length() + 1 if signed else max(1, hi.bit_length())
         return cls(signed, width, frac)
 
     def union(self, other: FixedType) -> FixedType:

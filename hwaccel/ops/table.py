@@ -100,7 +100,7 @@ class Tabulate(Op):
             "WORDS": part.size,
             "OUT_W": out.fixed.width,
         }
-        one, index = rom_area(rom), max(1, clog2(part.size))
+        one, index = rom_area(rom), clog2(part.size)
         area = Area(index * lanes, index * lanes)
         area += Area(one.luts * lanes, one.ffs * lanes, 0, one.rams * lanes)
         pipe = Pipe(

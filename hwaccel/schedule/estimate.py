@@ -255,8 +255,8 @@ def _lines(lines: Lines, bits: int, pipe: Pipe, fabric: Fabric) -> Iterator[Term
     indices = [n.index for i, n in enumerate(circuit.nodes) if isinstance(n, Input) and used[i]]
     channels = len(circuit.inputs) // (kh * kw)
     live = np.zeros(kh * kw * channels, dtype=bool)
-    live[[i for i in indices if i < live.size]] = True
-    width = bits // max(1, channels)
+    live[indices] = True
+    width = bits // channels
     columns = (kw - 1 - np.arange(kw)) * lines.dilation[1]
     past = (live.reshape(kh, kw, channels) * columns[None, :, None]).max(axis=1).sum()
     taps = int(live.sum()) * width

@@ -120,10 +120,13 @@ def test_products_take_dsp_blocks_as_yosys_gives_them(
     assert tuple(breakdown(piped, family)["times"].dsps for family in FAMILIES) == dsps
 
 
-def test_operands_side_by_side_are_wires() -> None:
-    build = Builder()
-    build.sum(build.input(0, 0, 15), build.input(1, 0, 15), 4)
-    assert all(last(build, family) == 0 for family in FAMILIES)
+@pytest.mark.parametrize("shift", [4, -4])
+@pytest.mark.parametrize("family", FAMILIES)
+def test_operands_side_by_side_are_wires(family: str, shift: int) -> None:
+    for hi, wires in ((15, True), (16, False)):  # one bit more, and they meet
+        build = Builder()
+        build.sum(build.input(0, 0, hi), build.input(1, 0, hi), shift)
+        assert (last(build, family) == 0) == wires
 
 
 @pytest.mark.parametrize(("bits", "ecp5", "xcup"), [(3, 6, 6), (4, 6, 6), (5, 12, 6), (7, 48, 12)])

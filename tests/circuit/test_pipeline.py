@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from itertools import product
 
 import numpy as np
@@ -239,11 +240,46 @@ def test_ten_thousand_nodes_take_seconds() -> None:
 def test_large_programs_are_solved_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     circuit = deep(700)
     best = pipeline(circuit, ECP5, clock_ns=9.0, latency=20)
-    monkeypatch.setattr("hwaccel.circuit.pipeline._LARGEST", 300)
-    parts = pipeline(circuit, ECP5, clock_ns=9.0, latency=20)
-    check(parts, ECP5, 9.0)
-    assert_legal(parts)
-    assert best.register_bits <= parts.register_bits
+    bits = []
+    for largest in (0, 600):  # no part is small enough, and most are
+        monkeypatch.setattr("hwaccel.circuit.pipeline._LARGEST", largest)
+        parts = pipeline(circuit, ECP5, clock_ns=9.0, latency=20)
+        check(parts, ECP5, 9.0)
+        assert_legal(parts)
+        bits.append(parts.register_bits)
+    assert best.register_bits <= bits[1] < bits[0]
+
+
+def test_a_part_moves_the_nodes_of_two_neighbouring_stages(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    circuit, spans = deep(700), list[int]()
+
+    class Watched(_Program):
+        def __init__(self, circuit, lower, upper, latency, pairs) -> None:
+            super().__init__(circuit, lower, upper, latency, pairs)
+            free = [(a, b) for a, b in zip(lower, upper, strict=True) if a < b]
+            spans.append(max(b for _, b in free) - min(a for a, _ in free))
+
+    monkeypatch.setattr("hwaccel.circuit.pipeline._Program", Watched)
+    monkeypatch.setattr("hwaccel.circuit.pipeline._LARGEST", 600)
+    pipeline(circuit, ECP5, clock_ns=9.0, latency=20)
+    whole, *parts = spans
+    assert whole > 10
+    assert len(parts) == 20
+    assert max(parts) <= 3  # either may go a stage back and a stage on
+
+
+def test_a_program_too_large_even_in_parts_leaves_all_early_or_all_late(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    circuit = random_circuit(2)
+    monkeypatch.setattr("hwaccel.circuit.pipeline._LARGEST", 0)
+    piped = pipeline(circuit, ECP5, latency=3)
+    assert_legal(piped)
+    check(piped, ECP5)
+    early = earliest(circuit, ECP5, Timing(circuit, ECP5).shortest(3))
+    assert piped.register_bits <= replace(early, latency=3).register_bits
 
 
 def test_many_pairs_are_added_as_needed(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -274,6 +310,13 @@ def test_a_node_slower_than_the_clock_is_named() -> None:
         r"leaves 1\.00 ns; lower the clock to \d+\.\d MHz, or use fewer bits$",
     ):
         pipeline(adders(), ECP5, clock_ns=1.0)
+
+
+def test_a_clock_too_fast_for_wires_alone_names_the_first() -> None:
+    build = Builder()
+    circuit = pruned(build, [(0, 7)], [build.input(0, 0, 7)])
+    with pytest.raises(ScheduleError, match=r"^node 0: one 3-bit input takes \d\.\d\d ns on ecp5"):
+        pipeline(circuit, ECP5, clock_ns=0.1)
 
 
 @pytest.mark.parametrize(("bits", "placed"), [(9, 6.79), (18, 7.14)])

@@ -144,6 +144,7 @@ def test_uneven_depths_are_met(slack: int) -> None:
         ({"lo": [0, 0]}, "cmvm: lo: expected 1 values for a matrix of 1 x 1, found 2"),
         ({"depth": [-1]}, "cmvm: depth: expected 0 to 1048576, found [-1]"),
         ({"matrix": [[1 << 30]], "hi": 1 << 40}, "cmvm: output 0: the sum needs 72 bits"),
+        ({"matrix": [[-(1 << 30)]], "hi": 1 << 40}, "cmvm: output 0: the sum needs 72 bits"),
     ],
 )
 def test_refusals(arguments: dict[str, object], message: str) -> None:

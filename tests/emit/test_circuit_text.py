@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import operator
 import re
+from collections.abc import Callable
+from dataclasses import replace
 from math import floor
 
 import numpy as np
 import pytest
 from numpy.random import Generator
 
+from hwaccel.circuit import Builder
+from hwaccel.circuit.lay_out import pruned
 from hwaccel.circuit.node import Choose, Constant, Even, Input, Node, Table
 from hwaccel.emit import circuit as emitted
-from hwaccel.emit.circuit_bits import Literal, Net, literal
+from hwaccel.emit.circuit_bits import Literal, Net, exceeds, falls_below, literal
 from hwaccel.emit.circuit_names import _element, _formula, _place
-from tests.emit.circuits import random_circuit, sums3
-from tests.emit.test_circuit import small
+from tests.emit.circuits import random_circuit, sums3, unit
+from tests.emit.test_circuit import small, text
 
 
 def meaning(formula: str, values: dict[str, int], node: Node) -> int:
@@ -88,6 +93,93 @@ def test_a_literal_is_negative_where_its_highest_bit_says_so(
 ) -> None:
     assert literal(value, width) == Literal(value).bits(0, width) == expected
     assert Literal(value << 2).bits(2, width) == expected
+
+
+@pytest.mark.parametrize(("compare", "sign"), [(exceeds, ">"), (falls_below, "<")])
+def test_a_comparison_is_gates_up_to_nine_runs_of_equal_bits(
+    compare: Callable[[Net, int], str], sign: str
+) -> None:
+    """Beyond them a carry chain is smaller."""
+    nine, ten = 0b0101010110, 0b0101010101
+    net = Net("n", 10, False)
+    assert compare(net, ten) == f"n {sign} 10'd{ten}"
+    assert sign not in compare(net, nine)
+    signed = Net("n", 11, True)
+    assert compare(signed, -ten - 1) == f"n {sign} -11'sd{ten + 1}"
+    assert sign not in compare(signed, -nine - 1)
+
+
+def test_a_comparison_in_gates_is_read_from_the_highest_bit_down() -> None:
+    plain, signed = Net("n", 4, False), Net("n", 5, True)
+    assert exceeds(plain, 5) == "n[3] | (n[2] & n[1])"
+    assert falls_below(plain, 5) == "~n[3] & (~n[2] | (~n[1] & ~n[0]))"
+    assert exceeds(signed, 4) == "~n[4] & (n[3] | (n[2] & (|n[1:0])))"
+    assert exceeds(signed, -4) == "~n[4] | ((&n[3:2]) & (|n[1:0]))"
+    assert falls_below(signed, 12) == "n[4] | (~&n[3:2])"
+    assert falls_below(signed, -6) == "n[4] & (~n[3] | (~n[2] & ~n[1]))"
+
+
+def test_a_comparison_in_gates_reads_no_bit_that_does_not_matter() -> None:
+    for compare, bound in ((exceeds, 0b0011), (falls_below, 0b0100)):
+        net = Net("n", 4, False)
+        compare(net, bound)
+        assert net.unread() == ["n[1:0]"]
+
+
+@pytest.mark.parametrize("signed", [False, True])
+def test_a_comparison_in_gates_says_what_it_should(signed: bool) -> None:
+    """Of every integer of 4 bits; one that is never below a bound is not asked."""
+    net, every = Net("n", 4, signed), range(-8, 8) if signed else range(16)
+    for bound in range(-10, 18):
+        for compare, holds in ((exceeds, operator.gt), (falls_below, operator.lt)):
+            if compare is exceeds or bound >= every[0]:
+                text = compare(net, bound)
+                assert [gates(text, x & 15) for x in every] == [holds(x, bound) for x in every]
+
+
+def gates(text: str, bits: int) -> bool:
+    """Compute a condition over the bits of n."""
+
+    def part(found: re.Match[str]) -> str:
+        high, _, low = (found[3] or "3:0").partition(":")
+        ones = (2 << int(high) - int(low or high)) - 1
+        value = bits >> int(low or high) & ones
+        return str(int({"&": value == ones, "|": value > 0, "": value}[found[2]]) ^ (found[1] > ""))
+
+    return bool(eval(re.sub(r"(~?)([&|]?)n(?:\[([\d:]+)\])?", part, text.replace("1'b", ""))))
+
+
+def test_a_table_that_is_not_full_says_what_comes_of_other_indices() -> None:
+    """Without it, a synthesizer keeps the value before: a latch."""
+    node = Table(a=0, first=-1, values=(3, -1, 2), lo=-1, hi=3)
+    assert list(emitted._function("t", node, 2)) == [
+        "function [2:0] t;",
+        "    input [1:0] index;",
+        "    case (index)",
+        "        2'd3: t = 3'd3;",
+        "        2'd0: t = -3'd1;",
+        "        2'd1: t = 3'd2;",
+        "        default: t = 3'd2;",
+        "    endcase",
+        "endfunction",
+    ]
+    full = replace(node, first=-2, values=(0, 3, -1, 2))
+    assert not any("default" in line for line in emitted._function("t", full, 2))
+    nearly = replace(node, values=(3,) * 7)
+    assert any("default" in line for line in emitted._function("t", nearly, 3))
+
+
+@pytest.mark.parametrize(
+    ("reach", "ends"), [(0, "x[3]"), (1, "{x[3], ~x[3]}"), (3, "{x[3], {2{~x[3]}}}")]
+)
+def test_a_clip_to_all_of_some_bits_has_one_flag(reach: int, ends: str) -> None:
+    """Its ends are the sign, and behind it the other bit as often as it takes."""
+    build = Builder()
+    x = build.input(0, -8, 7)
+    circuit = pruned(build, [(-8, 7)] * 2, [build.clip(x, -reach - 1, reach)])
+    verilog = text(unit(circuit))
+    flagged = re.findall(r"\w+_over \? (.*) : ", verilog)
+    assert [re.sub(r"\w+\[", "x[", end) for end in flagged] == [ends]
 
 
 def test_bits_that_nothing_reads_are_named_in_runs() -> None:

@@ -14,6 +14,7 @@ import pytest
 
 from hwaccel import tools
 from hwaccel.emit.cuda import emit_cuda
+from hwaccel.emit.cuda_nodes import _words, dot_of
 from hwaccel.fxp import FixedType, IntArray
 from hwaccel.gpu.cuda import host_run
 from hwaccel.ir import Graph, GraphBuilder, interpret
@@ -79,6 +80,35 @@ def test_what_is_not_bytes_is_multiplied_one_by_one() -> None:
         assert "hwa/packed.h" not in _emit(alone([case]))["net_nodes.h"]
     graph = alone(wide)
     assert _wrong(graph, _emit(graph)) == set()
+
+
+def test_words_come_group_by_group_then_place_by_place() -> None:
+    """Two groups of five inputs, two words each, and one output: the other three lanes are 0."""
+    weight = np.arange(20).reshape(2, 5, 1, 2)
+    words = _words(weight, 2).a.reshape(2, 2, 1, 2, 1, 4)
+    assert not words[..., 1:].any()
+    for group in range(2):
+        for x in range(2):
+            taps = [int(tap) for tap in weight[group, :, 0, x]]
+            whole = [int.from_bytes(taps[:4], "little"), taps[4]]
+            assert words[group, :, 0, x, 0, 0].tolist() == whole
+
+
+@pytest.mark.parametrize(
+    ("lo", "hi", "packed"),
+    [
+        (-128, 127, True), (0, 255, True), (-1, 127, True), (1, 255, True), (-129, 0, False),
+        (-1, 128, False), (0, 256, False), (-1, 255, False), (-128, 128, False),
+    ],
+)  # fmt: skip
+def test_weights_are_bytes_all_with_a_sign_or_all_without(lo: int, hi: int, packed: bool) -> None:
+    b = GraphBuilder("ends")
+    x = b.input("x", operand("u8.0", (2,)))
+    graph = b.build(b.add("y", Dense(IntArray([[lo, hi]]), IntArray([0]), IntArray([0])), x))
+    dot = dot_of(graph.nodes[0], graph.types(), "y")
+    assert (dot is not None) == packed
+    if dot is not None:
+        assert dict(dot.constants)["weight_signed"] == (lo < 0)
 
 
 @pytest.mark.parametrize(

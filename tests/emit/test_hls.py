@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 
 from hwaccel import tools
-from hwaccel.emit.hls import emit_hls
+from hwaccel.emit.hls import choose_lanes, emit_hls
 from hwaccel.emit.kernels import source_folder
 from hwaccel.errors import EmitError, ToolError, VerifyError
 from hwaccel.fxp import FixedType, IntArray, Rounding
 from hwaccel.ir import Graph, GraphBuilder, TensorType, interpret
 from hwaccel.ir.hardware import Fold, Style
-from hwaccel.ops import Add, Conv2d, Dense, MaxPool2d, MinMax, Relu, Requant
+from hwaccel.ops import Add, Conv2d, Dense, MaxPool2d, MinMax, Relu, Requant, Reshape
 from hwaccel.verify.csim import compile_csim, csim
 from tests.emit.networks import (
     BRANCHES,
@@ -66,6 +66,16 @@ def _vector(bits: str = "s8.0", size: int = 4) -> TensorType:
 def _rectifier() -> Graph:
     b = GraphBuilder("rectifier")
     return b.build(b.add("y", Relu(), b.input("x", _vector())))
+
+
+def test_a_layer_of_wires_behind_a_circuit_takes_its_lanes() -> None:
+    b = GraphBuilder("behind")
+    x = b.input("x", TensorType.full((4, 1, 1), FixedType.parse("s4.0")))
+    graph = b.build(b.add("flat", Reshape((4,)), b.add("near", Relu(), x)))
+    for made, lanes in (({"near": 4}, 4), ({"near": 2}, 2), ({}, 1)):
+        fold, hardware = choose_lanes(graph, {}, made)["flat"]
+        assert fold == Fold(lanes, 1)
+        assert (hardware.in_lanes, hardware.out_lanes) == ((lanes,), lanes)
 
 
 class TestSimulation:

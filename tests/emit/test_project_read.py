@@ -12,6 +12,7 @@ import pytest
 from hwaccel.emit import project
 from hwaccel.emit.project import MANIFEST
 from hwaccel.errors import EmitError
+from hwaccel.untrusted import read_file
 from tests.emit.test_project import FILES, encoded, read, write
 
 
@@ -57,6 +58,22 @@ def test_a_project_behind_a_link_is_read(tmp_path: Path) -> None:
     write(tmp_path / "p")
     (tmp_path / "q").symlink_to(tmp_path / "p")
     assert read(tmp_path / "q") == encoded(FILES)
+
+
+def test_a_manifest_has_4_mib_and_all_files_together_256(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, limits = tmp_path / "p", list[int]()
+    write(folder)
+
+    def reading(path: Path, limit: int, *, links: bool) -> bytes:
+        limits.append(limit)
+        return read_file(path, limit, links=links)
+
+    monkeypatch.setattr(project, "read_file", reading)
+    sizes = [len(content) for content in read(folder).values()]
+    assert len(sizes) > 2
+    assert limits == [1 << 22, *((1 << 28) - sum(sizes[:i]) for i in range(len(sizes)))]
 
 
 def test_a_changed_or_missing_file_is_named(tmp_path: Path) -> None:

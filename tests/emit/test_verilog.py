@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -16,12 +17,12 @@ import pytest
 from hwaccel import tools
 from hwaccel.api import Design, design_from
 from hwaccel.config import Config
-from hwaccel.emit.netlist import Wire
+from hwaccel.emit.netlist import Wire, sections_of
 from hwaccel.emit.verilog import emit_verilog
 from hwaccel.fxp import FixedType, IntArray
 from hwaccel.ir import Graph, GraphBuilder, TensorType
 from hwaccel.ir.hardware import Fold
-from hwaccel.ops import Add, Conv2d, Dense, MaxPool2d, Requant
+from hwaccel.ops import Add, Conv2d, Dense, Gather, MaxPool2d, Requant
 from hwaccel.schedule.buffers import size_buffers
 from hwaccel.schedule.plan import build_plan
 from tests.emit.networks import small_cnn
@@ -230,6 +231,34 @@ def test_golden_designs_are_right(name: str) -> None:
     xs = [rng.integers(t.lo, t.hi + 1, (4, *t.shape)) for t in types]
     result = design.simulate_raw(xs, simulator="icarus")
     assert result.finished == design.plan.timing(4).finished()
+
+
+@each_design
+def test_every_block_has_a_section_with_the_wires_of_what_it_makes(name: str) -> None:
+    plan, netlist = made(name).plan, made(name).netlist
+    found = list(sections_of(netlist, plan))
+    assert [block for block, _ in found] == list(plan.blocks)
+    for block, section in found:
+        wires = {wire.name for wire in section.wires}
+        assert wires >= {f"{netlist.nets[stream]}_tvalid" for stream in block.outputs}
+
+
+def test_what_changes_the_order_is_a_module_of_its_own() -> None:
+    b = GraphBuilder("back")
+    x = b.input("x", TensorType.full((1, 2, 2), FixedType.parse("s4.0")))
+    design = design_from(b.build(b.add("y", Gather(IntArray([3, 2, 1, 0]), (1, 2, 2)), x)))
+    modules = [i.module for section in design.netlist.sections for i in section.instances]
+    assert modules.count("hwa_reorder") == 1
+    assert "hwa_reorder" in design.netlist.modules()
+
+
+@pytest.mark.parametrize(
+    ("bits", "words"), [(1, 1), (25, 1), (32, 1), (33, 2), (64, 2), (65, 3), (249, 8), (264, 9)]
+)
+def test_a_beat_is_kept_in_whole_words(bits: int, words: int) -> None:
+    edge = replace(made("dense").netlist.inputs[0], bits=bits)
+    assert edge.words == words
+    assert edge.axis_bits == -(-bits // 8) * 8
 
 
 @pytest.mark.parametrize(

@@ -148,6 +148,15 @@ def test_zeros_are_skipped_where_an_eighth_of_the_words_is_zero(example: Example
             assert every.any(axis=1).mean() <= 7 / 8
 
 
+@pytest.mark.parametrize(("zeros", "skips"), [(0, False), (1, False), (2, True), (16, True)])
+def test_two_words_of_sixteen_are_an_eighth(zeros: int, skips: bool) -> None:
+    weight = np.ones((1, 16), dtype=np.int64)
+    weight[:, :zeros] = 0
+    op = Dense(IntArray(weight), IntArray([0]), IntArray([0]))
+    folds = op.folds(TensorType((16,), 0, 0, 7))
+    assert any(fold.skip and (fold.pe, fold.simd) == (1, 1) for fold in folds) == skips
+
+
 def bits(array: NDArray[np.int64]) -> int:
     return FixedType.of_range(min(int(array.min()), -1), int(array.max()), 0).width
 
@@ -218,10 +227,11 @@ def test_pixel_by_pixel_it_is_the_same(example: Example) -> None:
     assert (lines is not None) == slides
 
 
-def test_only_an_element_that_is_padding_takes_in_the_constant() -> None:
+def test_a_gather_takes_in_its_constant_only_where_an_element_is_padding() -> None:
     x = TensorType((4,), 0, 3, 5)
     whole = Gather(IntArray([3, 0]), (2,), fill=-9)
     padded = Gather(IntArray([3, -1]), (2,), fill=-9)
     assert (whole.fills, padded.fills) == (False, True)
     assert whole.infer(x) == TensorType((2,), 0, 3, 5)
     assert padded.infer(x) == TensorType((2,), 0, -9, 5)
+    assert (whole.holds(x), padded.holds(x)) == (True, False)  # u3 has no place for -9

@@ -15,6 +15,7 @@ from numpy.random import Generator
 from hwaccel.ir.hardware import Order, Pipe, Window
 from hwaccel.ir.lines import Lines
 from hwaccel.schedule.blocks import Block, Fork, Pack, Reorder, Segment, Unpack
+from hwaccel.schedule.channels import Channel, Collect, Deal
 from hwaccel.schedule.compiled import CompiledRun
 from hwaccel.schedule.timing import InterpretedRun
 
@@ -90,20 +91,41 @@ def block(rng: Generator, kind: str, beats: int) -> tuple[Block, int]:
     return segment(rng, ["x"], issuer, out), out
 
 
+def turns(rng: Generator, stream: str, at: str, beats: int) -> list[Block]:
+    """Return FIFOs that take turns, each with its share of a frame."""
+    count = split(rng, beats, 2)[0]
+    share = beats // count
+    ends, behind = ([f"{at}{i}{side}" for i in range(count)] for side in "ab")
+    between = [
+        replace(segment(rng, [end], None, share), outputs=(out,))
+        for end, out in zip(ends, behind, strict=True)
+    ]
+    deal = Deal(f"{at}deal", (stream,), tuple(ends), share)
+    return [deal, *between, Collect(f"{at}collect", tuple(behind), (at,), share)]
+
+
 KINDS = ("pack", "unpack", "reorder", "window", "lines", "fifo", "join")
+# Between devices and engines.
+AROUND = ("channel", "turns")
 
 
 def chain(rng: Generator, first: str) -> tuple[list[Block], int, str]:
     """Return blocks one behind another, the beats of a frame that come in, and the last stream."""
     beats = came = int(rng.choice([1, 2, 6, 12, 16]))
     stream, blocks = "x", list[Block]()
-    for kind in (first, *rng.choice(KINDS, int(rng.integers(0, 3))), "unpack"):
+    again = [first] if first in AROUND else []
+    for kind in (first, *rng.choice(KINDS, int(rng.integers(0, 3))), *again, "unpack"):
         at = f"{stream}_"
         if kind == "join":  # both ways of a fork, one of them through a FIFO
             blocks.append(Fork(f"{at}fork", (stream,), (f"{at}a", f"{at}b"), beats))
             near = replace(segment(rng, [f"{at}b"], None, beats), outputs=(f"{at}c",))
             both = segment(rng, [f"{at}a", f"{at}c"], None, beats)
             blocks += [near, replace(both, outputs=(at,))]
+        elif kind == "turns":
+            blocks += turns(rng, stream, at, beats)
+        elif kind == "channel":
+            spare, wire = (int(n) for n in rng.integers(1, 9, 2))
+            blocks.append(Channel(f"{at}link", (stream,), (at,), beats, spare, wire))
         elif beats <= 64:
             made, beats = block(rng, kind, beats)
             blocks.append(replace(made, name=f"{at}{kind}", inputs=(stream,), outputs=(at,)))
@@ -113,10 +135,10 @@ def chain(rng: Generator, first: str) -> tuple[list[Block], int, str]:
     return blocks, came, stream
 
 
-@pytest.mark.parametrize("first", KINDS)
+@pytest.mark.parametrize("first", [*KINDS, *AROUND])
 @pytest.mark.parametrize("seed", range(25))
 def test_both_engines_move_every_beat_in_the_same_cycle(first: str, seed: int) -> None:
-    rng = np.random.default_rng([seed, KINDS.index(first)])
+    rng = np.random.default_rng([seed, (*KINDS, *AROUND).index(first)])
     blocks, beats, last = chain(rng, first)
     gaps = rng.choice([0, 0, 1, 1, 2, 7, 60], beats * FRAMES)
     times = {"x": np.cumsum(gaps * (seed % 3 > 0)).astype(np.int64)}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -12,11 +14,12 @@ from hwaccel.config import Config
 from hwaccel.errors import ScheduleError
 from hwaccel.ir import Graph
 from hwaccel.ir.lines import Lines
+from hwaccel.schedule import compiled
 from hwaccel.schedule.blocks import Fork, Segment
 from hwaccel.schedule.choices import schedule
 from hwaccel.schedule.compiled import CompiledRun
 from hwaccel.schedule.plan import Plan
-from hwaccel.schedule.timing import InterpretedRun, run_timing
+from hwaccel.schedule.timing import InterpretedRun, run, run_timing
 from tests.schedule.graphs import optimized
 from tests.schedule.test_timing import arrivals
 
@@ -50,6 +53,36 @@ def test_line_buffers_too(kernel: tuple[int, int], stride: tuple[int, int]) -> N
     one, other = (m([block], times, ["y"], 2) for m in (InterpretedRun, CompiledRun))
     assert np.array_equal(np.asarray(one.moved("y")), other.moved("y"))
     assert len(one.moved("y")) == 12
+
+
+def test_the_times_of_a_run_are_given_back_once() -> None:
+    done = CompiledRun([], {"x": np.zeros(4, np.int64)}, ["x"], 1)
+    freed: list[int] = []
+    library = SimpleNamespace(timing_free=freed.append)
+    lib, made = done._lib, done._run
+    done._lib = library  # type: ignore[assignment]
+    del done
+    assert freed == [made]
+    lib.timing_free(made)
+
+
+def test_a_run_that_did_not_fit_has_nothing_to_give_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    def free(_: int) -> None:
+        raise AssertionError("nothing was made")
+
+    library = SimpleNamespace(timing_run=lambda *_: None, timing_free=free)
+    monkeypatch.setattr(compiled, "_declared", lambda: library)
+    with pytest.raises(MemoryError, match="does not fit into memory"):
+        CompiledRun([], {"x": np.zeros(4, np.int64)}, ["x"], 1)
+    CompiledRun.__new__(CompiledRun).__del__()  # nor one of which nothing was begun
+
+
+def test_the_compiled_engine_runs_where_there_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(native, "available", lambda: None)
+    assert isinstance(run([], {"x": 4}, ["x"], 1), InterpretedRun)
+    monkeypatch.undo()
+    assert native.available() is not None
+    assert isinstance(run([], {"x": 4}, ["x"], 1), CompiledRun)
 
 
 def deadlock() -> list[Fork | Segment]:

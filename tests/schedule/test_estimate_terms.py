@@ -16,7 +16,7 @@ import numpy as np
 from hwaccel.fxp import FixedType, IntArray
 from hwaccel.ir import Graph, GraphBuilder, TensorType
 from hwaccel.ir.hardware import Fold, Style
-from hwaccel.ops import OP_BY_NAME, Concat, Conv2d, MinMax, Multiply, Requant, Tabulate
+from hwaccel.ops import OP_BY_NAME, Concat, Conv2d, MaxPool2d, MinMax, Multiply, Requant, Tabulate
 from hwaccel.schedule.buffers import size_buffers
 from hwaccel.schedule.estimate import plan_area, terms
 from hwaccel.schedule.plan import Plan, build_plan
@@ -30,6 +30,7 @@ BANNER = (
     "Golden file of tests/schedule/test_estimate_terms.py; pytest --update-golden rewrites it.\n"
     "Terms are LUTs/registers and blocks, paths their elements; prices are in schedule/fits.py.\n"
 )
+PIXEL = Fold(style=Style.PIXEL)
 # Examples of operations, with their number of a fold (the slowest is 0).
 EXAMPLES = (
     ("dense", "s8-4x12", -1), ("dense", "zero-weights", -1), ("dense", "one-input", 0),
@@ -80,7 +81,24 @@ def wide_lines() -> Plan:
     x = b.input("x", TensorType.full((4, 4, 80), FixedType.parse("s7.0")))
     weight = np.random.default_rng(6).integers(-3, 4, (2, 4, 3, 2))
     conv = Conv2d(IntArray(weight), IntArray([0, 0]), IntArray([0, 0]), dilation=(1, 2))
-    return plan_of(b.build(b.add("conv", conv, x)), {"conv": Fold(style=Style.PIXEL)})
+    return plan_of(b.build(b.add("conv", conv, x)), {"conv": PIXEL})
+
+
+def passed_on() -> Plan:
+    """A convolution that hands on a channel as it is, over as many pixels as 7 bits count."""
+    b = GraphBuilder("passed_on")
+    x = b.input("x", TensorType.full((2, 5, 9), FixedType.parse("s3.0")))
+    weight = np.zeros((2, 2, 3, 3), dtype=np.int64)
+    weight[0, 0, 1, 1], weight[1, 1] = 1, [[1, 0, 0], [0, 3, 0], [0, 0, -5]]
+    conv = Conv2d(IntArray(weight), IntArray([0, 0]), IntArray([0, 0]), padding=(1, 1, 1, 1))
+    return plan_of(b.build(b.add("conv", conv, x)), {"conv": PIXEL})
+
+
+def small_lines() -> Plan:
+    """A pooling over lines of which 6 bits would count all places but the last."""
+    b = GraphBuilder("small_lines")
+    x = b.input("x", TensorType.full((1, 3, 7), FixedType.parse("u2.0")))
+    return plan_of(b.build(b.add("pool", MaxPool2d((2, 2), (1, 1)), x)), {"pool": PIXEL})
 
 
 def joins() -> Plan:
@@ -97,11 +115,13 @@ PLANS: dict[str, Callable[[], Plan]] = {
     "small_cnn": streams,
     "branches, in part laid out": lambda: plan_of(branches(), branch_folds("streams-between")),
     "two_ins_two_outs, laid out": lambda: plan_of(
-        two_ins_two_outs(), dict.fromkeys(("total", "small"), Fold(style=Style.PIXEL))
+        two_ins_two_outs(), dict.fromkeys(("total", "small"), PIXEL)
     ),
     "skips": lambda: plan_of(skips(), {}),
     "curves": curves,
     "wide_lines": wide_lines,
+    "passed_on": passed_on,
+    "small_lines": small_lines,
     "joins": joins,
 }
 

@@ -12,7 +12,7 @@ from hwaccel.errors import ScheduleError
 from hwaccel.fxp import FixedType, IntArray
 from hwaccel.ir import Graph, GraphBuilder, Op, TensorType
 from hwaccel.ir.hardware import Fold, Style
-from hwaccel.ops import OPS, Conv2d
+from hwaccel.ops import OPS, Conv2d, Dense, Requant
 from hwaccel.schedule.choices import schedule
 from hwaccel.schedule.fold import choices, choose_folds, frame_cycles, multiplier_of
 from tests.schedule.graphs import cnn, mlp, optimized, residual
@@ -107,6 +107,19 @@ def test_the_whole_budget_is_64_when_nothing_is_said(graph: Graph) -> None:
     assert choose_folds(graph, Config()) == choose_folds(graph, Config(multipliers=64))
 
 
+def dense(outputs: int, inputs: int) -> Graph:
+    """One dense layer, whose weights are never zero."""
+    b = GraphBuilder("dense")
+    x = b.input("x", TensorType.full((inputs,), FixedType.parse("s6.3")))
+    zeros = IntArray([0] * outputs)
+    return b.build(b.add("fc", Dense(IntArray(np.ones((outputs, inputs))), zeros, zeros), x))
+
+
+def test_a_layer_of_64_multipliers_is_parallel_when_nothing_is_said_and_one_of_65_is_not() -> None:
+    assert choose_folds(dense(8, 8), Config(target="none"))["fc"] == Fold(8, 8)
+    assert choose_folds(dense(13, 5), Config(target="none"))["fc"].multipliers < 65
+
+
 def test_the_interval_of_the_plan_meets_the_target() -> None:
     for graph in (mlp(), cnn(), residual()):
         fastest = slowest(graph, Config(multipliers=10_000))
@@ -180,6 +193,26 @@ def test_auto_takes_a_pixel_per_clock_where_padding_costs_a_cycle():
     assert choose_folds(graph, Config(style="auto"))["conv"].style is Style.PIXEL
     exact = Config(style="auto", target_interval=64)
     assert choose_folds(graph, exact)["conv"].style is Style.SPATIAL
+
+
+def test_auto_streams_no_frame_of_fewer_than_8_cycles() -> None:
+    for target, style in ((8, Style.STREAM), (7, Style.SPATIAL)):
+        folds = choose_folds(dense(4, 4), Config(style="auto", target_interval=target))
+        assert folds["fc"].style is style
+
+
+def test_a_layer_of_one_pixel_is_laid_out_whole_in_pixel_style() -> None:
+    folds = choose_folds(mlp(), Config(style="pixel"))
+    assert {fold.style for fold in folds.values()} == {Style.SPATIAL}
+
+
+def test_an_elementwise_node_at_the_input_chooses_its_own_lanes() -> None:
+    """It has no layer in front to ride on, and what follows is adapted to its lanes."""
+    b = GraphBuilder("first")
+    x = b.input("x", TensorType.full((4,), FixedType.parse("s6.0")))
+    graph = b.build(b.add("less", Requant(2, -8, 7), x))
+    assert choose_folds(graph, Config(target_interval=1))["less"] == Fold(4, 1)
+    assert choose_folds(graph, Config(target_interval=4))["less"] == Fold(1, 1)
 
 
 def test_a_graph_without_nodes_is_refused_in_words() -> None:

@@ -69,6 +69,18 @@ def test_as_many_products_as_fit(family: str, x: str, bits: int, full: bool, pac
     assert dense(bits, full=full).packing((vector(x),), fold, multiplier) == pack
 
 
+@pytest.mark.parametrize(
+    ("family", "wide", "narrow"),
+    [
+        ("ecp5", 18, 18), ("gw1n", 18, 18), ("gw2a", 18, 18), ("ice40", 16, 16), ("xc7", 25, 18),
+        ("xcup", 27, 18),
+    ],
+)  # fmt: skip
+def test_multipliers_are_as_wide_as_vendors_say(family: str, wide: int, narrow: int) -> None:
+    """Yosys leaves those of up to 10 bits together to LUTs on iCE40, and up to 8 on others."""
+    assert multiplier_of(family) == Multiplier(wide, narrow, 10 if family == "ice40" else 8)
+
+
 def test_a_device_that_is_not_known_shares_nothing() -> None:
     assert multiplier_of("pdp11") is None
     plan = schedule(one_op("d", dense(5), (vector("u8.8"),)), Config(target="pdp11"))

@@ -7,16 +7,20 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from hwaccel.errors import ScheduleError
 from hwaccel.fxp import FixedType
 from hwaccel.ir import Graph, GraphBuilder, TensorType
-from hwaccel.ir.hardware import Area, Fold, Pipe, Window
-from hwaccel.ops import Add, Relu
+from hwaccel.ir.hardware import Area, Fold, Pipe, Style, Window
+from hwaccel.ops import Add, Multiply, Relu, Requant
+from hwaccel.schedule import spatial
 from hwaccel.schedule.blocks import Fork, Segment
 from hwaccel.schedule.buffers import _least
 from hwaccel.schedule.fold import Choice, _cheapest, _cost
 from hwaccel.schedule.plan import _full_rate_depth, build_plan, lane_steps
+from hwaccel.schedule.spatial import unrolled
 from hwaccel.schedule.timing import Timing
 from tests.emit.networks import BRANCHES, branch_folds, branches, laid_out
+from tests.schedule.graphs import residual
 
 
 def test_the_smallest_good_depth_is_found_from_any_start() -> None:
@@ -63,6 +67,55 @@ def test_the_fewest_multipliers_count_first_then_area_then_cycles() -> None:
         choice(Fold(2, 2), 1, 50, 1, 4), choice(Fold(4, 1), 1, 40, 8),
     ]  # fmt: skip
     assert _cheapest(some, have).fold == Fold(2, 2)
+
+
+def test_streams_of_one_name_are_numbered_from_2() -> None:
+    """A join whose operands both change their lanes."""
+    b = GraphBuilder("join")
+    x, y = (b.input(name, TensorType.full((8,), FixedType.parse("u4.0"))) for name in "xy")
+    product = b.add("product", Multiply(), x, y)
+    first, second = (b.add(f"less_{name}", Requant(1, 0, 7), name) for name in (x, y))
+    graph = b.build(b.add("both", Multiply(), first, second), product)
+    folds = dict.fromkeys(("product", "both"), Fold(2, 2))
+    plan = build_plan(graph, {node.name: folds.get(node.name, Fold(1, 1)) for node in graph.nodes})
+    assert [name for name in plan.streams if name.startswith("both")] == [
+        "both_in", "both_in_2", "both",
+    ]  # fmt: skip
+
+
+def test_pixels_share_the_multiplications_of_a_layer() -> None:
+    graph = residual()
+    (conv,) = (node for node in graph.nodes if node.name == "conv")
+    taps = 2 * 2 * 3 * 3
+    assert unrolled(conv, graph.types(), Style.PIXEL) == taps
+    assert unrolled(conv, graph.types(), Style.SPATIAL) == taps * 6 * 6
+
+
+@pytest.mark.parametrize(
+    ("style", "count", "luts", "other"),
+    [(Style.PIXEL, "36", "518", "stream"), (Style.SPATIAL, "1,296", "18,662", "pixel or stream")],
+)
+def test_a_layer_too_large_to_unroll_is_told_what_style_to_take(
+    style: Style, count: str, luts: str, other: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folds = {"conv": Fold(style=style)}
+    if style is Style.PIXEL:
+        monkeypatch.setattr(spatial, "MOST_WEIGHTS", 36)
+        laid_out(residual(), folds)
+    monkeypatch.setattr(spatial, "MOST_WEIGHTS", 35)
+    with pytest.raises(ScheduleError) as caught:
+        laid_out(residual(), folds)
+    assert str(caught.value) == (
+        f"conv (body): {count} multiplications laid out in logic need about {luts} LUTs, too many "
+        f"to unroll (the limit is 35 multiplications); choose style {other} for it"
+    )
+
+
+def test_an_output_of_two_names_is_two_copies_in_order() -> None:
+    b = GraphBuilder("twice")
+    y = b.add("y", Requant(1, 0, 7), b.input("x", TensorType.full((4,), FixedType.parse("u4.0"))))
+    plan = build_plan(b.build(y, y), {"y": Fold(2, 1)})
+    assert plan.outputs == ("y_to_0", "y_to_1")
 
 
 def test_one_frame_has_no_interval() -> None:
