@@ -123,7 +123,8 @@ def test_a_rom_behind_a_counter_is_tables_and_multiplexers(tmp_path: Path, name:
     (tmp_path / "top.v").write_text(
         "module top (input wire clk, input wire rst, input wire go, output wire [15:0] data);\n"
         "    wire [7:0] at;\n"
-        "    hwa_loop #(.COUNT(200)) count (.clk(clk), .rst(rst), .step(go), .index(at), .last());\n"
+        "    hwa_loop #(.COUNT(200)) count (\n"
+        "        .clk(clk), .rst(rst), .step(go), .index(at), .last());\n"
         '    hwa_rom #(.WIDTH(16), .DEPTH(200), .INIT("rom.mem")) rom (\n'
         "        .clk(clk), .addr(at), .data(data));\n"
         "endmodule\n"
