@@ -156,7 +156,8 @@ def is_registers(words: int, bits: int, fabric: Fabric = ECP5) -> bool:
 
 
 def _blocks(words: int, bits: int) -> int:
-    return min(-(-bits // wide) * -(-words // deep) for wide, deep in _SHAPES)
+    # Banks of words lie side by side in a block where it is wide enough.
+    return min(-(-bits * -(-words // deep) // wide) for wide, deep in _SHAPES)
 
 
 def rom_memory(words: int, bits: int, fabric: Fabric = ECP5) -> Area:

@@ -58,6 +58,7 @@ def test_a_small_memory_is_made_of_registers(words: int, bits: int, registers: b
     [
         *[(260, 8, 0), (262, 8, 1), (523, 4, 0), (524, 4, 1), (58, 36, 0), (59, 36, 1)],
         *[(103, 40, 0), (104, 40, 2), (68, 90, 0), (69, 90, 3), (576, 24, 2), (1024, 18, 1)],
+        *[(1100, 16, 2), (1153, 12, 1), (1500, 20, 2), (2100, 12, 2)],
     ],
 )
 def test_a_rom_is_block_ram_where_yosys_takes_one(words: int, bits: int, blocks: int) -> None:
