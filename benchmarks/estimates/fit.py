@@ -24,7 +24,7 @@ from scipy.optimize import least_squares, nnls
 from benchmarks.estimates.designs import design
 from benchmarks.estimates.measure import Measured, content_of, read
 from benchmarks.trust.line import print_line
-from hwaccel.schedule.estimate import edge_terms, plan_area, terms
+from hwaccel.schedule.estimate import block_area, edge_terms, plan_area, terms
 from hwaccel.schedule.fits import FITS, Cost
 from hwaccel.schedule.plan import Plan
 from hwaccel.schedule.speed import Path, plan_paths, plan_speed
@@ -43,6 +43,8 @@ ELEMENTS = {
     "ram": 6.1, "circuit": 0.85, "readers": 0.05, "copies": 0.05, "distance": 0.02,
 }  # fmt: skip
 BLUR_NS = 0.05
+# A block of fewer LUTs is not judged alone: a neighbour's logic may bear its name.
+LEAST_BLOCK = 50
 # Of fewer LUTs than that Yosys sees through most: the clock of such a design says little of others.
 LEAST_PLACED = 300
 
@@ -161,6 +163,17 @@ def errors(some: Sequence[Row], what: str) -> NDArray[np.float64]:
     return (said - true) / np.maximum(true, 1)
 
 
+def block_errors(some: Sequence[Row]) -> NDArray[np.float64]:
+    """Return the relative errors of LUTs of single blocks, those where something was found."""
+    found = []
+    for row in some:
+        for block in row.plan.blocks:
+            true, _ = row.found.parts.get(block.name, (0, 0))
+            if true >= LEAST_BLOCK:
+                found.append(block_area(block, row.plan).luts / true - 1)
+    return np.array(found)
+
+
 def main() -> None:
     """Judge the estimates, or print a new table."""
     parser = argparse.ArgumentParser(
@@ -194,6 +207,10 @@ def main() -> None:
         f"{what} {np.abs(off).mean():.1%} (worst {np.abs(off).max():.1%})"
         for what, (_, off) in judges.items()
     )
+    parts = block_errors(networks[-JUDGES:])
+    if parts.size:
+        said += f"; luts of {parts.size} blocks {np.abs(parts).mean():.1%}"
+        said += f" (nine of ten within {np.quantile(np.abs(parts), 0.9):.1%})"
     counts = f"{len(networks[-JUDGES:])} networks not fitted to" + (
         f", fmax of {len(timed)}" if timed else ""
     )
