@@ -43,14 +43,14 @@ KNOWN = (
     Known("layers", "ecp5-85k", 24, 11.4, 4.1, 0.3, "product"),
     Known("layers", "ecp5-85k", 73, -6.3, 6.5, -3.1, "fifo"),
     Known("layers", "ecp5-85k", 84, -5.1, 0.3, 14.6, "lines count"),
-    Known("layers", "xcup", 31, 8.0, -2.9),
-    Known("layers", "xcup", 12, -3.8, -3.3),
-    Known("layers", "xcup", 23, 2.5, -1.8),
-    Known("layers", "xcup", 25, 4.8, 9.9),
-    Known("networks", "xcup", 30, -9.2, -6.8),
-    Known("networks", "xcup", 36, -14.2, 3.4),
-    Known("networks", "xcup", 61, 14.7, 5.6),
-    Known("networks", "xcup", 11, 14.4, -5.3),
+    Known("layers", "xcup", 31, -7.4, 0.5),
+    Known("layers", "xcup", 12, -3.4, -4.2),
+    Known("layers", "xcup", 23, -3.4, 2.9),
+    Known("layers", "xcup", 25, 5.7, 12.8),
+    Known("networks", "xcup", 30, 4.5, -5.9),
+    Known("networks", "xcup", 36, 5.8, 6.2),
+    Known("networks", "xcup", 61, -13.9, 10.0),
+    Known("networks", "xcup", 11, -6.1, -0.2),
 )
 
 
