@@ -185,6 +185,20 @@ def test_check_finds_wrong_graphs(graph: AdderGraph) -> None:
         graph.check(Problem.of([[3]], -8, 7))
 
 
+def test_an_input_of_one_value_is_its_value_in_the_check() -> None:
+    problem = Problem.of([[3, 5]], [-8, 2], [7, 2])
+    solved = solve(problem)
+    solved.check(problem)
+    with pytest.raises(VerifyError, match="another bias"):
+        solved.check(Problem.of([[3, 5]], [-8, 3], [7, 3]))
+    # It may also be read as an input, and then counts as much.
+    adders = (Adder(0, 0, 1, False), Adder(1, 1, 2, False), Adder(2, 3, 0, False))
+    read = AdderGraph(2, (), adders, (Tap(4, 0, False),))
+    read.check(problem)
+    with pytest.raises(VerifyError, match="another bias"):
+        read.check(Problem.of([[3, 4]], [-8, 2], [7, 2]))
+
+
 def test_check_finds_depth() -> None:
     graph = AdderGraph(1, (), (Adder(0, 0, 1, False), Adder(1, 0, 2, False)), (Tap(2, 0, False),))
     graph.check(Problem.of([[7]], -8, 7))

@@ -232,6 +232,21 @@ def test_with_a_latency_sums_of_three_are_made_where_area_times_delay_is_least(
     assert area_delay(unit.piped) < area_delay(after.piped)
 
 
+def test_with_a_clock_sums_of_three_take_no_cycle_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    graph, _ = CASES["mlp-ternary"]
+    for clock_mhz in (120.0, 260.0):
+        clocked = Config(style="spatial", target="xcup", clock_mhz=clock_mhz, effort="fast")
+        (unit,) = hwaccel.design_from(graph, clocked).netlist.units
+        assert unit.piped.circuit.counts()["sum3"] > 0
+        assert check(unit.piped, model_for("xcup")) <= 1000 / clock_mhz
+        with monkeypatch.context() as patch:
+            # Only after the registers.
+            patch.setattr(spatial, "fused", lambda circuit, *_, **__: circuit)
+            (after,) = hwaccel.design_from(graph, clocked).netlist.units
+        assert unit.piped.latency <= after.piped.latency
+        assert estimate(unit.piped, "xcup").luts <= estimate(after.piped, "xcup").luts
+
+
 @pytest.mark.synth
 @pytest.mark.parametrize("case", ["mlp-ternary", "mlp-ternary-latency-4"])
 def test_the_netlist_of_sums_of_three_equals_golden(case: str, tmp_path: Path) -> None:

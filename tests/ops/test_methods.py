@@ -14,7 +14,7 @@ from hwaccel.ir import TensorType
 from hwaccel.ir.hardware import Multiplier
 from hwaccel.ir.lines import Lines
 from hwaccel.ir.op import Example
-from hwaccel.ops import OPS, Conv2d, Dense, Gather, MaxPool2d, Scale, SumPool2d
+from hwaccel.ops import OPS, Conv2d, Dense, Gather, MaxPool2d, Relu, Scale, SumPool2d
 from hwaccel.ops.gather import stream_order
 from hwaccel.ops.mac import borrowed
 from tests.ops.test_contract import random_frames
@@ -235,3 +235,14 @@ def test_a_gather_takes_in_its_constant_only_where_an_element_is_padding() -> No
     assert whole.infer(x) == TensorType((2,), 0, 3, 5)
     assert padded.infer(x) == TensorType((2,), 0, -9, 5)
     assert (whole.holds(x), padded.holds(x)) == (True, False)  # u3 has no place for -9
+
+
+def test_relu_cuts_every_channel_at_zero() -> None:
+    x = TensorType.full((3,), FixedType.parse("s8.0"))
+    lo, hi = Relu().intervals((x,), (np.array([-5, 2, -9]), np.array([7, 4, -3])))
+    assert lo.tolist() == [0, 2, 0]
+    assert hi.tolist() == [7, 4, 0]
+
+
+def test_a_scale_treats_every_channel_by_itself() -> None:
+    assert Scale(IntArray([3]), IntArray([1])).channelwise

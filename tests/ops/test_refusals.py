@@ -202,6 +202,12 @@ def test_what_just_fits_is_taken(name: str) -> None:
     op.verify(x)
 
 
+@pytest.mark.parametrize("source", [[-2, 0], [0, 4]])
+def test_a_gather_reads_inside_its_operand_on_either_side(source: list[int]) -> None:
+    message = _error(Gather(IntArray(source), (2,)), _t((4,)))
+    assert f"source runs from {min(source)} to {max(source)}, expected -1 to 3" in message
+
+
 def test_what_is_left_out_does_nothing() -> None:
     weight, zero = IntArray([[1]]), IntArray([0])
     kernel = IntArray([[[[1]]]])

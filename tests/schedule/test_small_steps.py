@@ -15,6 +15,7 @@ from hwaccel.ops import Add, Multiply, Relu, Requant
 from hwaccel.schedule import spatial
 from hwaccel.schedule.blocks import Fork, Segment
 from hwaccel.schedule.buffers import _least
+from hwaccel.schedule.choices import choices_of
 from hwaccel.schedule.fold import Choice, _cheapest, _cost
 from hwaccel.schedule.plan import _full_rate_depth, build_plan, lane_steps
 from hwaccel.schedule.spatial import unrolled
@@ -182,3 +183,9 @@ def test_every_stream_is_as_wide_as_what_makes_it(case: str) -> None:
                 assert len(bits) > 1  # one result needs no splitting
             else:
                 assert set(bits) == {whole}
+
+
+def test_only_nodes_that_share_a_multiplier_are_said_to() -> None:
+    graph = residual()
+    plan = build_plan(graph, {node.name: Fold(1, 1) for node in graph.nodes})
+    assert choices_of(plan).packs == {}
