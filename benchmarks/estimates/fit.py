@@ -164,7 +164,7 @@ def errors(some: Sequence[Row], what: str) -> NDArray[np.float64]:
 
 
 def block_errors(some: Sequence[Row]) -> NDArray[np.float64]:
-    """Return the relative errors of LUTs of single blocks, those where something was found."""
+    """Return the relative errors of LUTs of single blocks of ``LEAST_BLOCK`` or more."""
     found = []
     for row in some:
         for block in row.plan.blocks:

@@ -87,8 +87,8 @@ def measure(made: Design, seed: int, target: str, pnr: bool) -> Measured:
     return Measured(
         seed, content_of(made), *done.synth.utilization.amounts,
         done.fmax_mhz and round(done.fmax_mhz, 2), round(time.monotonic() - started, 1),
-        *((path.start, path.end, path.nets) if path else ("", "", 0)),
-        {name: part.amounts[:2] for name, part in parts.items()},
+        *((path.start, path.end, path.nets) if path else ()),
+        parts={name: part.amounts[:2] for name, part in parts.items()},
     )  # fmt: skip
 
 

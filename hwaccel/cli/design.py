@@ -13,7 +13,6 @@ from hwaccel.api import Design, load
 from hwaccel.cli.console import Seed, Weights, err, hardware_of, out, printable, say, steps, wide
 from hwaccel.config import override
 from hwaccel.errors import ConfigError
-from hwaccel.ir import Node
 from hwaccel.report.text import every
 
 if TYPE_CHECKING:
@@ -125,11 +124,13 @@ def _print_design(design: Design, folder: Path) -> None:
     table = Table(title=f"{design.name} (design {design.hash})", title_justify="left")
     for column in ("segment", "operation", "fold", "cycles", "format"):
         table.add_column(column)
+    titles = {}
     for segment in design.plan.segments:
         nodes = [n for n in design.graph.nodes if n.name in segment.nodes]
         if nodes:
+            titles[segment.name] = printable(nodes[0].path or nodes[0].name)
             table.add_row(
-                _layer(nodes[0]),
+                titles[segment.name],
                 " + ".join(n.op.name for n in nodes),
                 str(design.plan.folds[nodes[0].name]),
                 str(segment.cycles),
@@ -138,17 +139,12 @@ def _print_design(design: Design, folder: Path) -> None:
     out.print(table)
     slowest = ""
     if design.plan.segments:
-        limiting = design.plan.bottleneck
-        inside = (_layer(n) for n in design.graph.nodes if n.name in limiting.nodes)
-        slowest = f" (bottleneck: segment {next(inside, limiting.name)})"
+        name = design.plan.bottleneck.name
+        slowest = f" (bottleneck: segment {titles.get(name, name)})"
     say(
         f"latency {timing.latency:,} cycles, one frame {every(timing.interval)}{slowest}; "
         f"written to {folder}/"
     )
-
-
-def _layer(node: Node) -> str:
-    return printable(node.path or node.name)
 
 
 def sim(

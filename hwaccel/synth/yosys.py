@@ -36,8 +36,6 @@ _REMEDIES = (
 _TECHMAPS = ("adders.v", "soft_mul.v")
 # The adder of three numbers is read as a black box where the family has a map of its own for it.
 _ADD3 = "hwa_add3.v"
-# The module into which ROMs are put to be mapped.
-_ROMS = "hwa_roms"
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +86,6 @@ class SynthJob:
     techmap_defines: str
     soft_products: str
     last_map: str
-    roms: str
     rom_luts: str
     lut_maps: str
     pads: str
@@ -214,7 +211,6 @@ def plan(sources: Sequence[str], top: str, target: Target, options: Options) -> 
         techmap_defines=family.techmap_defines,
         soft_products=small if options.dsp else "",
         last_map=family.last_map,
-        roms=_ROMS,
         rom_luts=family.rom_luts,
         lut_maps=family.lut_maps,
         pads=family.pads,
